@@ -1,9 +1,8 @@
 """tests/evidence_cases.json: inputs of every form, and what each reader of evidence must say of them.
 
 A case: id; what: for people; input: base64; form, digest (hex, or null), technologies, claimed_by and notes (codes): as
-read; error: true if the input is refused, else null; page: false if the page does not read this form yet. To add cases,
-append them with id, what and input, and then run `python -m tests.support.evidence_cases`, which records what the
-command line reads: compare it with what must be read.
+read; error: true if the input is refused, else null. To add cases, append them with id, what and input, and then run
+`python -m tests.support.evidence_cases`, which records what the command line reads: compare it with what must be read.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from catalog.evidence.sniff import sniff
 from catalog.notes import Note
 
 FILE = Path(__file__).parent.parent / "evidence_cases.json"
-GIVEN = ("id", "what", "input", "page")
+GIVEN = ("id", "what", "input")
 REFUSED: dict[str, Any] = {
     "form": None,
     "digest": None,
@@ -77,9 +76,7 @@ def _notes(found: Evidence) -> list[list[str]]:
 
 def main() -> None:
     """Record what the command line reads of every case."""
-    found = [
-        {**{name: case[name] for name in GIVEN if name in case}, **with_codes(read(input_of(case)))} for case in cases()
-    ]
+    found = [{**{name: case[name] for name in GIVEN}, **with_codes(read(input_of(case)))} for case in cases()]
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

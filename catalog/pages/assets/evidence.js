@@ -1,161 +1,176 @@
 // Evidence, recognised as the command line does (catalog/evidence/sniff.py): only the first bits of its digest leave the browser.
 
-import { Malformed, bytesOfHex, hexOf } from "./bytes.js";
-import { note, unknownBits } from "./notes.js";
-import { ofReport, ofReportJson } from "./report.js";
-import { REPORT_SIZE, isReportJson } from "./report_json.js";
-import { valueAt } from "./strict_json.js";
+import { Malformed } from "./bytes.js";
+import { mapOfCbor, mapOfMessagePack } from "./cbor.js";
+import { certificatesOfMembers } from "./certificates.js";
+import { decoded, fromBase64, isHex, linesOf, stripped } from "./codings.js";
+import { ofLibvirt, ofQmp } from "./launch_measure.js";
+import { isDigestSize, ofDigest, ofMembers, readFrom } from "./members.js";
+import { note } from "./notes.js";
+import { HCL_FORM, ofBytes as ofRawBytes } from "./raw_bytes.js";
+import { objectsOf, parsed } from "./strict_json.js";
+import { digestInText, digestOfLine, dumped } from "./texts.js";
 
 const MAX_EVIDENCE = 1 << 20;
-const MAX_OBJECTS = 64;
-const HCL_FORM = "attestation report in an Azure HCL blob";
-const TDX_QUOTE_SIZE = 48 + 584;
-const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
-const KNOWN =
-  "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
-  "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
-const TECHNOLOGIES = { 32: ["sev", "sev-es"], 48: ["sev-snp"] }; // by bytes of a digest
-const MEASURED = ["data", "api-major", "api-minor", "build-id", "policy"];
-const SEV_POLICY_BITS = 0xffff003fn;
+const FEWEST_DIGITS = 8; // of what may be meant as a digest
+const BRACE = 0x7b; // {
+const DEEPEST = 2; // JSON in base64 in JSON is read, and nothing deeper
+const CSV = "this is evidence of Hygon CSV: its attestation_report has no version, policy and signature of AMD SEV";
+const NOT_VERIFIED = "the signature of this token is not verified: anyone can write such a token";
+const KNOWN = "accepted are: a launch digest; an attestation report, alone or in evidence, tokens, dumps and texts of usual tools; " +
+  "an ID block; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
+const UNKNOWN = `this is not a launch digest, an attestation report or LAUNCH_MEASURE data: ${KNOWN}`;
 
-// What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [{ code, severity, text }], measured: true
-// for an HMAC, isReport, technologies: names of those that it can be of, claimedBy: null or what merely states the digest }.
+// What these bytes are: { form, digest: hex or null, technologies: names of those that it can be of, facts: [[name, value]],
+// notes: [{ code, severity, text }], claimedBy: null or what merely states the digest, certificates: in DER, isDigest: whether
+// it is nothing but a digest, measured: true for an HMAC, isReport, isOfAzure }.
 export function sniff(bytes) {
   if (bytes.length > MAX_EVIDENCE) throw new Malformed(`this is larger than ${MAX_EVIDENCE} bytes`);
-  return { claimedBy: null, isReport: false, isOfAzure: false, notes: [], measured: false, ...recognised(bytes) };
+  const found = recognised(bytes);
+  return { notes: [], claimedBy: null, certificates: [], isDigest: false, measured: false, isReport: false,
+    isOfAzure: found.form.startsWith(HCL_FORM), ...found };
+}
+
+// The lines of a batch: [{ number, digest: as of `sniff`, or null }]; none for input that is no batch.
+export function readBatch(bytes) {
+  const text = bytes.length > MAX_EVIDENCE ? null : textOf(bytes);
+  if (text === null || text.startsWith("{")) return [];
+  const texts = text.startsWith("[") ? entriesOf(text)
+    : linesOf(text).map((line, at) => [at + 1, line]).filter(([, line]) => stripped(line) && !stripped(line).startsWith("#"));
+  const lines = texts.map(([number, line]) => ({ number, digest: digestOfLine(line) }));
+  if (lines.length < 2 || (lines.filter(({ digest }) => digest).length < 2 && !lines[0].digest)) return [];
+  const found = decoded(text);
+  return found && ofBytes(found[1]) ? [] : lines;
+}
+
+function entriesOf(text) {
+  try {
+    const value = parsed(text);
+    return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.map((one, at) => [at + 1, one]) : [];
+  } catch {
+    return [];
+  }
 }
 
 function recognised(bytes) {
-  const found = binary(bytes);
+  const found = bytes[0] === BRACE ? null : ofBytes(bytes);
   if (found) return found;
-  const text = latin1(bytes).replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, "");
-  if (text.startsWith("{")) return ofJson(objectsOf(utf8Of(text)));
-  if (text.includes("sev-measurement")) return ofLibvirt(text);
-  const value = decoded(text.replace(/[ \t\n\v\f\r]+/g, ""));
-  if (Object.hasOwn(TECHNOLOGIES, value.length)) {
-    return { form: "launch digest", digest: hexOf(value), facts: [], technologies: TECHNOLOGIES[value.length] };
+  const text = textOf(bytes);
+  if (text === null) throw new Malformed(UNKNOWN);
+  const marked = ofMarked(text);
+  if (marked) return marked;
+  if (text.includes("\n")) {
+    const lines = readBatch(bytes);
+    if (lines.length) throw new Malformed(`this has ${lines.length} lines with launch digests`);
   }
-  const inner = binary(value);
-  if (inner) return inner;
-  throw new Malformed(`this is not a launch digest, an attestation report or LAUNCH_MEASURE data: ${KNOWN}`);
+  return ofEncoded(text) ?? ofWritten(text);
 }
 
-function binary(data) {
-  const head = hexOf(data.subarray(0, 8));
-  if (data.length >= TDX_QUOTE_SIZE && /^0[45]00....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
-  if (head.startsWith("48434c41")) {
-    if (data[0x20] === 0x81) throw new Malformed(`the report in this Azure HCL blob ${TDX}`);
-    return { ...ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), HCL_FORM), isOfAzure: true };
-  }
-  if (data.length >= 0x20 + REPORT_SIZE && head === "00000000a0040000") {
-    return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), "attestation report in a MSG_REPORT_RSP");
-  }
-  const hasVersion = data.length === REPORT_SIZE && !data[1] && !data[2] && !data[3];
-  return hasVersion ? ofReport(data, "attestation report") : null;
+// Evidence in bytes: one of the binary forms, or an object; null for anything else. depth: how many objects carry these bytes.
+function ofBytes(data, depth = 0) {
+  const found = ofRawBytes(data);
+  if (found) return found;
+  if (depth > DEEPEST || !data.length) return null;
+  const [first] = data, within = (inner) => ofBytes(inner, depth + 1);
+  if (first >= 0xa1 && first <= 0xbb) return ofMap(mapOfCbor(data), "CBOR", within);
+  if ((first >= 0x81 && first <= 0x8f) || first === 0xde || first === 0xdf) return ofMap(mapOfMessagePack(data), "MessagePack", within);
+  if (first !== BRACE) return null;
+  const text = utf8Of(data, true);
+  return text === null ? null : inJson(text, depth);
 }
 
-function ofJson(objects) {
-  const merged = new Map();
-  for (const one of objects) {
-    for (const [key, value] of one) {
-      if (MEASURED.includes(key) && merged.has(key) && merged.get(key) !== value) {
-        throw new Malformed(`this JSON has two different values of ${key}`);
-      }
-      merged.set(key, value);
-    }
-  }
-  if (isReportJson(merged)) return ofReportJson(merged, "attestation report");
-  if (merged.has("data")) {
-    const given = MEASURED.slice(1).map((name) => merged.get(name) ?? null);
-    if (given.some((value) => value !== null && typeof value !== "bigint")) {
-      throw new Malformed("an API version, build id or policy in this JSON is not a number");
-    }
-    return ofMeasurement(fromBase64(`${merged.get("data")}`), merged.get("policy") ?? null);
-  }
-  throw new Malformed(`this JSON is neither an attestation report nor LAUNCH_MEASURE data: ${KNOWN}`);
-}
+const ofMap = (fields, what, within) => fields && ofMembers([fields], what, within);
 
-// One object, or several one after the other, as a QMP session prints them; without the wrappings of QMP and of reports.
-function objectsOf(text) {
-  const found = [];
-  for (let at = 0, value; at < text.length; ) {
-    [value, at] = valueAt(text, at);
-    while (/\s/.test(text[at] ?? "")) at++;
-    if (found.length === MAX_OBJECTS) throw new Malformed(`this JSON has more than ${MAX_OBJECTS} objects`);
-    for (const wrapping of ["return", "attestation_report"]) {
-      if (value instanceof Map && value.get(wrapping) instanceof Map) value = value.get(wrapping);
-    }
-    if (!(value instanceof Map)) throw new Malformed("this JSON is not an object");
-    found.push(value);
-  }
+// Evidence in JSON; null if it has none.
+function inJson(text, depth) {
+  const objects = objectsOf(text);
+  const found = ofMembers(objects, "JSON", (data) => ofBytes(data, depth + 1)) ?? ofQmp(objects, ofRawBytes);
+  if (!found) objects.forEach(checkForeign);
   return found;
 }
 
-function ofLibvirt(text) {
-  const said = new Map();
-  for (const [, name, value] of text.matchAll(/^[ \t]*(sev-[a-z-]+)[ \t]*:[ \t]*(\S+)[ \t\r]*$/gm)) {
-    if (said.has(name)) throw new Malformed("domlaunchsecinfo has a name twice");
-    said.set(name, value);
+// Throws Malformed for evidence of another technology, and for what is no evidence.
+function checkForeign(fields) {
+  const report = fields.get("attestation_report"), chain = fields.get("cert_chain");
+  const has = (map, names) => map instanceof Map && names.some((name) => map.has(name));
+  if (report instanceof Map && !has(report, ["version", "policy", "signature"]) && has(chain, ["pek", "hsk", "cek", "hsk_cek"])) {
+    throw new Malformed(`${CSV}; ldcat knows launch digests of AMD SEV only`);
   }
-  for (const name of MEASURED.slice(1)) {
-    if (!/^[0-9]+$/.test(said.get(`sev-${name}`) ?? "0")) {
-      throw new Malformed("an API version, build id or policy of domlaunchsecinfo is not a number");
-    }
+  if (fields.has("MetadataItems") && fields.has("OVMFHash")) {
+    throw new Malformed("this is firmware metadata of sev-snp-measure-go, and is no evidence: ldcat measure computes digests from it");
   }
-  return ofMeasurement(fromBase64(said.get("sev-measurement") ?? ""), said.has("sev-policy") ? BigInt(said.get("sev-policy")) : null);
+  if (certificatesOfMembers(fields).length) throw new Malformed("this JSON has certificates, and no report");
 }
 
-// SEV API (55766), LAUNCH_MEASURE: an HMAC under the TIK, which is never given to a page.
-function ofMeasurement(value, policy) {
-  if (value.length !== 32 && value.length !== 48) {
-    throw new Malformed("the launch measurement is not 32 or 48 bytes in base64: a measurement, or one with its nonce");
+// JSON, the lines of virsh, or a token: texts that begin as only they do; null for another text.
+function ofMarked(text) {
+  if (text.startsWith("{") && !stripped(text.slice(1)).startsWith("0x")) { // that would be a C array
+    const found = inJson(text, 0);
+    if (found) return found;
+    throw new Malformed("this JSON is no evidence that ldcat knows: docs/evidence.md lists the known members");
   }
-  const facts = [["measurement", hexOf(value.subarray(0, 32))]];
-  if (value.length === 48) facts.push(["nonce", hexOf(value.subarray(32))]);
-  const found = { form: "launch measurement", digest: null, facts, measured: true };
-  if (policy === null) return { ...found, technologies: TECHNOLOGIES[32] };
-  if (policy < 0n || policy >> 32n) throw new Malformed("the guest policy has more than 32 bits");
-  facts.push(["policy", `0x${policy.toString(16)}`]);
-  return { ...found, technologies: [policy & 4n ? "sev-es" : "sev"], notes: notesOnSevPolicy(policy) };
-}
-
-function notesOnSevPolicy(policy) {
-  const notes = [];
-  if (!(policy & 1n)) {
-    notes.push(note("debug-allowed", "the guest policy allows debugging: the host can read and change the guest's memory"));
+  if (text.startsWith("eyJ") && text.split(".").length === 3) {
+    const payload = payloadOf(text);
+    return payload === null ? null : ofToken(payload);
   }
-  if (!(policy & 2n)) notes.push(note("key-sharing-allowed", "the guest policy allows other guests to share its memory key"));
-  if (!(policy & 8n)) notes.push(note("sending-allowed", "the guest policy allows the guest to be sent to another platform"));
-  const unknown = unknownBits("policy", policy, SEV_POLICY_BITS);
-  if (unknown) notes.push(note("policy-bit-unknown", unknown));
-  return notes;
+  return text.includes("sev-measurement") ? ofLibvirt(text) : null;
 }
 
-function decoded(text) {
-  const hex = /^(?:0[xX])?([0-9a-fA-F]+)$/.exec(text)?.[1];
-  return hex && hex.length % 2 === 0 ? bytesOfHex(hex) : fromBase64(text);
+// The payload of a JSON Web Token, which is JSON; null for another text. Source: RFC 7519.
+function payloadOf(text) {
+  const [header, payload] = text.split(".").map(fromBase64);
+  return header && payload?.[1][0] === BRACE ? utf8Of(payload[1], true) : null;
 }
 
-function fromBase64(text) {
+function ofToken(payload) {
+  const found = inJson(payload, 0);
+  if (!found) throw new Malformed("this JSON Web Token states no launch digest: known are those of MAA and EAR");
+  return { ...readFrom(found, "a JSON Web Token"), notes: [...found.notes, note("token-not-verified", NOT_VERIFIED)] };
+}
+
+// A digest, or other evidence in hex, base64 or a list of numbers; null for another text.
+function ofEncoded(text) {
+  const found = decoded(text);
+  const digest = text.includes("\n") ? null : digestOfLine(text);
+  if (digest) return digest;
+  if (!found) return null;
+  const [coding, value] = found;
+  if (isDigestSize(value.length) && !coding.startsWith("base64")) { // base64 with blanks may be words
+    return ofDigest(value, coding === "hex" ? "launch digest" : `launch digest in ${coding}`);
+  }
+  const evidence = ofBytes(value);
+  return evidence && readFrom(evidence, coding);
+}
+
+// Evidence in a dump, or a digest in a text.
+function ofWritten(text) {
+  const dump = dumped(text);
+  if (dump) {
+    const [kind, data] = dump;
+    const found = isDigestSize(data.length) ? ofDigest(data, "launch digest") : ofBytes(data);
+    if (found) return readFrom(found, kind);
+    throw new Malformed(`the ${data.length} bytes in ${kind} are no evidence: ${KNOWN}`);
+  }
+  if (/^sha(?:256|384):/i.test(text)) {
+    throw new Malformed("this is not a digest of the algorithm that it names: sha384 has 96 hex digits");
+  }
+  const found = digestInText(text);
+  if (found) return found;
+  const digits = isHex(text) ? text.replace(/^0x/, "").match(/[0-9a-fA-F]/g).length : 0;
+  throw new Malformed(digits < FEWEST_DIGITS ? UNKNOWN
+    : `this has ${digits.toLocaleString("en")} hex digits: a launch digest has 64 (SEV, SEV-ES) or 96 (SEV-SNP)`);
+}
+
+// The text without blanks around it; null for bytes that are not UTF-8.
+function textOf(bytes) {
+  const text = utf8Of(bytes, false);
+  return text === null ? null : stripped(text);
+}
+
+function utf8Of(bytes, ignoreBOM) {
   try {
-    const value = atob(text);
-    return btoa(value) === text ? Uint8Array.from(value, (character) => character.charCodeAt(0)) : new Uint8Array();
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM }).decode(bytes);
   } catch {
-    return new Uint8Array();
-  }
-}
-
-// Text with one character a byte.
-function latin1(bytes) {
-  let found = "";
-  for (let at = 0; at < bytes.length; at += 1 << 13) found += String.fromCharCode(...bytes.subarray(at, at + (1 << 13)));
-  return found;
-}
-
-function utf8Of(text) {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(text, (one) => one.charCodeAt(0)));
-  } catch {
-    throw new Malformed("this looks like JSON, but is not UTF-8");
+    return null;
   }
 }

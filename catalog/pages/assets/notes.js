@@ -3,9 +3,12 @@
 const SEVERITIES = {
   "debug-allowed": "danger",
   "deprecated": "warning",
+  "digest-only-claimed": "warning",
+  "digests-differ": "danger",
   "key-info-unknown": "warning",
   "key-sharing-allowed": "warning",
   "migration-agent-allowed": "warning",
+  "pek-not-checked": "warning",
   "platform-bit-unknown": "info",
   "policy-bit-unknown": "warning",
   "product-unknown": "info",
@@ -20,9 +23,12 @@ const SEVERITIES = {
   "signed-by-vlek": "info",
   "tcb-layout-unknown": "warning",
   "technology-unknown": "warning",
+  "token-not-verified": "warning",
   "vmpl-above-0": "info",
   "vmpl-unknown": "warning",
 };
+
+export const DEBUG_ALLOWED = "the guest policy allows debugging: the host can read and change the guest's memory";
 
 export const note = (code, text) => ({ code, severity: SEVERITIES[code], text });
 

@@ -1,7 +1,8 @@
 // The page: evidence that is pasted or dropped is read here; the host is asked for one range of the catalog, no more.
 
+import { answersOf } from "./batch.js";
 import { Malformed } from "./bytes.js";
-import { sniff } from "./evidence.js";
+import { readBatch, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { cannotVerify, prove } from "./log.js";
 import { note } from "./notes.js";
@@ -59,16 +60,16 @@ async function answer(bytes) {
 }
 
 async function answered(bytes) {
-  const evidence = sniff(bytes);
+  const lines = readBatch(bytes);
+  const evidence = lines.length ? null : sniff(bytes);
   out.replaceChildren(make("p", { role: "status" }, "Looking it up\u2026"));
-  const told = evidence.facts.length ? [make("h3", {}, evidence.form), facts(evidence.facts), notes(evidence.notes)] : [];
+  if (!evidence) return batch(lines);
+  const told = evidence.form === "launch digest" ? [] : readAs(evidence);
   if (evidence.measured) return [make("h2", { tabindex: "-1" }, "A launch measurement"), ...told, ...measured()];
-  if (evidence.isReport) told.push(make("p", { class: "note" }, "Its signature is not verified here: ", commandOf(
-    "ldcat lookup report.bin --certs DIR --catalog", catalogUrl())));
   const catalog = await fetched();
   const { digest } = evidence;
   const { matches, notes: unknown } = await catalog.lookup(digest);
-  const found = evidence.isReport ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
+  const found = !evidence.isDigest ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
   history.replaceState(null, "", `#d=${digest}`);
   const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
   const known = found.filter(({ image }) => image !== null);
@@ -99,16 +100,49 @@ async function answered(bytes) {
 const several = (rows) => note("several-configurations",
   `${rows.length} configurations have this digest: it does not say which of them was launched`);
 
+// What was read, and that a page verifies no signature.
+function readAs({ form, facts: fields, notes: found, isReport, certificates }) {
+  const told = [make("h3", {}, `Read: ${form}`), fields.length ? facts(fields) : "", notes(found)];
+  if (!isReport) return told;
+  const came = certificates.length === 0 ? "Its signature is not verified here: "
+    : `${certificates.length === 1 ? "A certificate" : `${certificates.length} certificates`} came with it. Signatures are not verified here: `;
+  told.push(make("p", { class: "note" }, came,
+    commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, catalogUrl())));
+  return told;
+}
+
+// Several digests, one a line.
+async function batch(lines) {
+  const catalog = await fetched();
+  const rows = await answersOf(catalog, lines);
+  history.replaceState(null, "", location.pathname + location.search);
+  const heads = ["line", "launch digest", "answer"].map((name) => make("th", { scope: "col" }, name));
+  return [
+    make("h2", { tabindex: "-1" }, `${rows.length} lines, each with an answer`),
+    make("p", { class: "note" }, asking(catalog, "each digest")),
+    ...stale(catalog.page.release?.fresh_until),
+    make("div", { class: "wide" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows.map(rowOf)))),
+    make("p", {}, `Each digest leads to its whole answer. ${CLAIMS}`),
+  ];
+}
+
+function rowOf([line, digest, severity, answer]) {
+  const shown = digest ? make("a", { href: `#d=${digest}`, title: digest }, digest) : "";
+  return make("tr", {}, make("td", { class: "count" }, `${line}`), make("td", { class: "mono" }, shown),
+    make("td", {}, make(severity ? "b" : "span", { class: severity }, answer)));
+}
+
 function withoutMatch(endorsed) {
   return endorsed?.is_endorsed ? endorsed.title : "No configuration of this catalog has this launch digest";
 }
 
-function asking(catalog) {
+// What the host was asked; whose: digests.
+function asking(catalog, whose = "the digest") {
   const bits = catalog.prefixBits;
   const rows = Math.round(catalog.page.rows / 2 ** bits).toLocaleString("en");
   const asked = bits === 0 ? "for all rows of its small catalog, and cannot tell which of them you looked up"
-    : `for the rows of the first ${bits} bits of the digest, and cannot tell which of about ${rows} rows you looked up`;
-  return `This host was asked ${asked}. Its answer is only its word until a row is verified below.`;
+    : `for the rows of the first ${bits} bits of ${whose}, and cannot tell which of about ${rows} rows you looked up`;
+  return `This host was asked ${asked}. Its answer is only its word until a row is verified.`;
 }
 
 function stale(until) {

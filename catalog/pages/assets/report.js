@@ -2,7 +2,7 @@
 // Source: SEV-SNP ABI (56860), 7.3, ATTESTATION_REPORT: little-endian.
 
 import { Malformed, hexOf } from "./bytes.js";
-import { note, unknownBits } from "./notes.js";
+import { DEBUG_ALLOWED, note, unknownBits } from "./notes.js";
 import { REPORT_SIZE, reportFromJson } from "./report_json.js";
 
 const NEWEST_VERSION = 5;
@@ -14,7 +14,8 @@ const POLICY_BITS = bits(16, 18, 19, 20, 21, 22, 23, 24, 25) | 0xffffn;
 const POLICY_ONES = bits(17);
 const PLATFORM_BITS = 0xffn;
 const KEY_BITS = 0x1fn;
-const [DEBUG, MIGRATE_MA] = [bits(19), bits(18)]; // of the policy
+export const DEBUG = bits(19);
+const MIGRATE_MA = bits(18);
 const TCBS = [0x38, 0x180, 0x1e0, 0x1f0];
 const layout = (products, ...places) => ({ products, places }); // places: the bytes of a TCB version that are not reserved
 const BEFORE_TURIN = layout("Milan and Genoa", 0, 1, 6, 7), SINCE_TURIN = layout("Turin", 0, 1, 2, 3, 7);
@@ -50,6 +51,7 @@ export function ofReport(raw, form) {
       ["HOST_DATA", hexOf(raw.subarray(0xc0, 0xe0))],
     ],
     notes: [...notesOn(report), ...unknownIn(report)],
+    raw,
     isReport: true,
     technologies: ["sev-snp"],
   };
@@ -84,7 +86,7 @@ function fieldsOf(raw) {
 function notesOn({ policy, vmpl, signingKey }) {
   const notes = [];
   if (policy & DEBUG) {
-    notes.push(note("debug-allowed", "the guest policy allows debugging: the host can read and change the guest's memory"));
+    notes.push(note("debug-allowed", DEBUG_ALLOWED));
   }
   if (policy & MIGRATE_MA) {
     notes.push(note("migration-agent-allowed", "the guest policy allows a migration agent, which can move the guest and has its secrets"));

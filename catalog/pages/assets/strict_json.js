@@ -2,26 +2,46 @@
 // is a Map; a key that is there twice, or too much depth, is Malformed.
 
 import { Malformed } from "./bytes.js";
+import { BLANK } from "./codings.js";
 
 const MAX_DEPTH = 64;
+const MAX_OBJECTS = 64;
 const MAX_DIGITS = 4300; // of an integer: Python's limit
 const BLANKS = /[ \t\n\r]*/y;
+const BETWEEN = new RegExp(`${BLANK}*`, "y"); // two objects
 const NUMBER = /(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))/y;
 const ESCAPED = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
-const WORDS = { true: true, false: false, null: null, NaN, Infinity, "-Infinity": -Infinity };
+const WORDS = { true: true, false: false, null: null };
 
-// The value that begins at an offset, and the offset behind it.
-export function valueAt(text, at) {
-  const reader = new Reader(text, at);
-  return [reader.value(0), reader.at];
+// The value that a text is.
+export function parsed(text) {
+  const reader = new Reader(text);
+  const value = reader.value(0);
+  reader.blanks();
+  if (reader.at < text.length) reader.fail();
+  return value;
+}
+
+// The objects of a text, one after the other as a QMP session prints them, without the wrapping of QMP.
+export function objectsOf(text) {
+  const reader = new Reader(text), found = [];
+  while (reader.at < text.length) {
+    let value = reader.value(0);
+    reader.match(BETWEEN);
+    if (found.length === MAX_OBJECTS) throw new Malformed(`this JSON has more than ${MAX_OBJECTS} objects`);
+    if (value instanceof Map && value.get("return") instanceof Map) value = value.get("return");
+    if (!(value instanceof Map)) throw new Malformed("this JSON is not an object");
+    found.push(value);
+  }
+  return found;
 }
 
 class Reader {
-  constructor(text, at) {
+  constructor(text) {
     this.text = text;
-    this.at = at;
+    this.at = 0;
   }
 
   value(depth) {

@@ -1,0 +1,68 @@
+"""Evidence on the page: what was read is said, and several digests are answered in a table."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from catalog.build.builder import BuildResult
+from tests.support.attestation_builder import certificate_table, chain, report_bytes
+from tests.support.browsers import Watched, paste
+from tests.support.catalogs import rows_of
+from tests.support.services import Service
+
+NOWHERE = "12" * 48
+VCEK = bytes.fromhex("63da758de6644564adc5f4b93be8accd")
+
+
+@pytest.fixture(scope="module")
+def digest(small: BuildResult) -> str:
+    return next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
+
+
+def test_several_digests_are_answered_in_a_table(seen: Watched, served: Service, digest: str) -> None:
+    seen.page.goto(f"{served.url}/")
+    paste(seen, f"{digest}\n# a comment\n\nsha384:{NOWHERE}\nnot a digest\n{digest}  launch.txt\n")
+    rows = seen.page.locator("#answer tbody tr")
+    expect(rows).to_have_count(4)
+    lines = [row.locator("td").all_inner_texts() for row in rows.all()]
+    assert [line[:2] for line in lines] == [["1", digest], ["4", NOWHERE], ["5", ""], ["6", digest]]
+    assert [line[2] for line in lines[1:3]] == ["no configuration is listed", "not a launch digest"]
+    assert lines[0][2] == lines[3][2]
+    assert lines[0][2].startswith("sev-snp: ")
+    rows.nth(3).locator("a").click()
+    expect(seen.page.locator("#answer .digest")).to_have_text(digest)
+    assert seen.page.url.endswith(f"#d={digest}")
+    assert seen.errors == []
+
+
+def test_a_hundred_lines_are_looked_up_at_once(seen: Watched, served: Service) -> None:
+    seen.page.goto(f"{served.url}/")
+    paste(seen, f"{NOWHERE}\n" * 101)
+    expect(seen.page.locator("#answer")).to_contain_text("this page looks up 100 lines at once, and these are 101")
+    paste(seen, f"{NOWHERE}\n" * 100)
+    expect(seen.page.locator("#answer tbody tr")).to_have_count(100)
+
+
+def test_certificates_that_came_with_a_report_are_not_verified_here(
+    seen: Watched, served: Service, digest: str
+) -> None:
+    table = certificate_table({VCEK: chain().leaf.der})
+    paste_file(seen, served, report_bytes(measurement=bytes.fromhex(digest)) + table)
+    expect(seen.page.locator("#answer")).to_contain_text("Read: attestation report followed by its certificate table")
+    expect(seen.page.locator("#answer")).to_contain_text("A certificate came with it. Signatures are not verified here")
+
+
+def test_a_digest_in_a_text_is_only_stated(seen: Watched, served: Service, digest: str) -> None:
+    seen.page.goto(f"{served.url}/")
+    paste(seen, f"Measurement:\n{digest[:48]}\n{digest[48:]}\n")
+    answer = seen.page.locator("#answer")
+    expect(answer.locator("h2")).to_contain_text("listed with this launch digest")
+    expect(answer).to_contain_text("Read: launch digest in the text of an attestation report")
+    expect(answer).to_contain_text("nothing in the input proves it")
+
+
+def paste_file(seen: Watched, served: Service, data: bytes) -> None:
+    seen.page.goto(f"{served.url}/")
+    seen.page.set_input_files("#file", {"name": "report.bin", "mimeType": "application/octet-stream", "buffer": data})
+    expect(seen.page.locator("#answer h2")).to_be_focused()
