@@ -155,7 +155,7 @@ class Release:
 
             reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
         else:
-            endorsement = verified(found.report, proofs) if found.report else None
+            endorsement = verified(found, proofs)
             reply = found_answer(self._catalog, found, endorsement, self._lookups.lookup, min_svn)
         if require_verified and not reply.verified:
             raise VerificationFailed(

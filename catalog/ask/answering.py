@@ -43,7 +43,7 @@ def answer(
             digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
             about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
             return with_found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
-        verification = verified(evidence.report, proofs) if evidence.report else None
+        verification = verified(evidence, proofs)
         reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
         return related_answer(reply, Relating(lookups, backend))
 
@@ -80,7 +80,7 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
-    endorsement = verified(evidence.report, proofs) if evidence.report else None
+    endorsement = verified(evidence, proofs)
     return Answer(evidence, evidence.digest, (), endorsement, tuple(notes_on(evidence)))
 
 

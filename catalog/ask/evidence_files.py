@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from catalog.abi.launch_measure import TIK_SIZE
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
-from catalog.evidence.several_digests import read_batch
+from catalog.evidence.several_digests import BatchLine, read_batch
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.files import inputs
 
@@ -38,6 +39,19 @@ def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
         if looks_like_path and not given.lstrip().startswith("{"):
             raise Unreadable(f"{given}: no such file", error.hint) from error
         raise
+
+
+def read_several(given: str, stdin: BinaryIO) -> tuple[list[BatchLine], BinaryIO]:
+    """The lines of a batch on stdin if `given` is "-", or in the file of that name; no lines if it is none.
+
+    Also returns a stream with what was read from stdin. Raises Unreadable.
+    """
+    if given == "-":
+        data = _bounded(stdin.read(MAX_EVIDENCE + 1), "stdin")
+        return read_batch(data), io.BytesIO(data)
+    if digest_of_line(given) or not given.strip() or not inputs.exists(Path(given)):
+        return [], stdin
+    return read_batch(_bounded(inputs.read_start(Path(given), MAX_EVIDENCE + 1, regular=True), given)), stdin
 
 
 def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:

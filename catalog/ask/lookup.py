@@ -11,7 +11,7 @@ from typing import Any
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.distinguished_lookup import Walker
-from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.match import Match
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog
@@ -131,6 +131,28 @@ def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[s
         for row in _rows(catalog, technology, digest)
     )
     return list(_all_matches(catalog, rows))
+
+
+def digests_starting_with(catalog: Catalog, digits: str) -> set[bytes]:
+    """The digests of rows that begin with these hex digits, at least 16. The files that can have them are read whole.
+
+    Raises UsageError for a catalog that keeps distinguished digests only, or is served in ranges.
+    """
+    import pyarrow.compute as pc
+
+    found: set[bytes] = set()
+    for technology in catalog.manifest.known:
+        parts = digest_parts(catalog, technology)
+        if catalog.ranges or not parts:
+            raise UsageError(
+                f"{catalog.location} has no prefixes: it keeps only some digests, or is served in ranges",
+                "use a catalog that keeps all digests, on this machine",
+            )
+        first = bytes.fromhex(digits[:16])
+        table = find_part(parts, first).table(("launch_digest",))
+        near = table.filter(pc.starts_with(table["launch_digest"].cast("binary"), pattern=first))
+        found.update(one for one in near["launch_digest"].to_pylist() if one.hex().startswith(digits))
+    return found
 
 
 def _all_matches(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from catalog.errors import UsageError
+from catalog.errors import MalformedInput, UsageError
 from catalog.notes import INFO
 from catalog.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # cryptography takes long to load
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from catalog.abi.digest import LaunchDigest
-    from catalog.abi.report import AttestationReport
     from catalog.endorse.certificate import Certificate
     from catalog.endorse.endorsement import Endorsement
     from catalog.evidence.evidence import Evidence
@@ -49,7 +48,7 @@ def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) ->
     """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
     if (proofs.certificates or proofs.roots) and not evidence.report:
         raise UsageError(f"certificates are only for an attestation report, but this is: {evidence.form}")
-    if proofs.roots and not proofs.certificates:
+    if proofs.roots and not (proofs.certificates or evidence.certificates):
         raise UsageError("--root is given without the certificates below it", "--certs DIR or FILE")
     if evidence.measure_data:
         if proofs.tik is None:
@@ -61,13 +60,31 @@ def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) ->
         raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, but this is: {evidence.form}")
 
 
-def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:
-    """Verify a report by the certificates; None without certificates."""
-    if not proofs.certificates:
+def verified(evidence: Evidence, proofs: VerificationInputs) -> Endorsement | None:
+    """Verify the report in evidence by the certificates given and those that came with it; None without any.
+
+    Those that came with it are used alone only if a root is among them: without one they can prove nothing.
+    """
+    if not evidence.report or not (proofs.certificates or evidence.certificates):
+        return None
+    certificates = [*proofs.certificates, *_carried(evidence)]
+    if not proofs.certificates and not any(one.issuer_name == one.subject_name for one in certificates):
         return None
     from catalog.endorse.endorsement import verify_report
 
-    return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
+    return verify_report(evidence.report, certificates, proofs.now, proofs.roots)
+
+
+def _carried(evidence: Evidence) -> Iterator[Certificate]:
+    """The certificates that came with evidence, without those that are invalid."""
+    from catalog.endorse.certificate import Certificate
+
+    for der in evidence.certificates:
+        try:
+            certificate = Certificate.parse(der)
+        except MalformedInput:
+            continue
+        yield certificate
 
 
 def verification_dict(endorsement: Endorsement | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -31,6 +31,13 @@ EvidenceArgument = Annotated[
         metavar="DIGEST|FILE|-",
         help="Launch digest in hex or base64, or a file: attestation report (raw, hex, JSON, Azure HCL blob), "
         "LAUNCH_MEASURE data (QMP JSON, virsh domlaunchsecinfo); - reads stdin.",
+    ),
+]
+PrefixOption = Annotated[
+    bool,
+    typer.Option(
+        "--prefix",
+        help="The argument is the beginning of a digest, at least 16 hex digits: list the digests that begin with it.",
     ),
 ]
 CertsOption = Annotated[
@@ -135,12 +142,15 @@ def gather(
     policy: int | None,
     debug_digest: str | None,
     min_svn: Sequence[str] = (),
+    stdin: BinaryIO | None = None,
 ) -> tuple[Evidence, VerificationInputs]:
     """The evidence, completed by the options, and what verifies it. argument: a digest, a file or `-`.
 
+    stdin: what is read for `-`, if not that of the process.
+
     Raises UsageError for options that this form of evidence does not have, and as the functions of `evidence_files`.
     """
-    evidence = read_evidence(argument, sys.stdin.buffer, with_tik=tik is not None)
+    evidence = read_evidence(argument, stdin or sys.stdin.buffer, with_tik=tik is not None)
     numbers = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
     if data := evidence.measure_data:
         nonce_bytes = None if nonce is None else _nonce(nonce)
@@ -159,7 +169,7 @@ def gather(
         now=time.time(),
         tik=read_tik(tik) if tik else None,
         debug_digest=None if debug_digest is None else LaunchDigest.parse(debug_digest),
-        min_svn=dict(map(_least_svn, min_svn)),
+        min_svn=least_svns(min_svn),
     )
     return evidence, proofs
 
@@ -169,6 +179,11 @@ def _nonce(text: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise UsageError(f"{text!r} is not a nonce", "give 32 hex digits") from error
+
+
+def least_svns(given: Sequence[str]) -> dict[str, int]:
+    """The least SVN by feed, of every `--min-svn`; raises UsageError for one that is not FEED=N."""
+    return dict(map(_least_svn, given))
 
 
 def _least_svn(text: str) -> tuple[str, int]:

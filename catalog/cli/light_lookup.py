@@ -106,7 +106,7 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
         given = read_certificates(certs) if certs else ()
         proofs = replace(proofs, certificates=given, roots=read_roots(roots) if roots else ())
     check_verification_inputs(evidence, proofs)
-    verification = verified(evidence.report, proofs) if evidence.report else None
+    verification = verified(evidence, proofs)
     return matched_answer(evidence, verification, *found), proofs
 
 

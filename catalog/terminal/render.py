@@ -102,10 +102,15 @@ def json_lines(rows: Iterable[Any]) -> None:
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print CSV: a header and one row a line; None becomes empty. Cells are exact, except on a terminal."""
+    """Print CSV: a header and one row a line, as `csv_cells`."""
+    csv_cells([columns])
+    csv_cells(rows)
+
+
+def csv_cells(rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows of CSV; None becomes empty. Cells are exact, except on a terminal."""
     shown = printable if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(map(shown, columns))
     writer.writerows(["" if value is None else shown(str(value)) for value in row] for row in rows)
 
 

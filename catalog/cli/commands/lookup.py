@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from catalog.ask.answer import Answer
 from catalog.ask.answer_text import miss_notes, told
 from catalog.ask.answering import answer
+from catalog.ask.evidence_files import read_several
 from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.answer_lines import answer_lines, verification_lines
+from catalog.cli.batch_lookup import check_digests_alone, look_up_batch, print_candidates, with_kernel
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -18,9 +22,11 @@ from catalog.cli.evidence_options import (
     MinSvnOption,
     NonceOption,
     PolicyOption,
+    PrefixOption,
     RootOption,
     TikOption,
     gather,
+    least_svns,
 )
 from catalog.cli.options import (
     CatalogOption,
@@ -31,9 +37,9 @@ from catalog.cli.options import (
     hash_backend,
     require,
 )
+from catalog.cli.prefix_lookup import candidates, parse_prefix
 from catalog.diff.flat import flat
 from catalog.errors import VerificationFailed
-from catalog.fast.match import Match
 from catalog.fast.match_text import NOT_FOUND
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -54,6 +60,7 @@ def command(
     policy: PolicyOption = None,
     debug_digest: DebugDigestOption = None,
     min_svn: MinSvnOption = None,
+    prefix: PrefixOption = False,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
@@ -61,14 +68,28 @@ def command(
 ) -> int:
     """Find every configuration that has this launch digest.
 
-    A report is verified if certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as
-    its policy says. A published release is verified against a trust note first, once for each checkpoint. A match says
-    what was launched, never that it can be trusted. Exit code 0 if there is a match, 10 if the digest is only endorsed
-    or inferred, 1 if there is neither, 7 if everything found is revoked or --min-svn refuses it, 4 if the certificates
-    do not endorse a report; for a published release also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen
-    before, 11 signed record that contradicts its own log.
+    Several digests, one a line, get one answer a line. A report is verified if certificates are given. A launch
+    measurement is compared with every SEV or SEV-ES digest, as its policy says. A published release is verified against
+    a trust note first, once for each checkpoint. A match says what was launched, never that it can be trusted. Exit
+    code 0 if there is a match, 10 if the digest is only endorsed or inferred, 1 if there is neither, 7 if everything
+    found is revoked or --min-svn refuses it, 4 if the certificates do not endorse a report; for a published release
+    also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own
+    log.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    alone = (certs, root, tik, nonce, api_major, api_minor, build_id, policy, debug_digest)
+    if prefix:
+        check_digests_alone(alone, "--prefix finds candidates, which")
+        wanted = parse_prefix(evidence)
+        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+        return print_candidates(candidates(opened, wanted, warn=render.warning), output)
+    lines, stdin = read_several(evidence, sys.stdin.buffer)
+    if lines:
+        check_digests_alone(alone, "a batch has launch digests, which")
+        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+        least = least_svns(min_svn or ())
+        check_feeds(opened.endorsements, least)
+        return look_up_batch(opened, lines, least, output)
     found, proofs = gather(
         evidence,
         certs=certs,
@@ -81,6 +102,7 @@ def command(
         policy=policy,
         debug_digest=debug_digest,
         min_svn=min_svn or (),
+        stdin=stdin,
     )
     opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     check_feeds(opened.endorsements, proofs.min_svn)
@@ -100,7 +122,7 @@ def _print(reply: Answer, output: Format, now: float) -> None:
     elif output is Format.JSONL:
         render.json_lines(reply.parts())
     elif output is Format.CSV:
-        rows = [flat(_with_kernel(match)) for match in reply.matches]
+        rows = [flat(with_kernel(match)) for match in reply.matches]
         if rows:  # the columns depend on them
             render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
@@ -115,10 +137,3 @@ def _print(reply: Answer, output: Format, now: float) -> None:
         for part in told(reply, now):
             for text in (part.title, *(note.text for note in part.notes)):
                 render.warning(text)
-
-
-def _with_kernel(match: Match) -> dict[str, object]:
-    """The JSON of a match with every field of the kernel hashes, so that all rows of a CSV have the same columns."""
-    record = match.to_dict()
-    names = ("name", "table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256", "append")
-    return {**record, "kernel_hashes": record["kernel_hashes"] or dict.fromkeys(names)}
