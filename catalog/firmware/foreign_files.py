@@ -49,8 +49,15 @@ _BY_MAGIC = (
     (b"PK\x03\x04", Foreign("a zip archive", "unzip FILE")),
     (b"\x04\x22\x4d\x18", Foreign("an lz4 file", "lz4 -dc FILE > OVMF.fd")),
     (b"LZIP", Foreign("an lzip file", "lzip -dc FILE > OVMF.fd")),
-    (b"IGVM", Foreign("an IGVM file", "an IGVM file is measured page by page as it says, which ldcat does not do yet")),
+    (b"IGVM", Foreign("an IGVM file", "igvmmeasure of COCONUT-SVSM computes its launch digest")),
 )
+_GO_METADATA = Foreign(
+    "firmware metadata of sev-snp-measure-go",
+    "write a firmware record: OVMFHash is its snp_baseline, MetadataItems are its sections, ResetEIP its reset_vector",
+)
+_JSON_START = 4096
+"""Bytes in which the metadata's names are searched."""
+
 _ELF_MACHINES = {3: "32-bit x86", 40: "32-bit Arm", 62: "x86-64", 183: "Arm", 243: "RISC-V", 258: "LoongArch"}
 _TAR = Foreign("a tar archive", "tar -xf FILE")
 _VDI = Foreign("a VDI disk image", _CONVERT)
@@ -68,6 +75,9 @@ def foreign_format(data: bytes) -> Foreign | None:
     for magic, foreign in _BY_MAGIC:
         if data.startswith(magic):
             return foreign
+    start = data[:_JSON_START].lstrip()
+    if start.startswith(b"{") and b'"MetadataItems"' in start:
+        return _GO_METADATA
     if data[-512:].startswith(b"conectix"):  # of fixed size: a raw image with a footer
         return _VHD
     if data[257:262] == b"ustar":

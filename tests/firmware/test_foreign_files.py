@@ -30,6 +30,7 @@ def at(offset: int, magic: bytes) -> bytes:
     ("start", "what"),
     [
         (b"IGVM\2", "an IGVM file"),
+        (b' {"MetadataItems": [], "OVMFHash": "00"}', "firmware metadata of sev-snp-measure-go"),
         (elf(62), "an ELF file for x86-64"),
         (elf(183), "an ELF file for Arm"),
         (elf(243), "an ELF file for RISC-V"),

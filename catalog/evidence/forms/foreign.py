@@ -49,7 +49,7 @@ def foreign_json(fields: Mapping[str, Any]) -> MalformedInput | None:
     if fields.keys() >= {"MetadataItems", "OVMFHash"}:
         return MalformedInput(
             "this is firmware metadata of sev-snp-measure-go, and is no evidence",
-            "ldcat measure computes digests from it",
+            "write a firmware record from it, and give that to ldcat measure: docs/firmware.md",
         )
     if certificates_of_members(fields):
         return MalformedInput("this JSON has certificates, and no report", "give it with the report: --certs FILE")
