@@ -67,6 +67,24 @@ def test_mutated_cases_are_read_as_on_the_command_line(scripts: Page) -> None:
     assert 0.2 < refused / len(edited) < 0.97
 
 
+def test_a_megabyte_of_nonsense_is_read_as_on_the_command_line(scripts: Page) -> None:
+    size = 1 << 20
+    parts = (
+        b"[",
+        b'{"a":',
+        b"ab",
+        b"x\n",
+        b"\xff",
+        b"measurement:\nab\n",
+        b",;",
+        b"-----BEGIN CERTIFICATE-----",
+        b"\x91",
+    )
+    inputs = [(part * size)[:size] for part in parts]
+    inputs += [bytes(size + 1), b"000000 00\n*\n100000\n", b"000000 00\n*\n0fffff 41\n", b"\xa1\x61a\xbb" + b"\xff" * 8]
+    assert read_by_page(scripts, inputs) == [read(data) for data in inputs]
+
+
 def _edits(data: bytes, chosen: random.Random) -> list[Edit]:
     """One to three: a bit is flipped, a part is left out or doubled, or something is put in."""
     made: list[Edit] = []

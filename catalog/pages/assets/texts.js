@@ -1,6 +1,6 @@
 // Evidence in texts, read as catalog/evidence does: a digest on a line, dumps of bytes, and a digest in the text of a report.
 
-import { Malformed, bytesOfHex, hexOf, joined } from "./bytes.js";
+import { Malformed, bytesOfHex, hexOf } from "./bytes.js";
 import { fromBase64, fromHex, isHex, linesOf, stripped, withoutEnd, wordsOf } from "./codings.js";
 import { isDigestSize, ofDigest } from "./members.js";
 import { note } from "./notes.js";
@@ -84,10 +84,10 @@ function rowOf(line, kind) {
 
 // The bytes of all lines; null if an offset is not where the bytes before it end. `*` stands for lines that repeat.
 function bytesOfLines(lines, kind, base) {
-  const parts = [];
+  const data = new Uint8Array(2 * MOST_BYTES);
   let size = 0, row = new Uint8Array(), repeats = false;
   const add = (part) => {
-    parts.push(part);
+    data.set(part, size);
     size += part.length;
   };
   for (const [number, line] of lines.entries()) {
@@ -105,7 +105,7 @@ function bytesOfLines(lines, kind, base) {
     if (!row.length && number < lines.length - 1) return null; // only the last line may be an offset alone
     add(row);
   }
-  return joined(...parts);
+  return data.slice(0, size);
 }
 
 // The launch digest that a text states, behind its label or alone; null if it states none.
