@@ -17,8 +17,8 @@ from catalog import notes
 from catalog.api.evidence_inputs import CertificatesInput, EvidenceInput, certificates_of, evidence_of
 from catalog.ask.answer import Answer, found_answer
 from catalog.ask.lookup import Lookups
-from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
-from catalog.errors import Stale, UsageError, VerificationFailed
+from catalog.ask.verification import VerificationInputs, check_verification_inputs
+from catalog.errors import Stale, UsageError
 from catalog.fast.match_text import printable
 from catalog.store.catalog import Catalog
 from catalog.verify.location import parse_location
@@ -131,7 +131,7 @@ class Release:
         roots: ARKs that are trusted besides AMD's, in the same forms.
         tik: the TIK of a launch measurement, 16 bytes.
         at: the time at which certificates have to be valid; None for now.
-        require_verified: raise VerificationFailed unless certificates endorse the report.
+        require_verified: raise VerificationFailed unless it is verified, as --require-verified does.
         min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
         related: also search related digests if nothing else is known: this takes some tenths of a second.
 
@@ -147,6 +147,7 @@ class Release:
             now=_seconds(at),
             tik=tik,
             min_svn=min_svn or {},
+            require_verified=require_verified,
         )
         check_verification_inputs(found, proofs)
         if found.measure_data:
@@ -155,12 +156,9 @@ class Release:
 
             reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
         else:
-            endorsement = verified(found, proofs)
-            reply = found_answer(self._catalog, found, endorsement, self._lookups.lookup, min_svn)
-        if require_verified and not reply.verified:
-            raise VerificationFailed(
-                "the evidence is not verified", "give the certificates of the report's signing key"
-            )
+            reply = found_answer(self._catalog, found, proofs, self._lookups.lookup)
+        if require_verified:
+            reply.check_demands()
         if not related:
             return reply
         from catalog.ask.answering import related_answer

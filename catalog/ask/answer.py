@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from catalog.abi.digest import SNP_DIGEST_SIZE
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, notes_on
-from catalog.ask.verification import verification_dict
+from catalog.ask.verification import NOT_ENDORSED, checked, verification_dict, verified, why_unverified
+from catalog.errors import VerificationFailed
 from catalog.evidence.evidence import HCL_FORM
 from catalog.fast.match import CLAIMED, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
@@ -20,7 +21,9 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a l
     from catalog.abi.digest import LaunchDigest
     from catalog.abi.report import AttestationReport
     from catalog.ask.found_endorsements import FoundEndorsement, MinSvn
+    from catalog.ask.verification import VerificationInputs
     from catalog.endorse.endorsement import Endorsement
+    from catalog.endorse.report_finding import Finding
     from catalog.evidence.evidence import Evidence
     from catalog.fast.match import Match
     from catalog.fast.published import PublishedRelease
@@ -52,6 +55,8 @@ class Answer(Value):
     asked: the endorsers of the catalog, short; empty if a row has the digest.
     firmware_of: who published the firmware of its rows, if related digests were searched.
     endorsement: verification of a report; None without certificates.
+    checks: the outcome of each check of a report that was demanded.
+    require_verified: whether evidence that is not verified is refused.
     notes: about the evidence; each match has notes of its own.
     release: the release that was asked, if the catalog is published.
     catalog_notes: about parts of the catalog that this version of ldcat does not know.
@@ -70,10 +75,17 @@ class Answer(Value):
     related: RelatedDigests = NOT_RELATED
     asked: tuple[str, ...] = ()
     firmware_of: tuple[str, ...] = ()
+    checks: tuple[Finding, ...] = ()
+    require_verified: bool = False
 
     @property
     def exit_code(self) -> int:
-        """Exit code of a lookup: 0 a known configuration, 10 endorsed or inferred alone, 1 neither.
+        """Exit code of a lookup: 4 if the evidence is refused, else `found_code`."""
+        return VerificationFailed.exit_code if self.refused else self.found_code
+
+    @property
+    def found_code(self) -> int:
+        """What was found: 0 a known configuration, 10 endorsed or inferred alone, 1 neither.
 
         7 if all that was found is revoked, or if --min-svn refuses every endorsement of a feed.
         """
@@ -115,9 +127,23 @@ class Answer(Value):
         return self.evidence.report
 
     @property
-    def refuted(self) -> bool:
-        """True if certificates were given that do not endorse the report."""
-        return self.endorsement is not None and not self.endorsement.verified
+    def refused(self) -> str | None:
+        """Why the evidence is refused: it is not verified, or a check failed. None if it is not refused."""
+        if self.endorsement is not None and not self.endorsement.verified:
+            return NOT_ENDORSED
+        if failed := [finding.code for finding in self.checks if not finding.passed]:
+            return f"the report fails what was demanded: {', '.join(failed)}"
+        if not self.require_verified:
+            return None
+        why = why_unverified(self.evidence, self.endorsement, is_found=self.digest is not None)
+        return why and f"verification was demanded: {why}"
+
+    def check_demands(self) -> None:
+        """Raises VerificationFailed if the evidence is refused."""
+        if self.refused:
+            asked = self.report is not None and self.endorsement is None and not self.checks
+            where = "give its certificates with --certs: see above where they are"
+            raise VerificationFailed(self.refused, where if asked else "see what failed above")
 
     @property
     def may_be_related(self) -> bool:
@@ -144,7 +170,8 @@ class Answer(Value):
             "report": self.report and self.report.to_dict(),
             "sev_report": self.evidence.sev_report and self.evidence.sev_report.to_dict(),
             "id_block": self.evidence.id_block and self.evidence.id_block.to_dict(),
-            "verification": self.report and verification_dict(self.endorsement),
+            "verification": self.report and verification_dict(self.evidence, self.endorsement, self.checks),
+            "refused": self.refused,
             "notes": [note.to_dict() for note in worst_first([*self.notes, *self.catalog_notes])],
             "release": self.release and self.release.to_dict(),
             "claims": self._claims(),
@@ -175,38 +202,39 @@ class Answer(Value):
 def found_answer(
     catalog: Catalog,
     evidence: Evidence,
-    endorsement: Endorsement | None,
+    proofs: VerificationInputs,
     find: Callable[[LaunchDigest], Sequence[Match]],
-    min_svn: MinSvn | None = None,
 ) -> Answer:
-    """The answer to a digest or a report, without related digests.
-
-    find: returns every row with a digest.
-    min_svn: as for VerificationInputs.
-    """
-    about = _about(evidence, endorsement, catalog.release, catalog.notes)
-    reply = with_found(catalog, about, evidence.technology, find, min_svn or {})
-    if evidence.form.startswith(HCL_FORM) and reply.exit_code == NOT_FOUND:
+    """The answer to a digest or a report, without related digests. find: returns every row with a digest."""
+    about = _about(evidence, proofs, catalog.release, catalog.notes)
+    reply = with_found(catalog, about, evidence.technology, find, proofs.min_svn)
+    if evidence.form.startswith(HCL_FORM) and reply.found_code == NOT_FOUND:
         return replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
     return reply
 
 
 def matched_answer(
-    evidence: Evidence, endorsement: Endorsement | None, rows: Sequence[Match], release: PublishedRelease | None
+    evidence: Evidence, proofs: VerificationInputs, rows: Sequence[Match], release: PublishedRelease | None
 ) -> Answer:
     """The answer to a digest or a report of which nothing but rows is known, all of known firmware.
 
     rows: every row with the digest.
     release: the release that was asked, of which there is no note; None if the catalog is not published.
     """
-    about = _about(evidence, endorsement, release, ())
+    about = _about(evidence, proofs, release, ())
     return _matched(about, [row for row in rows if evidence.technology in (None, row.technology)], ())
 
 
 def _about(
-    evidence: Evidence, endorsement: Endorsement | None, release: PublishedRelease | None, notes: tuple[Note, ...]
+    evidence: Evidence, proofs: VerificationInputs, release: PublishedRelease | None, notes: tuple[Note, ...]
 ) -> Answer:
-    return Answer(evidence, evidence.digest, (), endorsement, tuple(notes_on(evidence)), release, notes)
+    about = Answer(evidence, evidence.digest, (), verified(evidence, proofs), tuple(notes_on(evidence)), release, notes)
+    return demanding(about, proofs)
+
+
+def demanding(reply: Answer, proofs: VerificationInputs) -> Answer:
+    """The same answer, with what is demanded of its evidence."""
+    return replace(reply, checks=checked(reply.evidence, proofs), require_verified=proofs.require_verified)
 
 
 def with_found(

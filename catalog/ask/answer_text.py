@@ -104,7 +104,7 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
 
 def title_without_match(answer: Answer) -> str:
     """The heading of a page for an answer without matches."""
-    is_revoked = answer.exit_code == REVOKED
+    is_revoked = answer.found_code == REVOKED
     if answer.inferred:
         if is_revoked:
             return "This launch digest is revoked; it follows from a published one"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.answer import IS_OF, Answer, found_answer, with_found
+from catalog.ask.answer import IS_OF, Answer, demanding, found_answer, with_found
 from catalog.ask.evidence_notes import notes_on, sev_policy_notes
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
@@ -42,9 +42,9 @@ def answer(
             question = MeasureQuestion.of(data, proofs.tik)
             digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
             about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
+            about = demanding(about, proofs)
             return with_found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
-        verification = verified(evidence, proofs)
-        reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
+        reply = found_answer(catalog, evidence, proofs, lookups.lookup)
         return related_answer(reply, Relating(lookups, backend))
 
 
@@ -79,9 +79,10 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
     check_verification_inputs(evidence, proofs)
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
-        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
-    endorsement = verified(evidence, proofs)
-    return Answer(evidence, evidence.digest, (), endorsement, tuple(notes_on(evidence)))
+        about = Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
+    else:
+        about = Answer(evidence, evidence.digest, (), verified(evidence, proofs), tuple(notes_on(evidence)))
+    return demanding(about, proofs)
 
 
 def _find_measured(

@@ -16,6 +16,10 @@ from catalog.evidence.several_digests import BatchLine, read_batch
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.files import inputs
 
+_MAX_KEY = 16 << 10
+"""Bytes: limit for a file with a public key."""
+
+_DIGEST_IN_HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{96}")
 _TK_SIZE = 2 * TIK_SIZE
 _KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-]{22}==|[A-Za-z0-9+/_-]{43}=")
 """Text that is a TIK, or TEK and TIK, in hex or base64."""
@@ -95,6 +99,21 @@ def read_expectation(given: str, stdin: BinaryIO) -> bytes:
     if given.lstrip().startswith("{"):
         return given.encode("utf-8", "surrogateescape")
     return _bounded(inputs.read_start(Path(given), MAX_EVIDENCE + 1, regular=True), given)
+
+
+def read_id_key(given: str, stdin: BinaryIO) -> bytes:
+    """The digest of an ID key: 48 bytes in hex, or of the public key in a file, or on stdin for "-".
+
+    Raises Unreadable, MalformedInput for another key.
+    """
+    from catalog.endorse.report_checks import KEY_DIGEST_SIZE, id_key_digest
+
+    if _DIGEST_IN_HEX.fullmatch(given):
+        return bytes.fromhex(given[-2 * KEY_DIGEST_SIZE :])
+    try:
+        return id_key_digest(read_bounded(given, stdin, _MAX_KEY))
+    except MalformedInput as error:
+        raise MalformedInput(f"{given}: {error}", error.hint) from error
 
 
 def read_tik(path: Path) -> bytes:

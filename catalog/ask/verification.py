@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from catalog.errors import MalformedInput, UsageError
+from catalog.errors import UsageError
 from catalog.notes import INFO
 from catalog.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # cryptography takes long to load
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from catalog.abi.digest import LaunchDigest
     from catalog.endorse.certificate import Certificate
+    from catalog.endorse.crl import RevocationList
     from catalog.endorse.endorsement import Endorsement
+    from catalog.endorse.kds import CertificateSource
+    from catalog.endorse.report_checks import ReportChecks
+    from catalog.endorse.report_finding import Finding
     from catalog.evidence.evidence import Evidence
 
 NOT_VERIFIED = "not verified: no certificates are given"
-
+NOT_ENDORSED = "the certificates do not endorse this report"
 
 _ANY_SVN: Mapping[str, int] = {}
 
@@ -27,18 +31,24 @@ class VerificationInputs(Value):
 
     certificates: chain of a report's signing key.
     roots: root certificates that are trusted besides AMD's.
-    now: seconds since 1970.
+    lists: revocation lists (CRL).
+    now: seconds since 1970: when the certificates have to be valid.
     tik: the TIK of a launch measurement, 16 bytes.
     debug_digest: the launch digest that the host states; only a hint.
     min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
+    checks: what is demanded of a report besides its signature; None for nothing.
+    require_verified: evidence that is not verified is refused, and so is a report that cannot be compared in all.
     """
 
     certificates: Sequence[Certificate] = ()
     roots: Sequence[Certificate] = ()
+    lists: Sequence[RevocationList] = ()
     now: float = 0
     tik: bytes | None = None
     debug_digest: LaunchDigest | None = None
     min_svn: Mapping[str, int] = _ANY_SVN
+    checks: ReportChecks | None = None
+    require_verified: bool = False
 
     def __repr__(self) -> str:  # never the TIK
         return f"VerificationInputs({len(self.certificates)} certificates)"
@@ -46,10 +56,18 @@ class VerificationInputs(Value):
 
 def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
     """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
-    if (proofs.certificates or proofs.roots) and not evidence.report:
-        raise UsageError(f"certificates are only for an attestation report, but this is: {evidence.form}")
-    if proofs.roots and not (proofs.certificates or evidence.certificates):
-        raise UsageError("--root is given without the certificates below it", "--certs DIR or FILE")
+    if not evidence.report:
+        for given, what in (
+            (proofs.certificates or proofs.roots, "certificates are"),
+            (proofs.lists, "a revocation list is"),
+            (proofs.checks, "checks of a report are"),
+        ):
+            if given:
+                raise UsageError(f"{what} only for an attestation report, but this is: {evidence.form}")
+    if not proofs.certificates and not evidence.certificates:
+        for given, option in ((proofs.roots, "--root"), (proofs.lists, "--crl")):
+            if given:
+                raise UsageError(f"{option} is given without the certificates below it", "--certs DIR or FILE")
     if evidence.measure_data:
         if proofs.tik is None:
             raise UsageError(
@@ -63,42 +81,62 @@ def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) ->
 def verified(evidence: Evidence, proofs: VerificationInputs) -> Endorsement | None:
     """Verify the report in evidence by the certificates given and those that came with it; None without any.
 
-    Those that came with it are used alone only if a root is among them: without one they can prove nothing.
+    Those that came with it are used alone only if a root is among them, or is given: without one they prove nothing.
     """
     if not evidence.report or not (proofs.certificates or evidence.certificates):
         return None
-    certificates = [*proofs.certificates, *_carried(evidence)]
-    if not proofs.certificates and not any(one.issuer_name == one.subject_name for one in certificates):
-        return None
+    from catalog.endorse.certificates import parse_carried
     from catalog.endorse.endorsement import verify_report
 
-    return verify_report(evidence.report, certificates, proofs.now, proofs.roots)
+    certificates = [*proofs.certificates, *parse_carried(evidence.certificates)]
+    if not proofs.certificates and not proofs.roots and not any(one.issuer == one.subject for one in certificates):
+        return None
+    return verify_report(
+        evidence.report, certificates, proofs.now, proofs.roots, proofs.lists, strict=proofs.require_verified
+    )
 
 
-def _carried(evidence: Evidence) -> Iterator[Certificate]:
-    """The certificates that came with evidence, without those that are invalid."""
-    from catalog.endorse.certificate import Certificate
-
-    for der in evidence.certificates:
-        try:
-            certificate = Certificate.parse(der)
-        except MalformedInput:
-            continue
-        yield certificate
+def checked(evidence: Evidence, proofs: VerificationInputs) -> tuple[Finding, ...]:
+    """The outcome of each check of a report that is demanded."""
+    return tuple(proofs.checks.check(evidence.report)) if evidence.report and proofs.checks else ()
 
 
-def verification_dict(endorsement: Endorsement | None) -> dict[str, Any]:
-    """`verification` of a report in JSON; None: without certificates."""
+def why_unverified(evidence: Evidence, endorsement: Endorsement | None, *, is_found: bool) -> str | None:
+    """Why evidence does not count as verified; None if it does.
+
+    A launch measurement is verified by its TIK. is_found: whether a digest was found that has it.
+    """
+    from catalog.abi.digest import LaunchDigest
+
+    if evidence.measure_data:
+        return None if is_found else "no known digest has this launch measurement"
+    if evidence.claimed_by:
+        return f"the digest is only stated by {evidence.claimed_by}, and nothing here proves it"
+    if isinstance(evidence.value, LaunchDigest):
+        return "a launch digest alone is not signed"
+    if evidence.report is None:
+        return f"ldcat verifies attestation reports of SEV-SNP, and this is: {evidence.form}"
     if endorsement is None:
-        return {
-            "verified": False,
-            "root": None,
-            "root_trusted_by": None,
-            "findings": [{"code": "signature", "severity": INFO, "passed": None, "text": NOT_VERIFIED}],
-        }
+        return "no certificates are given"
+    return None if endorsement.verified else NOT_ENDORSED
+
+
+def verification_dict(evidence: Evidence, endorsement: Endorsement | None, checks: Sequence[Finding]) -> dict[str, Any]:
+    """`verification` of a report in JSON. endorsement: None without certificates."""
+    findings: list[dict[str, Any]] = [{"code": "signature", "severity": INFO, "passed": None, "text": NOT_VERIFIED}]
+    if endorsement is not None:
+        findings = [finding.to_dict() for finding in endorsement.findings]
     return {
-        "verified": endorsement.verified,
-        "root": endorsement.root,
-        "root_trusted_by": endorsement.trusted_by,
-        "findings": [finding.to_dict() for finding in endorsement.findings],
+        "verified": endorsement is not None and endorsement.verified,
+        "root": endorsement and endorsement.root,
+        "root_trusted_by": endorsement and endorsement.trusted_by,
+        "findings": [*findings, *(finding.to_dict() for finding in checks)],
+        "certificates_at": [] if endorsement else [one.to_dict() for one in sources(evidence)],
     }
+
+
+def sources(evidence: Evidence) -> list[CertificateSource]:
+    """Where the certificates of a report are; empty for other evidence."""
+    from catalog.endorse.kds import certificate_sources
+
+    return certificate_sources(evidence.report) if evidence.report else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.abi.report import HOST_REQUESTED
 from catalog.ask.answer_text import closing_notes, told
-from catalog.ask.verification import NOT_VERIFIED
+from catalog.ask.verification import NOT_VERIFIED, sources
 from catalog.evidence.evidence import BARE_DIGEST
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from catalog.abi.report import AttestationReport
     from catalog.ask.answer import Answer
+    from catalog.endorse.report_finding import Finding
 
 
 def answer_lines(answer: Answer, now: float) -> Iterator[str]:
@@ -49,12 +50,17 @@ def verification_lines(answer: Answer) -> Iterator[str]:
         return
     if answer.endorsement is None:
         yield f"  ? {NOT_VERIFIED}"
+        yield from (f"    {source}" for source in sources(answer.evidence))
     else:
-        marks = {True: "ok", False: "FAILED", None: "note"}
-        for finding in answer.endorsement.findings:
-            yield f"  {marks[finding.passed]:<6} {finding.code}: {finding.text}"
+        yield from map(_finding, answer.endorsement.findings)
         root = " and the root" if answer.endorsement.trusted_by == "given" else ""
         yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
+    yield from map(_finding, answer.checks)
+
+
+def _finding(finding: Finding) -> str:
+    mark = {True: "ok", False: "FAILED", None: "note"}[finding.passed]
+    return f"  {mark:<6} {finding.code}: {finding.text}"
 
 
 def _other_facts(answer: Answer) -> list[tuple[str, object]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.ask.answer import found_answer
 from catalog.ask.lookup import Lookups
+from catalog.ask.verification import VerificationInputs
 from catalog.diff.flat import flat
 from catalog.errors import MalformedInput, UsageError
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED
@@ -31,14 +32,15 @@ _WORDS = {REVOKED: "revoked", NOT_FOUND: "unknown", ENDORSED: "endorsed", 0: "fo
 
 def look_up_batch(catalog: Catalog, lines: list[BatchLine], min_svn: Mapping[str, int], output: Format) -> int:
     """Print the answer to each line, without related digests; returns the exit code of the worst."""
+    proofs = VerificationInputs(min_svn=min_svn)
     worst = len(WORST_FIRST) - 1
     columns: list[str] = []
     with closing(Lookups(catalog, render.warning)) as lookups:
         for line in lines:
             reply = None
             if line.evidence:
-                reply = found_answer(catalog, line.evidence, None, lookups.lookup, min_svn)
-            worst = min(worst, WORST_FIRST.index(MalformedInput.exit_code if reply is None else reply.exit_code))
+                reply = found_answer(catalog, line.evidence, proofs, lookups.lookup)
+            worst = min(worst, WORST_FIRST.index(MalformedInput.exit_code if reply is None else reply.found_code))
             if output is Format.CSV:
                 columns = _print_csv(line.number, reply, columns)
             elif output is Format.TABLE:

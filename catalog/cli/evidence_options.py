@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -15,10 +14,12 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_evidence, read_tik
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.options import named_path, number_option
+from catalog.cli.report_options import now_or, report_checks
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
-from catalog.files.certificate_inputs import read_certificates, read_roots
+from catalog.files.certificate_inputs import read_certificates, read_revocation_lists, read_roots
 from catalog.rows.numbers import parse_number
+from catalog.terminal import render
 from catalog.values import replace
 
 _REPORT = "Attestation reports (SEV-SNP)"
@@ -109,7 +110,7 @@ PolicyOption = Annotated[
     typer.Option(
         parser=number_option,
         metavar="BITS",
-        help="Guest policy of the launch session, if not in the data.",
+        help="Guest policy of the launch session, if not in the data. For a report: exactly these bits are demanded.",
         rich_help_panel=_MEASURE,
     ),
 ]
@@ -140,7 +141,14 @@ def gather(
     api_minor: int | None,
     build_id: int | None,
     policy: int | None,
-    debug_digest: str | None,
+    crl: Path | None,
+    at: str | None,
+    require_verified: bool,
+    min_tcb: str | None,
+    report_data: str | None,
+    host_data: str | None,
+    id_key: str | None,
+    debug_digest: str | None = None,
     min_svn: Sequence[str] = (),
     stdin: BinaryIO | None = None,
 ) -> tuple[Evidence, VerificationInputs]:
@@ -155,21 +163,34 @@ def gather(
     if data := evidence.measure_data:
         nonce_bytes = None if nonce is None else _nonce(nonce)
         evidence = replace(evidence, value=data.completed({**numbers, "nonce": nonce_bytes}))
-    elif nonce is not None or any(number is not None for number in numbers.values()):
-        raise UsageError(
-            f"nonce, API version, build ID and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
-        )
+    elif nonce is not None or any(value is not None for name, value in numbers.items() if name != "policy"):
+        raise UsageError(f"nonce, API version and build ID belong to LAUNCH_MEASURE, and this is: {evidence.form}")
+    if at is not None and not evidence.report:
+        raise UsageError(f"--at is only for an attestation report, but this is: {evidence.form}")
     if not evidence.report and str(certs) == os.environ.get("LDCAT_CERTS"):
         certs = None  # a setting of this machine, which says nothing about this evidence
     if (not evidence.report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
         root = None
+    left_out: list[str] = []
+    certificates = read_certificates(certs, left_out) if certs else ()
+    for file in left_out:
+        render.note(f"{file} is left out: it has no certificate that can be read")
     proofs = VerificationInputs(
-        certificates=read_certificates(certs) if certs else (),
+        certificates=certificates,
         roots=read_roots(root) if root else (),
-        now=time.time(),
+        lists=read_revocation_lists(crl) if crl else (),
+        now=now_or(at),
         tik=read_tik(tik) if tik else None,
         debug_digest=None if debug_digest is None else LaunchDigest.parse(debug_digest),
         min_svn=least_svns(min_svn),
+        checks=report_checks(
+            min_tcb=min_tcb,
+            policy=None if evidence.measure_data else policy,
+            report_data=report_data,
+            host_data=host_data,
+            id_key=id_key,
+        ),
+        require_verified=require_verified,
     )
     return evidence, proofs
 

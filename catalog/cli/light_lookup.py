@@ -89,7 +89,7 @@ def _evidence(given: str) -> Evidence | None:
 def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:
     """The answer, and what the evidence was verified by; None if the full path may say more."""
     from catalog.ask.answer import matched_answer
-    from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
+    from catalog.ask.verification import VerificationInputs, check_verification_inputs
 
     found = found_at_once(evidence.digest.value, options["--catalog"], options.get("--trust", ""))
     if found is None:
@@ -103,16 +103,18 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
     if certs or roots:
         from catalog.files.certificate_inputs import read_certificates, read_roots
 
-        given = read_certificates(certs) if certs else ()
+        left_out: list[str] = []
+        given = read_certificates(certs, left_out) if certs else ()
+        if left_out:
+            return None
         proofs = replace(proofs, certificates=given, roots=read_roots(roots) if roots else ())
     check_verification_inputs(evidence, proofs)
-    verification = verified(evidence, proofs)
-    return matched_answer(evidence, verification, *found), proofs
+    return matched_answer(evidence, proofs, *found), proofs
 
 
 def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str]) -> tuple[str, str, int] | None:
     """The answer as the full path prints it; None for an exit code that comes with an error."""
-    if reply.refuted or reply.exit_code not in (0, NOT_FOUND):
+    if reply.exit_code not in (0, NOT_FOUND):
         return None
     if options["--format"] == "json":
         from catalog.terminal.json_text import json_document

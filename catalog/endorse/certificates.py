@@ -7,6 +7,10 @@ from catalog.endorse.certificate_forms import certificates_of_file, from_pem
 from catalog.endorse.crl import RevocationList
 from catalog.errors import MalformedInput
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _LIST, _KEY = b"X509 CRL", b"PUBLIC KEY"
 
 
@@ -16,6 +20,17 @@ def parse_certificates(data: bytes) -> list[Certificate]:
         return [Certificate.parse(der) for der in certificates_of_file(data)]
     except MalformedInput as error:
         raise MalformedInput(f"neither certificates in PEM or DER, nor a certificate table: {error}") from error
+
+
+def parse_carried(ders: Iterable[bytes]) -> list[Certificate]:
+    """Certificates in DER that came with evidence, without those that cannot be read: nobody asked for them."""
+    found = []
+    for der in ders:
+        try:
+            found.append(Certificate.parse(der))
+        except MalformedInput:
+            continue
+    return found
 
 
 def parse_revocation_lists(data: bytes) -> list[RevocationList]:

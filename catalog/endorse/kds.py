@@ -31,6 +31,10 @@ class CertificateSource:
     def __init__(self, what: str, url: str | None = None) -> None:
         self.what, self.url = what, url
 
+    def to_dict(self) -> dict[str, str | None]:
+        """The source in JSON."""
+        return {"what": self.what, "url": self.url}
+
     def __str__(self) -> str:
         return f"{self.what}: {self.url}" if self.url else self.what
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 
-from catalog.endorse.certificates import parse_certificates
+from catalog.endorse.certificates import parse_certificates, parse_revocation_lists
 from catalog.errors import MalformedInput, UsageError
 from catalog.fast.published import read_bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.endorse.certificate import Certificate
+    from catalog.endorse.crl import RevocationList
 
 MAX_CERTIFICATES = 256 << 10
 """Bytes: limit for a file of certificates."""
 
-MAX_CERTIFICATE_FILES = 100
+MAX_CERTIFICATE_FILES = 1_000
 
 
-def read_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
-    """All certificates of a file, or of the files in a folder.
+def read_certificates(path: str | os.PathLike[str], left_out: list[str] | None = None) -> list[Certificate]:
+    """All certificates of a file, or of the files in a folder. left_out: receives the names of its other files.
 
-    Raises Unreadable, MalformedInput for an invalid certificate, UsageError for no certificates or too many files.
+    Raises Unreadable, MalformedInput for a file that has none, UsageError for a folder with none or too many files.
     """
     path = os.fspath(path)
     try:
@@ -40,7 +41,10 @@ def read_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
         try:
             found += parse_certificates(_contents(file))
         except MalformedInput as error:
-            raise MalformedInput(f"{file}: {error}") from error
+            if not is_folder:
+                raise MalformedInput(f"{file}: {error}") from error
+            if left_out is not None:
+                left_out.append(file)
     if not found:
         raise UsageError(f"{path} has no certificates", "needed are the VCEK or VLEK, the ASK or ASVK, and the ARK")
     return found
@@ -69,3 +73,11 @@ def _contents(file: str) -> bytes:
 
         data = inputs.read_file(Path(file), limit=MAX_CERTIFICATES, regular=True)
     return data
+
+
+def read_revocation_lists(path: str | os.PathLike[str]) -> list[RevocationList]:
+    """The revocation lists of a file; raises Unreadable, MalformedInput for anything else."""
+    try:
+        return parse_revocation_lists(_contents(os.fspath(path)))
+    except MalformedInput as error:
+        raise MalformedInput(f"{path}: {error}", error.hint) from error

@@ -16,6 +16,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.answer import found_answer
 from catalog.ask.answer_text import endorsement_notes, title_without_match, told_endorsements
 from catalog.ask.lookup import Lookups, shown_base
+from catalog.ask.verification import VerificationInputs
 from catalog.evidence.evidence import Evidence
 from catalog.fast.match import endorser_text, inferred_note, kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import REVOKED, firmware_facts
@@ -92,7 +93,9 @@ def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
     found = {}
     with closing(Lookups(catalog, lambda _: None)) as lookups:
         for text in dict.fromkeys(record.launch_digest for record in catalog.endorsements.records):
-            answer = found_answer(catalog, Evidence("launch digest", LaunchDigest.parse(text)), None, lookups.lookup)
+            answer = found_answer(
+                catalog, Evidence("launch digest", LaunchDigest.parse(text)), VerificationInputs(), lookups.lookup
+            )
             found[text] = {
                 "is_endorsed": bool(answer.endorsements),
                 "is_revoked": answer.exit_code == REVOKED,

@@ -230,6 +230,7 @@ class LookupAnswer(msgspec.Struct):
     launch_digest: Hex
     report: dict[str, Any] | None
     verification: dict[str, Any] | None
+    refused: str | None
     notes: list[NoteAnswer]
     release: ReleaseAnswer | None
     claims: list[str]

@@ -15,6 +15,7 @@ from catalog.ask.answer import Answer, found_answer
 from catalog.ask.answering import related_answer
 from catalog.ask.lookup import Lookups
 from catalog.ask.related_digests import Relating
+from catalog.ask.verification import VerificationInputs
 from catalog.errors import LdcatError, Stale
 from catalog.evidence.evidence import Evidence
 from catalog.launch.hashing.backends import choose
@@ -124,7 +125,7 @@ class OpenRelease:
         Raises Stale, and VerificationFailed for a damaged catalog.
         """
         self.check_fresh()
-        return found_answer(self.catalog, evidence, None, self.lookups.lookup)
+        return found_answer(self.catalog, evidence, VerificationInputs(now=time.time()), self.lookups.lookup)
 
     def answer_digest(self, digest: LaunchDigest) -> Answer:
         """The answer to a digest; raises the errors of `answer`."""

@@ -123,10 +123,10 @@ def test_a_report_matches_only_rows_of_sev_snp(small: BuildResult) -> None:
     own = lookup(catalog, digest, warn=pytest.fail)
     found = [*own, *(replaced(match, technology="other") for match in own)]
     report = AttestationReport.parse(report_bytes(measurement=digest.value))
-    reply = found_answer(catalog, Evidence("attestation report", report), None, lambda _: found)
+    reply = found_answer(catalog, Evidence("attestation report", report), VerificationInputs(), lambda _: found)
     assert {match.technology for match in reply.matches} == {"sev-snp"}
     assert len(reply.matches) == len(own)
-    reply = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: found)
+    reply = found_answer(catalog, Evidence("launch digest", digest), VerificationInputs(), lambda _: found)
     assert {match.technology for match in reply.matches} == {"sev-snp", "other"}
 
 
@@ -155,16 +155,16 @@ def test_reports_match_the_rows_of_their_measurement(small: BuildResult) -> None
     by_provider = AttestationReport.parse(report_bytes(measurement=digest, key_info=1 << 2))
     assert codes(ask(small, Evidence("attestation report", by_provider)))[0] == "signed-by-vlek"
     assert reply.endorsement is None
-    assert not reply.refuted
+    assert not reply.refused
     assert reply.to_dict()["verification"]["verified"] is False
     assert codes(reply)[:3] == ["debug-allowed", "migration-agent-allowed", "vmpl-above-0"]
     made = chain()
     endorsed = ask(small, evidence, certificates=made.all, roots=[made.ark])
     assert endorsed.to_dict()["verification"]["verified"] is True
     assert endorsed.to_dict()["verification"]["root_trusted_by"] == "given"
-    assert ask(small, evidence, certificates=made.all).refuted
+    assert ask(small, evidence, certificates=made.all).refused
     refuted = ask(small, evidence, certificates=chain(chip=bytes(64)).all)
-    assert refuted.refuted
+    assert refuted.refused == "the certificates do not endorse this report"
     assert refuted.matches
 
 
@@ -175,8 +175,13 @@ def test_a_report_does_not_match_another_technology_with_digests_of_its_size(sma
     for other in others:
         other.row = {**other.row, "technology": "toy"}
     report = AttestationReport.parse(signed(report_bytes(measurement=digest.value)))
-    assert found_answer(catalog, Evidence("x", report), None, lambda _: [*others, *rows]).matches == tuple(rows)
-    assert found_answer(catalog, Evidence("x", digest), None, lambda _: [*others, *rows]).matches == (*others, *rows)
+    assert found_answer(
+        catalog, Evidence("x", report), VerificationInputs(), lambda _: [*others, *rows]
+    ).matches == tuple(rows)
+    assert found_answer(catalog, Evidence("x", digest), VerificationInputs(), lambda _: [*others, *rows]).matches == (
+        *others,
+        *rows,
+    )
 
 
 def test_a_report_requested_by_the_host_is_noted(small: BuildResult) -> None:

@@ -13,6 +13,7 @@ from catalog import Release
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
 from catalog.ask.lookup import lookup_in_parquet
+from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.diff.flat import flat
 from catalog.errors import VerificationFailed
@@ -221,7 +222,9 @@ def test_pages_mark_claims(run: Run, small: BuildResult, tmp_path: Path) -> None
     catalog = Catalog.open(small.folder)
     image = next(iter(image_pages(catalog).values()))("../").decode()
     digest = LaunchDigest.parse(digest_by_kernel(small, "sev-snp", kernel=True))
-    found = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: lookup_in_parquet(catalog, digest))
+    found = found_answer(
+        catalog, Evidence("launch digest", digest), VerificationInputs(), lambda _: lookup_in_parquet(catalog, digest)
+    )
     answer = answer_page(catalog, found, "../", 0).decode()
     for page in ((tmp_path / "report.html").read_text(), image, answer):
         assert CLAIMS.text[1:] in html.unescape(page)

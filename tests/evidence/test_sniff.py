@@ -212,16 +212,19 @@ def test_certificates_are_read_from_files_and_folders(tmp_path: Path) -> None:
     assert read_certificates(tmp_path) == made.all
     assert read_certificates(tmp_path / "b") == [made.ask]
     (tmp_path / "d").write_bytes(b"no certificate")
+    left_out: list[str] = []
+    assert read_certificates(tmp_path) == read_certificates(tmp_path, left_out) == made.all
+    assert left_out == [str(tmp_path / "d")]
     with pytest.raises(MalformedInput, match="d: neither certificates"):
-        read_certificates(tmp_path)
+        read_certificates(tmp_path / "d")
     with pytest.raises(Unreadable):
         read_certificates(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no certificates"):
         read_certificates(tmp_path / "empty")
-    for number in range(101):
+    for number in range(1_001):
         (tmp_path / "empty" / str(number)).touch()
-    with pytest.raises(UsageError, match="more than 100 files"):
+    with pytest.raises(UsageError, match="more than 1000 files"):
         read_certificates(tmp_path / "empty")
 
 

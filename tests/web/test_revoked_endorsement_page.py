@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
+from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
 from catalog.evidence.evidence import Evidence
@@ -40,7 +41,7 @@ def place(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place
 def page_of_digest(place: Place, digest: str) -> str:
     catalog = Catalog.open_release(unverified_release(LogFolder(place.log), None))
     evidence = Evidence("launch digest", LaunchDigest.parse(digest))
-    return answer_page(catalog, found_answer(catalog, evidence, None, lambda _: ()), "../", 0).decode()
+    return answer_page(catalog, found_answer(catalog, evidence, VerificationInputs(), lambda _: ()), "../", 0).decode()
 
 
 def test_the_page_of_a_revoked_endorsement(place: Place) -> None:

@@ -20,6 +20,13 @@ from catalog.ask.evidence_files import read_expectation
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.answer_lines import evidence_lines, told_lines
+from catalog.cli.candidate_options import (
+    CmdlinesOption,
+    FirmwareOption,
+    InitrdFilesOption,
+    KernelFilesOption,
+    known_inputs,
+)
 from catalog.cli.catalogs import open_named, print_image_notes
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -43,10 +50,18 @@ from catalog.cli.options import (
     TrustOption,
     hash_backend,
     invocation,
-    named_path,
     require,
 )
-from catalog.errors import UsageError, VerificationFailed
+from catalog.cli.report_options import (
+    AtOption,
+    CrlOption,
+    HostDataOption,
+    IdKeyOption,
+    MinTcbOption,
+    ReportDataOption,
+    RequireVerifiedOption,
+)
+from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import (
     Baseline,
@@ -54,7 +69,6 @@ from catalog.explain.baseline import (
     baseline_of_catalog,
     baseline_of_default,
     baseline_of_files,
-    collect_known,
     expectation,
 )
 from catalog.explain.explain import DEFAULT_BUDGET, MAX_BUDGET, Budget, SearchInterrupted, explain
@@ -71,35 +85,6 @@ HELP_ORDER = 50
 
 _MORE = 10
 """How many times the budget is proposed, if it was too small."""
-
-_CANDIDATES = "Candidates to try, in addition to the known ones"
-
-FirmwareOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE|NAME", help="Firmware to try. May be repeated.", rich_help_panel=_CANDIDATES),
-]
-KernelFilesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        parser=named_path,
-        metavar="FILE|DIR",
-        help="Kernel, or folder of kernels, to try. May be repeated.",
-        rich_help_panel=_CANDIDATES,
-    ),
-]
-InitrdFilesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        parser=named_path,
-        metavar="FILE|DIR",
-        help="Initrd, or folder of initrds, to try. May be repeated.",
-        rich_help_panel=_CANDIDATES,
-    ),
-]
-CmdlinesOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TEXT", help="Kernel command line to try. May be repeated.", rich_help_panel=_CANDIDATES),
-]
 
 
 def command(
@@ -122,6 +107,13 @@ def command(
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,
+    crl: CrlOption = None,
+    at: AtOption = None,
+    require_verified: RequireVerifiedOption = False,
+    min_tcb: MinTcbOption = None,
+    report_data: ReportDataOption = None,
+    host_data: HostDataOption = None,
+    id_key: IdKeyOption = None,
     tik: TikOption = None,
     nonce: NonceOption = None,
     api_major: ApiMajorOption = None,
@@ -149,49 +141,44 @@ def command(
         evidence,
         certs=certs,
         root=root,
+        crl=crl,
+        at=at,
+        require_verified=require_verified,
+        min_tcb=min_tcb,
+        report_data=report_data,
+        host_data=host_data,
+        id_key=id_key,
         tik=tik,
         nonce=nonce,
         api_major=api_major,
         api_minor=api_minor,
         build_id=build_id,
         policy=policy,
-        debug_digest=None,
     )
     reply = answer_without_catalog(found, proofs)
-    opened = None
-    if catalog or trust or skip_verify or default_catalog().exists():
-        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
-    known = collect_known(
-        opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ()
-    )
+    named = catalog or trust or skip_verify or default_catalog().exists()
+    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet) if named else None
+    known = known_inputs(opened, firmware, kernel, initrd, append)
     print_image_notes(known.firmware, quiet=quiet)
-    baselines = _baselines(opened, found.technologies(), known, expect)
     if opened:
         reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
-        if not quiet:
-            _print_endorsers(endorsed_answer(opened, reply, hash_backend(), searched=False), proofs.now)
-    try:
-        explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
-    except SearchInterrupted as interrupted:
-        explanation = interrupted.explanation
-    if opened:
-        explanation = replace(explanation, revocations=opened.revocations)
-    reply = _completed(opened, reply, explanation)
-    code = _print(context, reply, proofs.now, explanation, budget, html, output)
-    if reply.refuted and not explanation.interrupted:
-        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return code
+        _print_endorsers(endorsed_answer(opened, reply, hash_backend(), searched=False), proofs.now, quiet=quiet)
+    baselines = _baselines(opened, found.technologies(), known, expect)
+    explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
+    reply, explanation = _completed(opened, reply, explanation)
+    return _print(context, reply, proofs.now, explanation, budget, html, output)
 
 
-def _completed(catalog: Catalog | None, reply: Answer, explanation: Explanation) -> Answer:
-    """The answer with what the catalog says about the digest, and with what the search found."""
+def _completed(catalog: Catalog | None, reply: Answer, explanation: Explanation) -> tuple[Answer, Explanation]:
+    """Both with what the catalog says about the digest, and the answer with what the search found."""
     if catalog:
         reply = endorsed_answer(catalog, reply, hash_backend(), searched=not explanation.hits)
+        explanation = replace(explanation, revocations=catalog.revocations)
     if explanation.hits:
-        return reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
-    if explanation.hopeless:
-        return values.replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
-    return reply
+        reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
+    elif explanation.hopeless:
+        reply = values.replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
+    return reply, explanation
 
 
 def _print(
@@ -203,7 +190,10 @@ def _print(
     html: Path | None,
     output: Format,
 ) -> int:
-    """Print the answer, and write the page unless Ctrl-C ended the search; returns the exit code."""
+    """Print the answer, and write the page unless Ctrl-C ended the search; returns the exit code.
+
+    Raises VerificationFailed if the evidence is refused.
+    """
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
     longer = min(budget * _MORE, MAX_BUDGET)
@@ -217,12 +207,13 @@ def _print(
             render.line(text)
     if explanation.interrupted:
         return interrupts.EXIT_CODE
+    reply.check_demands()
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
-def _print_endorsers(reply: Answer, now: float) -> None:
+def _print_endorsers(reply: Answer, now: float, *, quiet: bool) -> None:
     """Say who endorses the digest, before a search that takes long and may find nothing."""
-    for one in (*reply.endorsements, *reply.reported):
+    for one in () if quiet else (*reply.endorsements, *reply.reported):
         render.note(endorsement_title(one, now))
 
 
@@ -246,22 +237,25 @@ def _explained(
     *,
     quiet: bool,
 ) -> Explanation:
-    """Search on every processor of this machine, and show progress."""
+    """Search on every processor of this machine, and show progress; as far as it came if Ctrl-C ended it."""
     backend = hash_backend()
-    with (
-        search_progress(budget, quiet=quiet) as begin,
-        local_engine(processors(), threads=backend.compiled) as engine,
-    ):
-        return explain(
-            found,
-            baselines,
-            known,
-            proofs=proofs,
-            engine=engine,
-            backend=backend,
-            budget=Budget.starting(budget, monotonic),
-            start_progress=begin,
-        )
+    try:
+        with (
+            search_progress(budget, quiet=quiet) as begin,
+            local_engine(processors(), threads=backend.compiled) as engine,
+        ):
+            return explain(
+                found,
+                baselines,
+                known,
+                proofs=proofs,
+                engine=engine,
+                backend=backend,
+                budget=Budget.starting(budget, monotonic),
+                start_progress=begin,
+            )
+    except SearchInterrupted as interrupted:
+        return interrupted.explanation
 
 
 def _with_budget(arguments: Sequence[str], seconds: float) -> str:

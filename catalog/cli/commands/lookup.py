@@ -38,8 +38,16 @@ from catalog.cli.options import (
     require,
 )
 from catalog.cli.prefix_lookup import candidates, parse_prefix
+from catalog.cli.report_options import (
+    AtOption,
+    CrlOption,
+    HostDataOption,
+    IdKeyOption,
+    MinTcbOption,
+    ReportDataOption,
+    RequireVerifiedOption,
+)
 from catalog.diff.flat import flat
-from catalog.errors import VerificationFailed
 from catalog.fast.match_text import NOT_FOUND
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -52,6 +60,13 @@ def command(
     catalog: CatalogOption = None,
     certs: CertsOption = None,
     root: RootOption = None,
+    crl: CrlOption = None,
+    at: AtOption = None,
+    require_verified: RequireVerifiedOption = False,
+    min_tcb: MinTcbOption = None,
+    report_data: ReportDataOption = None,
+    host_data: HostDataOption = None,
+    id_key: IdKeyOption = None,
     tik: TikOption = None,
     nonce: NonceOption = None,
     api_major: ApiMajorOption = None,
@@ -72,12 +87,13 @@ def command(
     measurement is compared with every SEV or SEV-ES digest, as its policy says. A published release is verified against
     a trust note first, once for each checkpoint. A match says what was launched, never that it can be trusted. Exit
     code 0 if there is a match, 10 if the digest is only endorsed or inferred, 1 if there is neither, 7 if everything
-    found is revoked or --min-svn refuses it, 4 if the certificates do not endorse a report; for a published release
-    also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own
-    log.
+    found is revoked or --min-svn refuses it, 4 if the certificates do not endorse a report, or it is not as demanded;
+    for a published release also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen before, 11 signed record
+    that contradicts its own log.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    alone = (certs, root, tik, nonce, api_major, api_minor, build_id, policy, debug_digest)
+    demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
+    alone = (certs, root, tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)
     if prefix:
         check_digests_alone(alone, "--prefix finds candidates, which")
         wanted = parse_prefix(evidence)
@@ -94,6 +110,13 @@ def command(
         evidence,
         certs=certs,
         root=root,
+        crl=crl,
+        at=at,
+        require_verified=require_verified,
+        min_tcb=min_tcb,
+        report_data=report_data,
+        host_data=host_data,
+        id_key=id_key,
         tik=tik,
         nonce=nonce,
         api_major=api_major,
@@ -108,11 +131,9 @@ def command(
     check_feeds(opened.endorsements, proofs.min_svn)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output, proofs.now)
-    if reply.exit_code == NOT_FOUND and not quiet:
-        for note in miss_notes(reply):
-            render.note(note.text)
-    if reply.refuted:
-        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    for note in miss_notes(reply) if reply.found_code == NOT_FOUND and not quiet else ():
+        render.note(note.text)
+    reply.check_demands()
     return reply.exit_code
 
 
