@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import refusal_note, revocation_notes, shared_by
-from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
+from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_dangers, match_facts, not_found
+from catalog.fast.note_text import dangers, note_line, part_lines, titled
 from catalog.notes import Note, worst_first
 from catalog.values import Value
 
@@ -45,9 +46,7 @@ class Told(Value):
 
     def lines(self) -> Iterator[str]:
         """As `ldcat lookup` prints it."""
-        yield from fact_lines(self.facts, title=self.title)
-        for note in self.notes:
-            yield f"  ! {note.text}"
+        yield from part_lines(list(fact_lines(self.facts, title=titled(self.title, self.notes))), self.notes)
 
 
 def told(answer: Answer, now: float, configuration: str | None = None) -> Iterator[Told]:
@@ -100,6 +99,17 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
             digests = "1 more known digest" if more == 1 else f"{more} more known digests"
             facts.append(("others", f"{digests} of the same launch: --format json has more"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
+
+
+def danger_lines(answer: Answer, now: float) -> Iterator[str]:
+    """The first lines: why not to rely on the evidence, on its matches, or on what else is known of the digest."""
+    if answer.refused:
+        yield f"DANGER: NOT VERIFIED: {answer.refused}"
+    yield from map(note_line, dangers(answer.notes))
+    yield from match_dangers(answer.matches)
+    for part in told(answer, now):
+        if dangers(part.notes):
+            yield f"DANGER: do not rely on this: {part.title}"
 
 
 def title_without_match(answer: Answer) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from catalog.abi.report import HOST_REQUESTED
-from catalog.ask.answer_text import closing_notes, told
+from catalog.ask.answer_text import closing_notes, danger_lines, told
 from catalog.ask.verification import NOT_VERIFIED, sources
 from catalog.evidence.evidence import BARE_DIGEST
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
+from catalog.fast.note_text import note_line
+from catalog.notes import DANGER, worst_first
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def answer_lines(answer: Answer, now: float) -> Iterator[str]:
-    """The evidence, its verification and notes, the matches, then everything else that is known of the digest."""
+    """What is a danger, the evidence with its verification and notes, the matches, then what else is known."""
+    yield from danger_lines(answer, now)
     yield from evidence_lines(answer)
     yield from match_lines(answer.matches)
     yield from told_lines(answer, now)
@@ -29,7 +32,7 @@ def told_lines(answer: Answer, now: float, configuration: str | None = None) -> 
     """What is known of the digest besides matches. now, configuration: as for `told_endorsements`."""
     for part in told(answer, now, configuration):
         yield from part.lines()
-    yield from (f"! {note.text}" for note in closing_notes(answer))
+    yield from map(note_line, closing_notes(answer))
 
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
@@ -39,9 +42,9 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
         yield from verification_lines(answer)
     elif answer.evidence.form != BARE_DIGEST:
         yield from fact_lines(_other_facts(answer), title=answer.evidence.form)
-    for note in answer.notes:
-        if note not in shared_digest(answer.matches):  # that one is printed after the matches
-            yield f"  ! {note.text}"
+    for note in worst_first(list(answer.notes)):
+        if note.severity != DANGER and note not in shared_digest(answer.matches):  # which are printed elsewhere
+            yield note_line(note, "  ")
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:

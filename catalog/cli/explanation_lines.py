@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from catalog.ask.answer import Answer
+from catalog.ask.answer_text import danger_lines
 from catalog.cli.answer_lines import evidence_lines, told_lines
 from catalog.explain.baseline import EXPECTATION
 from catalog.explain.divergence import Divergence
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import NOT_KNOWN, fact_lines
+from catalog.fast.note_text import dangers, first_lines, note_line, part_lines, shared_notes, titled
+from catalog.notes import Note
 from catalog.pages.pictures.divergence_picture import parting_lines
 from catalog.rows.fields import BESIDE_COMPONENTS
 
@@ -25,12 +28,18 @@ def explanation_lines(
     reply: Answer, now: float, explanation: Explanation, hits: Hits, go_on: str | None
 ) -> Iterator[str]:
     """The whole answer. go_on: the command line that searches longer, if anything is left."""
+    yield from danger_lines(reply, now)
+    noted = [[Note(note["code"], note["text"]) for note in hit["notes"]] for hit, _ in hits]
+    yield from first_lines(noted, "explanation", "explanations")
+    said = dangers(shared_notes(noted))
     yield from evidence_lines(reply)
     yield from told_lines(reply, now, EXPLAINED if hits else None)
     compared_with = explanation.compared_with
     for number, (hit, parted) in enumerate(hits, 1):
-        title = f"explanation {number}: {hit['technology']}"
-        yield from fact_lines(hit_facts(hit), title=title)
+        own = noted[number - 1]
+        title = titled(f"explanation {number}: {hit['technology']}", own)
+        facts = list(fact_lines(hit_facts(hit), title=title))
+        yield from part_lines(facts, [note for note in dangers(own) if note not in said])
         if not hit["differs"]:
             yield f"  = nothing differs from the {compared_with}"
         other = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
@@ -44,8 +53,7 @@ def explanation_lines(
         if parted:
             yield "  where they part"
             yield from (f"    {text}" for text in parting_lines(parted))
-        for note in hit["notes"]:
-            yield f"  ! {note['text']}"
+        yield from (note_line(note, "  ") for note in own if note not in dangers(own))
     yield from searched_lines(explanation, go_on)
 
 

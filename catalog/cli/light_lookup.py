@@ -11,7 +11,7 @@ import sys
 from time import time
 
 from catalog.errors import LdcatError
-from catalog.fast.match_text import NOT_FOUND, printable
+from catalog.fast.match_text import NOT_FOUND, printable, shown_lines
 from catalog.fast.plain_lookup import found_at_once, named_folder
 from catalog.fast.published import read_bounded
 from catalog.values import replace
@@ -120,15 +120,15 @@ def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str])
         from catalog.terminal.json_text import json_document
 
         lines = json_document(reply.to_dict()).split("\n")
-        shown = map(printable, lines) if sys.stdout.isatty() else lines
+        shown = "".join(f"{printable(line) if sys.stdout.isatty() else line}\n" for line in lines)
     else:
         from catalog.cli.answer_lines import answer_lines
 
-        shown = map(printable, answer_lines(reply, proofs.now))
+        shown = shown_lines(answer_lines(reply, proofs.now))
     notes = [reply.release.summary()] if reply.release else []
     if reply.exit_code == NOT_FOUND:
         from catalog.ask.answer_text import miss_notes
 
         notes += [note.text for note in miss_notes(reply)]
     told = [] if "--quiet" in options else [f"ldcat: note: {printable(note)}\n" for note in notes]
-    return "".join(f"{line}\n" for line in shown), "".join(told), reply.exit_code
+    return shown, "".join(told), reply.exit_code

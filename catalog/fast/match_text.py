@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from catalog.fast.match import CLAIMS, endorser_text, shared_digest
+from catalog.fast.note_text import (
+    coloured,
+    dangers,
+    first_lines,
+    has_colours,
+    note_line,
+    part_lines,
+    shared_notes,
+    titled,
+)
 from catalog.notes import Note
 from catalog.rows.fields import BESIDE_COMPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from catalog.fast.match import Match
@@ -19,15 +29,27 @@ NOT_FOUND, REVOKED, ENDORSED = 1, 7, 10
 
 
 def match_lines(matches: Sequence[Match]) -> Iterator[str]:
-    """The lines for some matches: for each a title, its facts and its notes; then the notes on all of them."""
-    for number, match in enumerate(matches, 1):
-        yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
-        for note in match.notes():
-            yield f"  ! {note.text}"
-    for note in shared_digest(matches):
-        yield f"! {note.text}"
-    if matches:
-        yield f"! {CLAIMS.text}"
+    """The lines for some matches: for each its title, facts and notes; then the notes on all of them."""
+    notes = [match.notes() for match in matches]
+    of_all = shared_notes(notes)
+    said = of_all if len(matches) > 1 else dangers(of_all)
+    for number, (match, own) in enumerate(zip(matches, notes, strict=True), 1):
+        title = titled(f"match {number} of {len(matches)}: {match.technology}", own)
+        facts = list(fact_lines(match_facts(match), title=title))
+        yield from part_lines(facts, [note for note in own if note not in said])
+    on_all = [note for note in said if note not in dangers(of_all)] + shared_digest(matches)
+    yield from map(note_line, [*on_all, *([CLAIMS] if matches else [])])
+
+
+def match_dangers(matches: Sequence[Match]) -> Iterator[str]:
+    """The lines above matches, which say what is a danger."""
+    yield from first_lines([match.notes() for match in matches], "match", "matches")
+
+
+def shown_lines(lines: Iterable[str]) -> str:
+    """Lines of an answer as text for stdout: printable, and in colour on a terminal."""
+    show = (lambda line: coloured(printable(line))) if has_colours() else printable
+    return "".join(f"{show(line)}\n" for line in lines)
 
 
 def exit_code(severities: Sequence[str | None]) -> int:

@@ -10,7 +10,7 @@ import os
 from time import time
 
 from catalog.fast.folder_location import FolderLocation, is_within, locate
-from catalog.fast.match_text import SEARCHES_FURTHER, match_lines, not_found, printable
+from catalog.fast.match_text import SEARCHES_FURTHER, match_dangers, match_lines, not_found, printable, shown_lines
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog, light_sha256
 from catalog.fast.published import PublishedRelease, Remembered, read_bounded
@@ -37,7 +37,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     if found is None:
         return None
     matches, release = found
-    out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
+    out = shown_lines((*match_dangers(matches), *match_lines(matches)))
     notes = [release.summary()] if release else []
     notes += [] if matches else [not_found(digest).text, SEARCHES_FURTHER.text]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1

@@ -20,6 +20,7 @@ from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
 from catalog.explain.divergence import Divergence
 from catalog.fast.match import CLAIMS, endorser_text
 from catalog.fast.match_text import NOT_KNOWN, command_line, printable, published_in
+from catalog.fast.note_text import MARKS
 from catalog.files.outputs import write_whole
 from catalog.firmware.component import FirmwareComponent
 from catalog.imports.endorsed_facts import Base
@@ -149,7 +150,7 @@ def page(template: str, root: str | None, **shown: Any) -> bytes:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         finalize=_shown,
@@ -158,6 +159,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["marks"] = MARKS
+    return made
 
 
 def _shown(value: object) -> object:

@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from catalog.ask.answer import Answer
-from catalog.ask.answer_text import closing_notes, miss_notes, title_without_match, told
+from catalog.ask.answer_text import closing_notes, danger_lines, miss_notes, title_without_match, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
 from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, SEARCHES_FURTHER, match_facts, published_in
+from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
+from catalog.notes import DANGER
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
@@ -22,6 +24,7 @@ from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes
 from catalog.store.ranges import RangeIndex
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.values import replace
 
 
 def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
@@ -45,6 +48,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
     digest, count = answer.digest, len(answer.matches)
     assert digest is not None, "it is what was asked"  # noqa: S101
     missed = list(miss_notes(answer)) if answer.exit_code == NOT_FOUND else []
+    of_all = dangers(shared_notes([match.notes() for match in answer.matches]))
     titles = {0: title_without_match(answer), 1: "One configuration has this launch digest"}
     return page(
         "answer.html",
@@ -55,18 +59,19 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         catalog=page_title(catalog),
         verified=_verified(catalog),
         unverified=catalog.release is not None and not catalog.release.trust_version,
-        notes=(*answer.notes, *answer.catalog_notes),
+        dangers=[line.partition(": ")[2] for line in danger_lines(answer, now)],
+        notes=[one for one in (*answer.notes, *answer.catalog_notes) if one.severity != DANGER],
         matches=[
             {
-                "technology": match.technology,
+                "title": titled(f"match {number} of {count}: {match.technology}", match.notes()),
                 "facts": match_facts(match),
                 "firmware": None if match.inferred else identity(match.row).hex(),
-                "notes": match.notes(),
+                "notes": [note for note in match.notes() if note not in of_all],
                 "revoked": match.revocation[0] if match.revocation else "",
             }
-            for match in answer.matches
+            for number, match in enumerate(answer.matches, 1)
         ],
-        told=list(told(answer, now)),
+        told=[replace(one, title=titled(one.title, one.notes)) for one in told(answer, now)],
         closing=list(closing_notes(answer)),
         missed=[note for note in missed if note != SEARCHES_FURTHER],
         can_search=SEARCHES_FURTHER in missed,

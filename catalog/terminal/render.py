@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LdcatError
-from catalog.fast.match_text import fact_lines, printable
+from catalog.fast.match_text import fact_lines, printable, shown_lines
 from catalog.terminal.json_text import json_text
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class Format(StrEnum):
 def line(text: str) -> None:
     """Print one line for people."""
     sys.stdout.write(printable(text) + "\n")
+
+
+def answer(lines: Iterable[str]) -> None:
+    """Print the lines of an answer for people, with marks in colour on a terminal."""
+    sys.stdout.write(shown_lines(lines))
 
 
 def exact(text: str) -> None:

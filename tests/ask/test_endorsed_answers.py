@@ -20,6 +20,7 @@ from catalog.build.builder import BuildResult
 from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.fast.match import Match
 from catalog.fast.match_text import SEARCHES_FURTHER
+from catalog.fast.note_text import note_line
 from catalog.launch.hashing.backends import choose
 from catalog.log.records import Severity
 from catalog.log.revocation_list import Revocation
@@ -65,7 +66,7 @@ def kept(digest: str = SNP_DIGEST, **changed: Any) -> EndorsedRecord:
 
 def shown(reply: Answer, now: float = NOW) -> list[str]:
     lines = [line for part in told(reply, now) for line in part.lines()]
-    return [*lines, *(f"! {note.text}" for note in closing_notes(reply))]
+    return [*lines, *map(note_line, closing_notes(reply))]
 
 
 def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
@@ -101,9 +102,9 @@ def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
         f"  claimed        vcpus 4, policy 0x30000, firmware_sha256 {'f1' * 32}",
         "  source         https://a.example",
         f"  document       SHA-256 {DOCUMENT_SHA256}",
-        "! what an endorser claims follows from no hash",
-        "! a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it "
-        "again",
+        "info: what an endorser claims follows from no hash",
+        "info: a signature was verified by whoever made this catalog, which keeps the document: "
+        "ldcat import verifies it again",
     ]
     assert "certificate valid until 2023-11-14)" in shown(reply, 1_700_000_000)[0]
 
@@ -168,7 +169,7 @@ def test_an_endorsement_beside_a_match_agrees_or_contradicts(ask: Asks, small: B
     assert reply.exit_code == 0
     (one,) = reply.endorsements
     assert (one.agrees, one.contradicts) == ((), ("vcpus", "firmware_sha256"))
-    assert f"  ! CONTRADICTS the configuration: it is claimed that vcpus is {match.vcpus + 1}" in shown(reply)
+    assert f"  DANGER: CONTRADICTS the configuration: it is claimed that vcpus is {match.vcpus + 1}" in shown(reply)
     assert reply.to_dict()["endorsements"][0]["contradicts"] == ["vcpus", "firmware_sha256"]
 
 
@@ -197,7 +198,7 @@ def test_a_known_firmware_that_does_not_give_the_digest_is_said(ask: Asks, small
         reply = ask(SNP_DIGEST, kept(claims=claims))
         (one,) = reply.endorsements
         assert (reply.exit_code, match.firmware["name"] in one.firmware) == (10, found)
-        says = f"  ! DIFFERS from what is computed: the claimed firmware is {', '.join(one.firmware)}, "
+        says = f"  DANGER: DIFFERS from what is computed: the claimed firmware is {', '.join(one.firmware)}, "
         assert any(line.startswith(says) for line in shown(reply)) == found
 
 
@@ -209,7 +210,7 @@ def test_an_svn_that_is_too_low_is_refused(ask: Asks) -> None:
     assert reply.exit_code == 7
     why = "this endorsement of the feed a feed has SVN 7, and 8 is the least that --min-svn accepts"
     assert reply.to_dict()["endorsements"][0]["refused"] == why
-    assert f"  ! refused: {why}" in shown(reply)
+    assert f"  DANGER: refused: {why}" in shown(reply)
     assert ask(SNP_DIGEST, kept(svn=None), min_svn=FEED).to_dict()["endorsements"][0]["refused"] == (
         "this endorsement of the feed a feed has no SVN, and 8 is the least that --min-svn accepts"
     )
@@ -358,7 +359,7 @@ def test_an_inferred_row_says_so(ask: Asks, small: BuildResult) -> None:
     reply = replace(ask(SNP_DIGEST, kept()), inferred=(row, row))
     assert "inferred 1 of 2, firmware not known: sev-snp" in shown(reply)
     assert "  configuration  inferred, as above: the firmware is not known" in shown(reply)
-    assert "! 2 configurations have this digest: it does not say which of them was launched" in shown(reply)
+    assert "warning: 2 configurations have this digest: it does not say which of them was launched" in shown(reply)
     assert [one["technology"] for one in reply.to_dict()["inferred"]] == ["sev-snp"] * 2
 
 

@@ -53,7 +53,7 @@ def test_differences_are_printed(run: Run, launched: str, tmp_path: Path) -> Non
     assert (code, err) == (0, "")
     assert out.startswith(f"explanation 1: sev-snp\n  launch digest     {launched}\n")
     assert "  * vcpus: 9; expected: 4\n  * sev_features: 0x21; expected: 0x1\n" in out
-    assert "  ! no kernel hashes were measured: the host chose what the firmware boots\n" in out
+    assert "  warning: no kernel hashes were measured: the host chose what the firmware boots\n" in out
     assert "trusted" not in out
     (tmp_path / "believed.json").write_text(BELIEVED)
     document = json.loads(run("explain", launched, "--expect", str(tmp_path / "believed.json"), "-f", "json")[1])

@@ -379,7 +379,7 @@ def test_revocations_before_an_unknown_record_still_count(run: Run, place: Place
     place.publish(REVOKE)
     publish_record(LogFolder(place.log), LOG, place.now + 1, REVOKE)
     code, out, err = run("lookup", of(small, "sev-snp"), *place.options())
-    told = "  ! revoked by the publisher of this log: a key leaked\n"
+    told = "DANGER: revoked by the publisher of this log: a key leaked\n"
     assert (code, told in out, NOT_CONSIDERED in err) == (7, True, True)
     with static_host(place.log) as host:
         at_host = ("--catalog", host.url.rstrip("/"), "--trust", str(place.trust))

@@ -81,7 +81,7 @@ def test_a_revoked_row_is_found_with_its_own_exit_code(run: Run, place: Place, s
     assert plain_lookup([digest, *place.options()]) is None
     code, out, _ = run("lookup", digest, *place.options())
     assert code == 7
-    assert "  ! revoked by the publisher of this log: a key leaked\n" in out
+    assert out.startswith("DANGER: revoked by the publisher of this log: a key leaked\n")
     assert plain_lookup([digest, *place.options()]) is None
     record = json.loads(run("lookup", digest, *place.options(), "-f", "json")[1])
     assert record["matches"][0]["revocation"] == {"severity": "revoked", "reason": "a key leaked"}

@@ -195,7 +195,7 @@ def test_facts_that_follow_from_no_hash_are_shown_as_claims(run: Run, small: Bui
     digest = digest_by_kernel(small, "sev-snp", kernel=True)
     code, out, _ = run("lookup", digest)
     assert code == 0
-    assert out.splitlines()[-1] == f"! {CLAIMS.text}"
+    assert out.splitlines()[-1] == f"info: {CLAIMS.text}"
     assert out.count(CLAIMS.text) == 1
     quick = plain_lookup([digest, "--catalog", str(small.folder)])
     assert quick is not None

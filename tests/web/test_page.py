@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from catalog.build.builder import BuildResult
+from catalog.fast.note_text import note_line, titled
+from catalog.notes import Note
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from tests.support.attestation_builder import report_bytes
@@ -52,8 +54,12 @@ def test_a_pasted_digest(seen: Watched, served: Service, small: BuildResult) -> 
         assert matches.count() == len(expected)
         for at, match in enumerate(expected):
             shown = matches.nth(at)
-            assert shown.locator("h3").inner_text() == f"match {at + 1} of {len(expected)}: {match['technology']}"
-            assert shown.locator(".notes li").all_inner_texts() == [note["text"] for note in match["notes"]]
+            noted = [Note(note["code"], note["text"]) for note in match["notes"]]
+            title = f"match {at + 1} of {len(expected)}: {match['technology']}"
+            assert shown.locator("h3").inner_text() == titled(title, noted)
+            told = seen.page.locator("#answer > .warn.danger").all_inner_texts()
+            texts = [text for text in map(note_line, noted) if text not in told]
+            assert shown.locator(".notes li").all_inner_texts() == texts
             facts = dict(zip(shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts(), strict=True))
             assert facts["firmware"] == match["firmware"]["name"]
             assert facts["firmware SHA-256"] == match["firmware"]["sha256"]

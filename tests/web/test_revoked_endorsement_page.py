@@ -48,7 +48,7 @@ def test_the_page_of_a_revoked_endorsement(place: Place) -> None:
     page = page_of_digest(place, SNP_DIGEST)
     assert f'<h1 class="revoked">{TITLE}</h1>' in page
     assert '<section class="match revoked">' in page
-    assert '<ul class="notes">\n<li>revoked by the publisher of this log: a broken kernel</li>' in page
+    assert '<li class="danger"><b>DANGER:</b> revoked by the publisher of this log: a broken kernel</li>' in page
     assert f'<a href="../d/{SNP_DIGEST}.proof" download>proof</a>' in page
     assert "ldcat explain" not in page
 
@@ -70,7 +70,7 @@ def test_the_page_of_a_site(place: Place, tmp_path: Path, browser: Browser, monk
         answer = seen.page.locator("#answer")
         assert answer.locator("h2.revoked").inner_text() == TITLE
         assert answer.locator(".match.revoked li").first.inner_text() == (
-            "revoked by the publisher of this log: a broken kernel"
+            "DANGER: revoked by the publisher of this log: a broken kernel"
         )
         assert f"ldcat prove {SNP_DIGEST} --log {host.url.rstrip('/')}" in answer.locator("code").all_inner_texts()
         assert "ldcat explain" not in answer.inner_text()

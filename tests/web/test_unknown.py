@@ -92,7 +92,7 @@ def test_the_page_shows_known_technologies(browser: Browser, served: Service, la
     known, unknown = digests(later)
     for seen in pasted(browser, f"{served.url}/", known):
         expect(seen.page.locator("#answer .match").first).to_contain_text("sev-snp")
-        expect(seen.page.locator("#answer p.warn").first).to_have_text(NOT_SEARCHED)
+        expect(seen.page.locator("#answer p.warn").first).to_have_text(f"warning: {NOT_SEARCHED}")
         seen.page.locator(".proof button").first.click()
         expect(seen.page.locator(".proven")).to_contain_text("Verified in this browser: row")
     for seen in pasted(browser, f"{served.url}/", unknown):
@@ -108,10 +108,10 @@ def test_a_site_of_this_version_names_what_it_does_not_list(
     with static_host(site_of(published_later, tmp_path / "site")) as host:
         for seen in pasted(browser, f"{host.url}index.html", known):
             expect(seen.page.locator("#answer .match").first).to_contain_text("sev-snp")
-            expect(seen.page.locator("#answer p.warn").first).to_have_text(NOT_SEARCHED)
+            expect(seen.page.locator("#answer p.warn").first).to_have_text(f"warning: {NOT_SEARCHED}")
         for seen in pasted(browser, f"{host.url}index.html", unknown):
             expect(seen.page.locator("#answer h2")).to_contain_text("No configuration of this catalog")
-            expect(seen.page.locator("#answer p.warn").first).to_have_text(NOT_SEARCHED)
+            expect(seen.page.locator("#answer p.warn").first).to_have_text(f"warning: {NOT_SEARCHED}")
 
 
 def test_a_row_is_verified_in_a_log_with_an_unknown_record(
@@ -122,7 +122,7 @@ def test_a_row_is_verified_in_a_log_with_an_unknown_record(
     known, _ = digests(later)
     with static_host(site_of(place, tmp_path / "site")) as host:
         for seen in pasted(browser, f"{host.url}index.html", known):
-            expect(seen.page.locator("#answer p.warn").first).to_have_text(NOT_CONSIDERED)
+            expect(seen.page.locator("#answer p.warn").first).to_have_text(f"warning: {NOT_CONSIDERED}")
             seen.page.locator(".proof button").first.click()
             expect(seen.page.locator(".proven")).to_contain_text("Verified in this browser: row")
 

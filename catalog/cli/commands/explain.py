@@ -14,7 +14,7 @@ import typer
 
 from catalog import values
 from catalog.ask.answer import Answer
-from catalog.ask.answer_text import endorsement_title
+from catalog.ask.answer_text import danger_lines, endorsement_title
 from catalog.ask.answering import answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
@@ -203,8 +203,7 @@ def _print(
     if output is Format.JSON:
         render.json_document({**_about(reply), **record, "budget": budget, "go_on": go_on})
     else:
-        for text in explanation_lines(reply, now, explanation, hits, go_on):
-            render.line(text)
+        render.answer(explanation_lines(reply, now, explanation, hits, go_on))
     if explanation.interrupted:
         return interrupts.EXIT_CODE
     reply.check_demands()
@@ -275,7 +274,11 @@ def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation,
     write_explanation(
         html,
         explanation.compared_with,
-        evidence=[*evidence_lines(reply), *told_lines(reply, now, EXPLAINED if hits else None)],
+        evidence=[
+            *danger_lines(reply, now),
+            *evidence_lines(reply),
+            *told_lines(reply, now, EXPLAINED if hits else None),
+        ],
         shown=[({**hit, "facts": hit_facts(hit)}, parted) for hit, parted in hits],
         searched=list(searched_lines(explanation, go_on)),
     )

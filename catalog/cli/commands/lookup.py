@@ -147,8 +147,7 @@ def _print(reply: Answer, output: Format, now: float) -> None:
         if rows:  # the columns depend on them
             render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
-        for text in answer_lines(reply, now):
-            render.line(text)
+        render.answer(answer_lines(reply, now))
     if output in (Format.JSONL, Format.CSV):  # these do not contain what is said about the evidence
         for text in verification_lines(reply):
             render.warning(text.strip())

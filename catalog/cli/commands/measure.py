@@ -40,6 +40,8 @@ from catalog.cli.options import (
 )
 from catalog.diff.flat import flat
 from catalog.errors import UsageError
+from catalog.fast.match_text import fact_lines
+from catalog.fast.note_text import part_lines, titled
 from catalog.files.inputs import unreadable
 from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
@@ -157,9 +159,9 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
         hidden |= {name for name, value in records[0].items() if value in (None, "")}
         shown = {name: value for name, value in records[0].items() if name not in hidden}
-        render.facts(shown.items(), title=measured[0].build.name)
-        for note in records[0]["notes"]:
-            render.line(f"  ! {note['text']}")
+        notes = measured[0].remarks()
+        facts = fact_lines(list(shown.items()), title=titled(measured[0].build.name, notes))
+        render.answer(part_lines(list(facts), notes))
         if len(records) > 1:
             render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
 

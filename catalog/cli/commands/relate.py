@@ -12,6 +12,7 @@ from catalog.ask.evidence_files import read_digests
 from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option, require
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
+from catalog.fast.note_text import note_line
 from catalog.relate.relate import Related, relate
 from catalog.relate.related_chains import RESTS_ON
 from catalog.terminal import render
@@ -84,7 +85,7 @@ def _lines(found: Related) -> Iterator[str]:
         yield from fact_lines(facts, title=f"chain {number}: one launch with n or more vCPUs, n unknown")
         yield from (f"  {text}" for text in chain.inferred())
     if found.chains:
-        yield f"! {RESTS_ON.text}"
+        yield note_line(RESTS_ON)
     if found.unrelated:
         count = len(found.unrelated)
         yield f"{count} launch digest{'s are' if count > 1 else ' is'} related to no other"

@@ -48,6 +48,30 @@ function listed(mask) {
   return bits.length === 1 ? `bit ${bits[0]} is` : `bits ${bits.join(", ")} are`;
 }
 
+// The mark of each severity: the same words as in catalog/fast/note_text.py.
+export const MARKS = { danger: "DANGER", warning: "warning", info: "info", ok: "ok" };
+
+export const dangers = (notes) => notes.filter(({ severity }) => severity === "danger");
+
+// The dangers that every part of an answer has. parts: the notes of each.
+export const sharedDangers = (parts) =>
+  parts.length ? dangers(parts[0]).filter(({ text }) => parts.every((notes) => notes.some((one) => one.text === text))) : [];
+
+// What an answer says first: the dangers of all matches, then which matches and other parts have one.
+export function firstTexts(matches, parts) {
+  const all = matches.map(({ notes }) => notes);
+  const ofAll = sharedDangers(all).map(({ text }) => text);
+  const bad = all.flatMap((notes, at) => (dangers(notes).some(({ text }) => !ofAll.includes(text)) ? [at + 1] : []));
+  const ofSome = bad.length === 0 ? [] : bad.length === 1 ? [`do not rely on match ${bad[0]} of ${all.length}: see its notes`]
+    : [`do not rely on ${bad.length} of ${all.length} matches: see their notes`];
+  const others = parts.filter(({ notes }) => dangers(notes).length).map(({ title }) => `do not rely on this: ${title}`);
+  return [...ofAll, ...ofSome, ...others];
+}
+
+// The title of a part, which says if it is revoked, or if there is another danger.
+export const titled = (title, notes) =>
+  notes.some(({ code }) => code === "revoked") ? `${title}, REVOKED` : dangers(notes).length ? `${title}, DANGER` : title;
+
 const WORST_FIRST = ["danger", "warning", "info", "ok"];
 
 // Notes by severity, danger first; those of one severity stay in order.

@@ -5,7 +5,7 @@ import { Malformed } from "./bytes.js";
 import { readBatch, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { cannotVerify, prove } from "./log.js";
-import { note } from "./notes.js";
+import { MARKS, dangers, firstTexts, note, sharedDangers, titled } from "./notes.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
 import { NotProven } from "./signers.js";
 
@@ -44,8 +44,15 @@ function printable(text) {
 
 const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+const marked = ({ severity, text }) => [make("b", {}, `${MARKS[severity]}:`), ` ${text}`];
 const notes = (found) =>
-  found.length ? make("ul", { class: "notes" }, ...found.map(({ text }) => make("li", {}, text))) : "";
+  found.length ? make("ul", { class: "notes" }, ...found.map((one) => make("li", { class: one.severity }, ...marked(one)))) : "";
+// Title, dangers, facts and other notes. hidden: notes that stand above all parts.
+const part = (title, pairs, all, hidden = []) => {
+  const own = all.filter(({ text }) => !hidden.some((one) => one.text === text));
+  return [make("h3", {}, titled(title, all)), notes(dangers(own)), pairs.length ? facts(pairs) : "", notes(own.filter((one) => !dangers(own).includes(one)))];
+};
+const alert = (text) => make("p", { class: "warn danger", role: "alert" }, ...marked({ severity: "danger", text }));
 const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened = null; throw error; }));
 
 async function answer(bytes) {
@@ -82,27 +89,31 @@ async function answered(bytes) {
   return [
     make("h2", { tabindex: "-1", class: revoked ? "revoked" : null }, title),
     make("p", { class: "digest mono" }, digest),
+    ...firstTexts(known, [...inferred.map((row, at) => ({ ...row, title: inferredTitle(at, inferred) })), ...(endorsed?.told ?? [])]).map(alert),
     ...told,
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
-    ...unknown.map(({ text }) => make("p", { class: "warn" }, text)),
+    ...unknown.map((one) => make("p", { class: "warn" }, ...marked(one))),
     ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
-    ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}`)),
-    ...inferred.map((row, at) => shownMatch(catalog, row, digest, `inferred ${at + 1} of ${inferred.length}, firmware not known`)),
-    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" }, several(rows).text)),
+    ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}: ${match.technology}`,
+      sharedDangers(known.map((one) => one.notes)))),
+    ...inferred.map((row, at) => shownMatch(catalog, row, digest, inferredTitle(at, inferred), [])),
+    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" }, ...marked(several(rows)))),
     ...(endorsed?.told ?? []).map((one) =>
-      make("section", { class: `match ${one.severity}` }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
-    ...(endorsed?.notes ?? []).map(({ text }) => make("p", { class: "note" }, text)),
+      make("section", { class: `match ${one.severity}` }, ...part(one.title, one.facts, one.notes))),
+    ...(endorsed?.notes ?? []).map((one) => make("p", { class: "note" }, ...marked(one))),
     tools(digest, catalog.page.release && endorsed),
   ];
 }
+
+const inferredTitle = (at, rows) => `inferred ${at + 1} of ${rows.length}, firmware not known: ${rows[at].technology}`;
 
 const several = (rows) => note("several-configurations",
   `${rows.length} configurations have this digest: it does not say which of them was launched`);
 
 // What was read, and that a page verifies no signature.
 function readAs({ form, facts: fields, notes: found, isReport, certificates }) {
-  const told = [make("h3", {}, `Read: ${form}`), fields.length ? facts(fields) : "", notes(found)];
+  const told = part(`Read: ${form}`, fields, found);
   if (!isReport) return told;
   const came = certificates.length === 0 ? "Its signature is not verified here: "
     : `${certificates.length === 1 ? "A certificate" : `${certificates.length} certificates`} came with it. Signatures are not verified here: `;
@@ -171,7 +182,7 @@ function measured() {
   ];
 }
 
-function shownMatch(catalog, match, digest, title) {
+function shownMatch(catalog, match, digest, title, hidden) {
   const proof = make("div", { class: "proof" });
   if (catalog.page.release && catalog.page.trust) {
     const button = make("button", { type: "button", click: () => verify(catalog, match, digest, proof, button) },
@@ -182,8 +193,7 @@ function shownMatch(catalog, match, digest, title) {
       ? "This page came without keys, so it cannot verify the log."
       : "This catalog is not published in a log, so nothing proves that it has this row."));
   }
-  return make("section", { class: `match ${match.revoked ?? ""}` }, make("h3", {}, `${title}: ${match.technology}`),
-    facts(match.facts), notes(match.notes),
+  return make("section", { class: `match ${match.revoked ?? ""}` }, ...part(title, match.facts, match.notes, hidden),
     match.image ? make("p", {}, make("a", { href: `${root}builds/${match.image}.html` }, ABOUT_BUILD)) : "", proof);
 }
 
