@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[ch] catalog/*/*/*.[ch])
 
 HASHING := catalog/launch/hashing
-COVERED := abi endorse firmware launch imports
+COVERED := abi endorse firmware launch imports evidence
 
 .PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom dist clean
 

@@ -30,8 +30,8 @@ EvidenceArgument = Annotated[
     str,
     typer.Argument(
         metavar="DIGEST|FILE|-",
-        help="Launch digest in hex or base64, or a file: attestation report (raw, hex, JSON, Azure HCL blob), "
-        "LAUNCH_MEASURE data (QMP JSON, virsh domlaunchsecinfo); - reads stdin.",
+        help="Launch digest, or a file: attestation report (raw, dumped, or in the evidence of usual tools), ID block, "
+        "LAUNCH_MEASURE data, claims, text with a digest, or digests, one a line; - reads stdin.",
     ),
 ]
 PrefixOption = Annotated[

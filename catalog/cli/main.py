@@ -59,7 +59,7 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
         "configuration that cannot launch, 3 malformed input, 4 verification failed, 5 cannot read or write, "
         "6 untrusted signer, 7 revoked, 8 stale, 9 older than a checkpoint seen before, 10 endorsed or inferred "
         "alone, 11 signed record that contradicts its own log, 12 refused by a witness that saw more, 13 out of "
-        "memory, 70 internal error.",
+        "memory, 14 candidates for a prefix, 70 internal error.",
     )
     app.callback()(ldcat)
     wanted = command_names() if names is None else names

@@ -49,6 +49,7 @@ from tests.fuzz.container_targets import CONTAINER_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
+from tests.support import evidence_forms
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
 from tests.support.certificate_builder import leaf_key, pem, revocation_list
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume
@@ -252,7 +253,8 @@ def _held() -> list[bytes]:
     wrapped = b'{"return": {"data": "%s", "api-major": 1, "api-minor": 40, "build-id": 55, "policy": 7}}' % BLOB
     virsh = b"sev-measurement: %s\nsev-api-major  : 1\nsev-policy     : 7\n" % BLOB
     azure, response = b"HCLA" + bytes(28) + REPORT, bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + REPORT
-    return [HEX.encode(), BLOB, wrapped, virsh, azure, response, *_reports(), *_reports_in_json()]
+    known = [HEX.encode(), BLOB, wrapped, virsh, azure, response, *_reports(), *_reports_in_json()]
+    return [*known, *evidence_forms.samples().values()]
 
 
 def _pages() -> list[bytes]:

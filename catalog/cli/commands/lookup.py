@@ -83,13 +83,13 @@ def command(
 ) -> int:
     """Find every configuration that has this launch digest.
 
-    Several digests, one a line, get one answer a line. A report is verified if certificates are given. A launch
-    measurement is compared with every SEV or SEV-ES digest, as its policy says. A published release is verified against
-    a trust note first, once for each checkpoint. A match says what was launched, never that it can be trusted. Exit
-    code 0 if there is a match, 10 if the digest is only endorsed or inferred, 1 if there is neither, 7 if everything
-    found is revoked or --min-svn refuses it, 4 if the certificates do not endorse a report, or it is not as demanded;
-    for a published release also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen before, 11 signed record
-    that contradicts its own log.
+    Several digests, one a line, get one answer a line, and the exit code of the worst line. A report is verified if
+    certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as its policy says. A
+    published release is verified against a trust note first, once for each checkpoint. A match says what was launched,
+    never that it can be trusted. Exit code 0 if there is a match, 10 if the digest is only endorsed or inferred, 1 if
+    there is neither, 7 if everything found is revoked or --min-svn refuses it, 14 if --prefix has candidates, 4 if the
+    certificates do not endorse a report, or it is not as demanded; for a published release also 6 untrusted signer, 8
+    stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own log.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
