@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.ask.answer import Answer
     from catalog.ask.verification import VerificationInputs
+    from catalog.endorse.report_checks import ReportChecks
     from catalog.evidence.evidence import Evidence
 
 _VARIABLES = {
@@ -28,10 +29,14 @@ _VARIABLES = {
     "--root": "LDCAT_ROOT",
     "--catalog": "",
     "--trust": "",
+    "--report-data": "",
+    "--host-data": "",
 }
 """The options with a value, each with the environment variable that stands for it here."""
 
 _SHORT = {"-f": "--format", "-q": "--quiet"}
+
+_FLAGS = ("--quiet", "--require-verified")
 
 _OTHERWISE = ("LDCAT_QUIET", "LDCAT_HASH_BACKEND", "LDCAT_KERNELS")
 """Environment variables that need the full path."""
@@ -53,7 +58,7 @@ def light_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
 
 
 def _options(arguments: list[str]) -> dict[str, str] | None:
-    """The options by name, with those of the environment, `evidence` and `--quiet`; None if there are others."""
+    """The options by name, with those of the environment, `evidence` and flags; None if there are others."""
     given: dict[str, str] = {}
     rest = iter(arguments)
     for argument in rest:
@@ -63,7 +68,7 @@ def _options(arguments: list[str]) -> dict[str, str] | None:
             given[name] = value if equals else next(rest, "")
             if not given[name] or given[name].startswith("-"):
                 return None
-        elif name == "--quiet" and not equals:
+        elif name in _FLAGS and not equals:
             given[name] = name
         elif argument.startswith("-") or "evidence" in given:
             return None
@@ -99,7 +104,9 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
         certs = None  # a setting of this machine, which says nothing about this evidence
     if (not evidence.report or certs is None) and roots == os.environ.get("LDCAT_ROOT"):
         roots = None
-    proofs = VerificationInputs(now=time())
+    proofs = VerificationInputs(now=time(), require_verified="--require-verified" in options)
+    if "--report-data" in options or "--host-data" in options:
+        proofs = replace(proofs, checks=_checks(options))
     if certs or roots:
         from catalog.files.certificate_inputs import read_certificates, read_roots
 
@@ -110,6 +117,14 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
         proofs = replace(proofs, certificates=given, roots=read_roots(roots) if roots else ())
     check_verification_inputs(evidence, proofs)
     return matched_answer(evidence, proofs, *found), proofs
+
+
+def _checks(options: dict[str, str]) -> ReportChecks:
+    from catalog.endorse.report_checks import HOST_DATA_SIZE, REPORT_DATA_SIZE, ReportChecks, parse_bytes
+
+    sizes = {"--report-data": REPORT_DATA_SIZE, "--host-data": HOST_DATA_SIZE}
+    wanted = {name: parse_bytes(options[name], size, name) for name, size in sizes.items() if name in options}
+    return ReportChecks(report_data=wanted.get("--report-data"), host_data=wanted.get("--host-data"))
 
 
 def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str]) -> tuple[str, str, int] | None:

@@ -106,6 +106,9 @@ LIGHT = [
     "response.bin --format json",
     "digest.txt",
     "signed.bin --certs certs --root root",
+    "signed.bin --certs certs --root root --require-verified",
+    "signed.bin --certs certs --root root --require-verified --report-data {zeros}{zeros} -f json",
+    "report.bin --host-data {zeros}",
     "signed.bin --certs certs --root root/ark.pem --format json",
 ]
 """Lookups that the light path answers."""
@@ -122,6 +125,12 @@ FULL = [
     "empty",
     "missing.bin",
     "report.bin --nonce 00",
+    "report.bin --require-verified",
+    "{snp} --require-verified",
+    "{snp} -f json --host-data {zeros}",
+    "report.bin --host-data 00",
+    "report.bin --host-data {snp}",
+    "signed.bin --certs certs --root root --report-data {snp}",
     "report.bin --catalog missing",
     "report.bin --catalog http://127.0.0.1:1/c",
     "report.bin --catalog=",
@@ -149,6 +158,7 @@ def filled(text: str, small: BuildResult) -> list[str]:
             sev_es=digests["sev_es"],
             base64=base64.b64encode(bytes.fromhex(digests["sev_snp"])).decode(),
             nothing="0" * 64,
+            zeros="0" * 64,
             unknown="0" * 96,
             catalog=small.folder,
         )
