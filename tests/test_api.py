@@ -273,6 +273,15 @@ def test_verification(small: BuildResult, tmp_path: Path) -> None:
         assert "verified" in repr(answer)
         assert release.lookup(report, certs=[pem, str(root)], roots=[root.read_bytes()], at=at).verified
         assert not release.lookup(report, certs=pem, at=at).verified
+        demanded = {"report_data": bytes(64), "host_data": bytes(32), "id_key_digest": bytes(48)}
+        assert release.lookup(report, policy=0x30000, min_tcb="snp=22", **demanded).found  # type: ignore[arg-type]
+        for more in ({"report_data": b"n" * 64}, {"policy": 1}, {"min_tcb": "snp=23"}):
+            with pytest.raises(VerificationFailed, match="fails what was demanded"):
+                release.lookup(report, **more)
+        with pytest.raises(UsageError, match="report_data has 1 bytes, not 64"):
+            release.lookup(report, report_data=b"n")
+        with pytest.raises(MalformedInput, match="no certificate revocation list"):
+            release.lookup(report, certs=pem, crls=b"no list", at=at)
         late = at + timedelta(days=10_000)
         for certs, roots, when in ((b"", b"", at), (pem, b"", at), (pem, root, late)):
             with pytest.raises(VerificationFailed, match=r"verification was demanded|do not endorse"):

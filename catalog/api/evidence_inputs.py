@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.report import AttestationReport
+from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.files import inputs
+from catalog.files.certificate_inputs import MAX_CERTIFICATES
 
 if TYPE_CHECKING:
     from catalog.endorse.certificate import Certificate
+    from catalog.endorse.crl import RevocationList
+    from catalog.endorse.report_checks import ReportChecks
 
 EvidenceInput = Evidence | LaunchDigest | AttestationReport | LaunchMeasureData | bytes | str | os.PathLike[str]
 """Evidence, in a value, in bytes or text, or in a file. A str is text, not a path."""
@@ -73,3 +77,42 @@ def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tup
         for certificate in found:
             check_root(certificate)
     return tuple(found)
+
+
+def revocation_lists_of(given: CertificatesInput) -> tuple[RevocationList, ...]:
+    """Read revocation lists; raises MalformedInput for an invalid one, Unreadable for a file."""
+    found: list[RevocationList] = []
+    for one in [given] if isinstance(given, bytes | str | os.PathLike) else given:
+        from catalog.endorse.certificates import parse_revocation_lists
+
+        data = one if isinstance(one, bytes) else inputs.read_file(Path(one), limit=MAX_CERTIFICATES, regular=True)
+        found += parse_revocation_lists(data)
+    return tuple(found)
+
+
+def checks_of(
+    report_data: bytes | None,
+    host_data: bytes | None,
+    id_key_digest: bytes | None,
+    policy: int | None,
+    min_tcb: str | None,
+) -> ReportChecks | None:
+    """What is demanded of a report; None if nothing is. Raises UsageError for a value of the wrong size."""
+    if (report_data, host_data, id_key_digest, policy, min_tcb) == (None,) * 5:
+        return None
+    from catalog.endorse.report_checks import HOST_DATA_SIZE, KEY_DIGEST_SIZE, REPORT_DATA_SIZE, MinTcb, ReportChecks
+
+    for name, value, size in (
+        ("report_data", report_data, REPORT_DATA_SIZE),
+        ("host_data", host_data, HOST_DATA_SIZE),
+        ("id_key_digest", id_key_digest, KEY_DIGEST_SIZE),
+    ):
+        if value is not None and len(value) != size:
+            raise UsageError(f"{name} has {len(value)} bytes, not {size}")
+    return ReportChecks(
+        min_tcb=None if min_tcb is None else MinTcb.parse(min_tcb),
+        policy=policy,
+        report_data=report_data,
+        host_data=host_data,
+        id_key_digest=id_key_digest,
+    )

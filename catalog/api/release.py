@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from catalog import notes
-from catalog.api.evidence_inputs import CertificatesInput, EvidenceInput, certificates_of, evidence_of
+from catalog.api.evidence_inputs import (
+    CertificatesInput,
+    EvidenceInput,
+    certificates_of,
+    checks_of,
+    evidence_of,
+    revocation_lists_of,
+)
 from catalog.ask.answer import Answer, found_answer
 from catalog.ask.lookup import Lookups
 from catalog.ask.verification import VerificationInputs, check_verification_inputs
@@ -117,9 +124,15 @@ class Release:
         *,
         certs: CertificatesInput = (),
         roots: CertificatesInput = (),
+        crls: CertificatesInput = (),
         tik: bytes | None = None,
         at: datetime | None = None,
         require_verified: bool = False,
+        report_data: bytes | None = None,
+        host_data: bytes | None = None,
+        id_key_digest: bytes | None = None,
+        policy: int | None = None,
+        min_tcb: str | None = None,
         min_svn: Mapping[str, int] | None = None,
         related: bool = False,
     ) -> Answer:
@@ -129,23 +142,28 @@ class Release:
             form that the command line reads, or as the path of a file. 32 and 48 bytes are a digest.
         certs: certificates that endorse a report, in PEM, DER or a certificate table: bytes, or files or folders.
         roots: ARKs that are trusted besides AMD's, in the same forms.
+        crls: revocation lists of AMD, in PEM or DER, in the same forms.
         tik: the TIK of a launch measurement, 16 bytes.
         at: the time at which certificates have to be valid; None for now.
         require_verified: raise VerificationFailed unless it is verified, as --require-verified does.
+        report_data, host_data, id_key_digest, policy, min_tcb: what a report has to have: 64, 32 and 48 bytes, exactly
+            these bits of the guest policy, and a TCB of at least, such as `snp=22,microcode=213`.
         min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
         related: also search related digests if nothing else is known: this takes some tenths of a second.
 
         Raises MalformedInput for evidence or certificates in no known form, UsageError for an input that does not
         belong to this evidence, Unreadable for a file, Stale after `fresh_until`, VerificationFailed for a damaged
-        catalog, or if verification is required and missing or failed.
+        catalog, if verification is required and missing or failed, or if a report has not what it has to have.
         """
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
         proofs = VerificationInputs(
             certificates=certificates_of(certs),
             roots=certificates_of(roots, are_roots=True),
+            lists=revocation_lists_of(crls),
             now=_seconds(at),
             tik=tik,
+            checks=checks_of(report_data, host_data, id_key_digest, policy, min_tcb),
             min_svn=min_svn or {},
             require_verified=require_verified,
         )
@@ -157,7 +175,7 @@ class Release:
             reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
         else:
             reply = found_answer(self._catalog, found, proofs, self._lookups.lookup)
-        if require_verified:
+        if require_verified or proofs.checks:
             reply.check_demands()
         if not related:
             return reply
