@@ -120,7 +120,7 @@ def _batched(body: bytes) -> list[LaunchDigest]:
 
 
 async def report(request: Request, served: OpenRelease) -> Response:
-    """The answer to an attestation report, whose signature is not verified."""
+    """The answer to an attestation report, verified by the certificates that came with it, as on the command line."""
     body = await _bodies.read(request, MAX_EVIDENCE)
     try:
         evidence = await run_in_threadpool(sniff, body)
