@@ -80,3 +80,7 @@ def test_every_mutated_module_has_its_tests() -> None:
     }
     for room, tests in ROOMS.items():
         assert all((ROOT / name).is_file() for name in (room, *tests))
+
+
+def test_what_only_a_type_checker_reads_is_not_mutated() -> None:
+    assert mutants("TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import a\n    b = 1\n") == []

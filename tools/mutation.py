@@ -81,6 +81,8 @@ def _places(tree: ast.Module) -> Iterator[tuple[Path, str, str]]:
             where = f"{where}.{node.name}".removeprefix(".")
         if isinstance(node, ast.stmt):
             line = _text(node)
+        if line.startswith(("TYPE_CHECKING = ", "if TYPE_CHECKING:")):
+            return  # for type checkers alone
         yield path, where, line
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "decorator_list", "type_params"):

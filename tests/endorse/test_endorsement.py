@@ -291,3 +291,11 @@ def test_a_point_that_is_not_on_the_curve_verifies_nothing() -> None:
     off = Certificate.parse(made.leaf.der.replace(point, point[:-1] + bytes([point[-1] ^ 1])))
     report = AttestationReport.parse(signed(report_bytes()))
     assert failed(verify_report(report, [off, made.ask, made.ark], NOW, [made.ark])) == ["chain", "signature"]
+
+
+def test_a_report_signed_by_an_unknown_key_is_refused() -> None:
+    endorsement = judged(signed(report_bytes(key_info=3 << 2)), chain())
+    assert [(one.code, one.passed, one.text) for one in endorsement.findings] == [
+        ("signature", False, "the report is signed by a key that is not known to this version")
+    ]
+    assert not endorsement.verified
