@@ -39,6 +39,7 @@ from catalog.spec import embedded
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
 from tests.support.catalogs import PLACES, rows_of
 from tests.support.certificate_builder import pem as pem_of
+from tests.support.certificate_builder import revocation_list
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.hosts import at_once, serving
@@ -280,12 +281,18 @@ def test_verification(small: BuildResult, tmp_path: Path) -> None:
                 release.lookup(report, **more)
         with pytest.raises(UsageError, match="report_data has 1 bytes, not 64"):
             release.lookup(report, report_data=b"n")
+        (tmp_path / "crl.der").write_bytes(revocation_list())
+        for lists in (revocation_list(), tmp_path / "crl.der", [str(tmp_path / "crl.der")]):
+            assert release.lookup(report, certs=pem, roots=root, crls=lists, at=at, require_verified=True).found
         with pytest.raises(MalformedInput, match="no certificate revocation list"):
             release.lookup(report, certs=pem, crls=b"no list", at=at)
         late = at + timedelta(days=10_000)
         for certs, roots, when in ((b"", b"", at), (pem, b"", at), (pem, root, late)):
             with pytest.raises(VerificationFailed, match=r"verification was demanded|do not endorse"):
                 release.lookup(report, certs=certs or (), roots=roots or (), at=when, require_verified=True)
+        with pytest.raises(VerificationFailed) as refused:
+            release.lookup(report, require_verified=True)
+        assert "AMD has certificates at https://kdsintf.amd.com/vcek/v1/Milan/" in str(refused.value.hint)
         with pytest.raises(UsageError, match="has no time zone"):
             release.lookup(report, certs=pem, at=datetime(2026, 6, 1))
         with pytest.raises(UsageError, match="only for an attestation report"):

@@ -24,8 +24,8 @@ from catalog.api.evidence_inputs import (
 )
 from catalog.ask.answer import Answer, found_answer
 from catalog.ask.lookup import Lookups
-from catalog.ask.verification import VerificationInputs, check_verification_inputs
-from catalog.errors import Stale, UsageError
+from catalog.ask.verification import VerificationInputs, check_verification_inputs, sources
+from catalog.errors import Stale, UsageError, VerificationFailed
 from catalog.fast.match_text import printable
 from catalog.store.catalog import Catalog
 from catalog.verify.location import parse_location
@@ -175,8 +175,9 @@ class Release:
             reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
         else:
             reply = found_answer(self._catalog, found, proofs, self._lookups.lookup)
-        if require_verified or proofs.checks:
-            reply.check_demands()
+        if (require_verified or proofs.checks) and reply.refused:
+            urls = [one.url for one in sources(found) if one.url] if reply.endorsement is None else []
+            raise VerificationFailed(reply.refused, f"AMD has certificates at {', '.join(urls)}" if urls else None)
         if not related:
             return reply
         from catalog.ask.answering import related_answer

@@ -117,8 +117,9 @@ class Answer(Value):
 
     def __repr__(self) -> str:
         known = "unknown" if self.digest is None else self.digest.hex()
+        count = "1 match" if len(self) == 1 else f"{len(self)} matches"
         return (
-            f"<Answer to {self.evidence.form}: digest {known}, {len(self)} matches, exit code {self.exit_code}"
+            f"<Answer to {self.evidence.form}: digest {known}, {count}, exit code {self.exit_code}"
             f"{', verified' if self.verified else ''}>"
         )
 
