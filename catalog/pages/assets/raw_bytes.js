@@ -49,7 +49,7 @@ function ofSevReport(data) {
   return {
     form: "attestation report of SEV or SEV-ES",
     digest,
-    facts: [["launch digest", digest], ["policy", `0x${policy.toString(16)}`], ["nonce", hexOf(data.subarray(0, 16))]],
+    facts: [["policy", `0x${policy.toString(16)}`], ["nonce", hexOf(data.subarray(0, 16))]],
     notes: [...notesOnSevPolicy(BigInt(policy)), note("pek-not-checked", PEK_NOT_CHECKED)],
     technologies: [policy & 4 ? "sev-es" : "sev"],
   };
@@ -63,7 +63,6 @@ function ofIdBlock(data) {
     form: "ID block",
     digest,
     facts: [
-      ["launch digest", digest],
       ["policy", `0x${policy.toString(16)}`],
       ["family id", hexOf(data.subarray(0x30, 0x40))],
       ["image id", hexOf(data.subarray(0x40, 0x50))],

@@ -43,7 +43,6 @@ export function ofReport(raw, form) {
     digest,
     facts: [
       ["version", `${version}`],
-      ["launch digest", digest],
       ["policy", `0x${policy.toString(16)}`],
       ["VMPL", vmpl === HOST_REQUESTED ? "requested by the host" : `${vmpl}`],
       ["guest SVN", `${report.guestSvn}`],
