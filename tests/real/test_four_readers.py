@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,11 +88,13 @@ def test_several_digests_are_answered_by_each_reader(
 ) -> None:
     path = EVIDENCE / "two_digests.txt"
     first, _ = path.read_text(encoding="utf-8").split()
-    status, _, _ = served.ask("/v1/lookup", method="POST", body=path.read_bytes())
-    assert status == 200
+    status, body, _ = served.ask("/v1/lookup", method="POST", body=path.read_bytes())
+    code, out, _ = run("lookup", str(path), "-f", "json", "--catalog", str(default.folder))
+    assert (status, code) == (200, 0)
+    by_line = [json.loads(line)["launch_digest"] for line in out.splitlines()]
+    assert by_line == [one["launch_digest"] for one in json.loads(body)["answers"]]
     seen.page.set_input_files("#file", path)
     rows = seen.page.locator("#answer tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text(first)
     expect(rows.first).to_contain_text(AMDSEV[1][0])
-    del default, run

@@ -1,7 +1,7 @@
 """What the command line, the service, the Python API and the page say of the same evidence, in one shape each.
 
 An answer: form, digest in hex, names: of the firmware of each match, and notes: codes of those on the evidence itself.
-None if the evidence is refused, or says nothing without its TIK.
+None if the evidence is refused, is several digests, or says nothing without its TIK.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 
 from catalog import Release
 from catalog.errors import LdcatError
+from catalog.evidence.several_digests import read_batch
 from tests.support.cli import Run
 from tests.support.evidence_cases import read
 from tests.support.services import Service
@@ -49,6 +50,8 @@ _LOOK_UP = """async ([scripts, inputs]) => {
 
 def by_command(run: Run, path: Path, *options: str) -> Answer:
     code, out, _ = run("lookup", str(path), "-f", "json", *options)
+    if read_batch(path.read_bytes()):  # a line for each digest
+        return None
     return _answer(json.loads(out), path.read_bytes()) if code in (0, 1, 4, 7, 10) else None
 
 
