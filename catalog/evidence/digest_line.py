@@ -10,8 +10,8 @@ SIZES = (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE)
 _ALGORITHMS = {"sha256": SEV_DIGEST_SIZE, "sha384": SNP_DIGEST_SIZE}
 _DIGITS = tuple(2 * size for size in SIZES)
 _QUOTES = "\"'`"
-_LONGEST = 4096
-"""Characters of a line with a digest: the longest path is shorter."""
+_SHORTEST, _LONGEST = 43, 4096
+"""Characters of a line with a digest: 32 bytes in base64 without padding, and more than the longest path has."""
 
 
 def digest_of_line(line: str) -> tuple[str, LaunchDigest] | None:
@@ -20,13 +20,13 @@ def digest_of_line(line: str) -> tuple[str, LaunchDigest] | None:
     Known are hex, 0x-hex, base64 and base64url; quotes around it; `sha256:` or `sha384:` before it; commas and
     semicolons behind it; a file name behind blanks, as sha384sum prints it.
     """
-    if len(line) > _LONGEST:
+    if not _SHORTEST <= len(line) <= _LONGEST:  # most lines of what is no batch
         return None
     text = line.strip().rstrip(",;").rstrip()
     if len(text) > 1 and text[0] in _QUOTES and text[-1] == text[0]:
         text = text[1:-1].strip()
     digits, *name = text.split(maxsplit=1) or [""]
-    if name and len(digits) in _DIGITS and (value := from_hex(digits)) is not None:
+    if name and len(digits) in _DIGITS and len(value := from_hex(digits) or b"") in SIZES:
         is_digest = len(name[0]) in _DIGITS and from_hex(name[0]) is not None
         return None if is_digest else ("launch digest in a list of checksums", LaunchDigest(value))
     algorithm, mark, rest = text.partition(":")

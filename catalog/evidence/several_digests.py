@@ -27,7 +27,7 @@ def read_batch(data: bytes) -> list[BatchLine]:
 
     A batch has two or more lines that are neither blank nor begin with #. The first of them has a launch digest, or at
     least two of them have one. A JSON list of texts is a batch likewise. Digests that are together the hex or base64 of
-    other evidence, such as a report in lines of 64 digits, are no batch.
+    other evidence, such as a report in lines of 64 digits, are no batch. Raises MalformedInput if that is invalid.
     """
     try:
         text = data.decode("utf-8-sig").strip()
@@ -36,12 +36,12 @@ def read_batch(data: bytes) -> list[BatchLine]:
     texts = _entries(text) if text.startswith("[") else _lines(text)
     if len(texts) < 2 or text.startswith("{"):
         return []
-    lines = [BatchLine(number, _evidence(one)) for number, one in texts]
-    digests = sum(line.evidence is not None for line in lines)
-    if digests < 2 and not lines[0].evidence:
+    lines = [(number, _evidence(one)) for number, one in texts]
+    digests = sum(evidence is not None for _, evidence in lines)
+    if digests < 2 and not lines[0][1]:
         return []
     found = decoded(text)
-    return [] if found and of_bytes(found[1]) else lines
+    return [] if found and of_bytes(found[1]) else [BatchLine(*line) for line in lines]
 
 
 def _lines(text: str) -> list[tuple[int, str]]:

@@ -85,7 +85,7 @@ async def digest_proof(request: Request, served: OpenRelease) -> Response:
 
 async def batch(request: Request, served: OpenRelease) -> Response:
     """The answer to a batch: many digests in one request."""
-    digests = _batched(await _bodies.read(request, MAX_BATCH_BODY))
+    digests = await run_in_threadpool(_batched, await _bodies.read(request, MAX_BATCH_BODY))
     if len(digests) > MAX_BATCH:
         raise Problem(400, f"the batch has {len(digests):,} digests, more than {MAX_BATCH:,}")
     answers = []
@@ -106,7 +106,11 @@ async def batch(request: Request, served: OpenRelease) -> Response:
 
 def _batched(body: bytes) -> list[LaunchDigest]:
     """The digests of a batch, in JSON or as text with one a line."""
-    if lines := read_batch(body):
+    try:
+        lines = read_batch(body)
+    except MalformedInput as error:
+        raise make_problem(error, from_request=True) from error
+    if lines:
         for line in lines:
             if line.evidence is None:
                 raise Problem(400, f"line {line.number} is not a launch digest", "write one digest a line")

@@ -156,6 +156,9 @@ def test_contradicting_values_are_refused() -> None:
         (b'{"a": "\xff"}', "is not a launch digest"),
         (b"sev-measurement: AAAA", "48 bytes in base64"),
         (LIBVIRT.replace("40", "forty").encode(), "is not a number"),
+        (LIBVIRT.replace("40", "\uff14\uff10").encode(), "is not a number"),
+        (LIBVIRT.replace("40", "4_0").encode(), "is not a number"),
+        (f"0x{'ab' * 47} file".encode(), "is not a launch digest"),
     ],
 )
 def test_other_input_is_refused(data: bytes, message: str) -> None:

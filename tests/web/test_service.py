@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import signal
+import textwrap
 from pathlib import Path
 
 import msgspec
@@ -84,6 +85,11 @@ def test_a_batch_may_be_text(served: Service, small: BuildResult) -> None:
         (b" " * (256 << 10) + b"{}", 413, "the request has more than 262,144 bytes"),
         (b"[" * 100_000, 400, "invalid batch"),
         (b"\xff\xfe", 400, "invalid batch"),
+        (
+            textwrap.fill((report_bytes() + bytes(20)).hex(), 64).encode(),
+            400,
+            "the certificate table has no entry of zeros",
+        ),
     ],
 )
 def test_invalid_batches(served: Service, body: bytes, status: int, detail: str) -> None:

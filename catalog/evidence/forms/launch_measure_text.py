@@ -13,6 +13,7 @@ from catalog.evidence.evidence import Evidence, LaunchMeasureData
 
 _MEASURED = {"data", "api-major", "api-minor", "build-id", "policy"}
 _NUMBERS = ("api-major", "api-minor", "build-id", "policy")
+_MOST_DIGITS = 20
 _LIBVIRT_LINE = re.compile(r"\s*(sev-[a-z-]+)\s*:\s*(\S+)\s*")
 
 
@@ -45,10 +46,10 @@ def read_libvirt(text: str) -> Evidence:
     found: dict[str, str] = dict(pairs)  # type: ignore[arg-type]
     if len(found) < len(pairs):
         raise MalformedInput("domlaunchsecinfo has a name twice")
-    try:
-        numbers = {name.replace("-", "_"): int(found[f"sev-{name}"], 10) for name in _NUMBERS if f"sev-{name}" in found}
-    except ValueError as error:
-        raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is not a number") from error
+    texts = {name.replace("-", "_"): found[f"sev-{name}"] for name in _NUMBERS if f"sev-{name}" in found}
+    if not all(text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS for text in texts.values()):
+        raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is not a number")
+    numbers = {name: int(text) for name, text in texts.items()}
     value = _canonical(found.get("sev-measurement", ""))
     return Evidence("launch measurement", measure_data(value).completed(numbers))
 

@@ -42,7 +42,7 @@ export function ofLibvirt(text) {
     said.set(name, words[0]);
   }
   const numbers = NUMBERS.map((name) => said.get(`sev-${name}`) ?? null);
-  if (numbers.some((value) => value !== null && !/^[0-9]+$/.test(value))) {
+  if (numbers.some((value) => value !== null && !/^[0-9]{1,20}$/.test(value))) {
     throw new Malformed("an API version, build id or policy of domlaunchsecinfo is not a number");
   }
   const policy = numbers.at(-1);

@@ -28,7 +28,7 @@ export function digestOfLine(line) {
   let text = stripped(withoutEnd(stripped(line), ",;"));
   if (text.length > 1 && `"'\``.includes(text[0]) && text.at(-1) === text[0]) text = stripped(text.slice(1, -1));
   const [digits = ""] = wordsOf(text), name = stripped(text.slice(digits.length));
-  if (name && isDigits(digits) && fromHex(digits)) {
+  if (name && isDigits(digits) && isDigestSize(fromHex(digits)?.length)) {
     const isDigest = isDigits(name) && fromHex(name);
     return isDigest ? null : ofDigest(fromHex(digits), "launch digest in a list of checksums");
   }
@@ -53,10 +53,9 @@ export function dumped(text) {
   const lines = linesOf(text).map(stripped).filter((line) => line);
   const kind = lines.length > 1 ? kindOf(lines[0]) : null;
   if (!kind) return null;
-  for (const base of kind === OD ? [16, 8] : [16]) {
-    const data = bytesOfLines(lines, kind, base);
-    if (data) return [kind, data];
-  }
+  const isOctal = kind === OD && splitLine(lines[0])[0] === "0000000";
+  const data = bytesOfLines(lines, kind, isOctal ? 8 : 16);
+  if (data) return [kind, data];
   throw new Malformed(`the lines of ${kind} do not follow one another: dump the file again, and give all lines`);
 }
 
