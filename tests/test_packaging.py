@@ -120,6 +120,15 @@ def test_the_wheel_contains_all_data(installed_without_compiler: Path) -> None:
     assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*") if path.is_file()}
 
 
+def test_the_wheel_has_both_packages_with_their_types(installed_without_compiler: Path) -> None:
+    assert all((installed_without_compiler / name / "py.typed").is_file() for name in ("catalog", "ldcat"))
+    program = "import ldcat; print(ldcat.Release.__module__, ldcat.errors.Stale.exit_code)"
+    environment = {**os.environ, "PYTHONPATH": str(installed_without_compiler)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=installed_without_compiler)
+    assert (done.stdout, done.stderr) == ("catalog.api.release 8\n", "")
+
+
 def test_the_wheel_contains_templates_and_scripts(installed_without_compiler: Path) -> None:
     for folder in (Path("catalog/pages/templates"), Path("catalog/pages/assets")):
         shipped = {path.name for path in (installed_without_compiler / folder).iterdir()} - {"__pycache__"}
