@@ -129,6 +129,8 @@ async def report(request: Request, served: OpenRelease) -> Response:
     try:
         evidence = await run_in_threadpool(sniff, body)
     except MalformedInput as error:
+        if read_batch(body):
+            raise Problem(400, str(error), "POST /v1/lookup answers each line") from error
         raise make_problem(error, from_request=True) from error
     if evidence.measure_data:
         raise Problem(

@@ -110,6 +110,9 @@ def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildRes
 
 def test_invalid_reports(served: Service) -> None:
     problem(served, "/v1/report", 400, "is not a launch digest", method="POST", body=b"nonsense")
+    problem(
+        served, "/v1/report", 400, "2 lines of launch digests", method="POST", body=f"{NOWHERE}\n{NOWHERE}".encode()
+    )
     problem(served, "/v1/report", 413, "more than 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
     measured = b'{"return": {"data": "' + b"A" * 64 + b'"}}'
     problem(served, "/v1/report", 422, "needs its TIK", method="POST", body=measured)
