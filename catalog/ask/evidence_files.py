@@ -25,10 +25,10 @@ _KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-
 """Text that is a TIK, or TEK and TIK, in hex or base64."""
 
 
-def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evidence:
+def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False, called: str = "the argument") -> Evidence:
     """Evidence from stdin if `given` is "-", else from the text itself, else from the file of that name.
 
-    with_tik: as for `sniff`. Raises MalformedInput, Unreadable.
+    with_tik: as for `sniff`. called: what errors call the text. Raises MalformedInput, Unreadable.
     """
     if given == "-":
         return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), name="what is on stdin", with_tik=with_tik)
@@ -37,7 +37,7 @@ def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
         data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), given)
         return sniff(data, name=f"what {given} holds", with_tik=with_tik)
     try:
-        return sniff(given.encode("utf-8", "surrogateescape"), name="the argument", with_tik=with_tik)
+        return sniff(given.encode("utf-8", "surrogateescape"), name=called, with_tik=with_tik)
     except MalformedInput as error:
         looks_like_path = "/" in given or "." in given
         if looks_like_path and not given.lstrip().startswith("{"):
@@ -74,14 +74,16 @@ def read_digest(given: str, stdin: BinaryIO) -> str:
     return read_evidence(given, stdin).digest.hex()
 
 
-def read_digests(given: str, stdin: BinaryIO) -> list[LaunchDigest]:
+def read_digests(given: str, stdin: BinaryIO, called: str = "the argument") -> list[LaunchDigest]:
     """Launch digests from stdin if `given` is "-", else from the text itself, else from the file of that name.
+
+    called: what errors call the text.
 
     Stdin and a file hold digests, one a line, or a report; blank lines are left out. Raises MalformedInput, which names
     the line, Unreadable, and UsageError for a launch measurement.
     """
     if given != "-" and (digest_of_line(given) or not given.strip() or not inputs.exists(Path(given))):
-        return [read_evidence(given, stdin).digest]
+        return [read_evidence(given, stdin, called=called).digest]
     data = read_bounded(given, stdin, MAX_EVIDENCE)
     name = "stdin" if given == "-" else given
     found = []

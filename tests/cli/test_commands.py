@@ -125,7 +125,9 @@ def test_lookup_in_every_format(run: Run, digest: str) -> None:
     assert [row["firmware.name"] for row in rows] == [match["firmware"]["name"] for match in document["matches"]]
     code, out, err = run("lookup", digest)
     assert (code, err) == (0, "")
-    assert out.startswith("match 1 of 2: sev-snp\n  firmware          twin.fd\n")
+    danger, title, firmware = out.splitlines()[:3]  # both matches are under a hosted VMM profile
+    assert danger.startswith("DANGER: this build is not expected to launch under sev-snp: ")
+    assert (title, firmware) == ("match 1 of 2: sev-snp, DANGER", "  firmware          twin.fd")
     assert "trusted" not in out
 
 

@@ -95,7 +95,7 @@ def test_what_is_refused(run: Run, tmp_path: Path) -> None:
     for arguments, code, message in (
         ((BASE.hex(),), 2, "fewer than two different launch digests are given"),
         ((BASE.hex(), "00" * 32), 2, "0000000000000000... is a launch digest of SEV or SEV-ES"),
-        ((BASE.hex(), "abcd"), 3, "'abcd' is not a launch digest"),
+        ((BASE.hex(), "abcd"), 3, "argument 2 is not a launch digest"),
         ((BASE.hex(), str(tmp_path / "none.txt")), 5, "no such file"),
         ((str(listed),), 3, "digests, line 3, is not a launch digest"),
         (("-", "-"), 2, "stdin can be read only once"),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
 from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option, require
 from catalog.errors import UsageError
@@ -61,7 +62,9 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     if digests.count("-") > 1:
         raise UsageError("stdin can be read only once", "give the other digests as a file")
-    given = [digest for one in digests for digest in read_digests(one, sys.stdin.buffer)]
+    given: list[LaunchDigest] = []
+    for number, one in enumerate(digests, 1):
+        given += read_digests(one, sys.stdin.buffer, f"argument {number}")
     backend = hash_backend()
     with (
         render.progress(quiet=quiet, plain=False) as begin,
