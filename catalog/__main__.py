@@ -13,7 +13,7 @@ from catalog.fast.plain_lookup import plain_lookup
 def main() -> None:
     """The command `ldcat`."""
     try:
-        if sys.argv[1:2] == ["lookup"]:
+        if sys.argv[1:2] == ["lookup"] and sys.stdout and sys.stderr:  # the caller may have closed one
             answer = plain_lookup(sys.argv[2:])
             if answer is None:
                 from catalog.cli.light_lookup import light_lookup
@@ -30,8 +30,6 @@ def main() -> None:
 
 def _end(out: str, note: str, code: int) -> None:
     """Print, and exit without Python's shutdown, which takes long; errors of writing are handled by `cannot_write`."""
-    if sys.stdout is None or sys.stderr is None:
-        return
     try:
         data = out.encode(sys.stdout.encoding, "backslashreplace")
         while data:  # with PYTHONUNBUFFERED a write may be partial
