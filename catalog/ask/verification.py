@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
 NOT_VERIFIED = "not verified: no certificates are given"
 NOT_ENDORSED = "the certificates do not endorse this report"
 
+_TWO_DIGESTS = "digests-differ"
+"""The note on evidence that states another digest than its report."""
+
 _ANY_SVN: Mapping[str, int] = {}
 
 
@@ -116,6 +119,8 @@ def why_unverified(evidence: Evidence, endorsement: Endorsement | None, *, is_fo
         return "a launch digest alone is not signed"
     if evidence.report is None:
         return f"ldcat verifies attestation reports of SEV-SNP, and this is: {evidence.form}"
+    if any(note.code == _TWO_DIGESTS for note in evidence.notes):
+        return "the input states two launch digests"
     if endorsement is None:
         return "no certificates are given"
     return None if endorsement.verified else NOT_ENDORSED

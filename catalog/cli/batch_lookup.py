@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.ask.answer import found_answer
@@ -50,10 +51,14 @@ def look_up_batch(catalog: Catalog, lines: list[BatchLine], min_svn: Mapping[str
     return WORST_FIRST[worst]
 
 
-def check_digests_alone(given: Sequence[object], what: str) -> None:
-    """Raises UsageError if options are given that belong to one report or launch measurement."""
-    settings = {os.environ.get("LDCAT_CERTS"), os.environ.get("LDCAT_ROOT")} - {None}  # of this machine
-    if any(option is not None and str(option) not in settings for option in given):
+def check_digests_alone(certs: Path | None, root: Path | None, others: Sequence[object], what: str) -> None:
+    """Raises UsageError if options are given that belong to one report or launch measurement.
+
+    certs and root may be settings of this machine. others: None for an option that is not given.
+    """
+    settings = ((certs, "LDCAT_CERTS"), (root, "LDCAT_ROOT"))
+    given = [path for path, variable in settings if path is not None and str(path) != os.environ.get(variable)]
+    if given or any(option is not None for option in others):
         raise UsageError(f"{what} nothing verifies", "leave out the options of reports and launch measurements")
 
 

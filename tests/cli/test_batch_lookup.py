@@ -92,7 +92,11 @@ def test_settings_of_the_machine_do_not_count(
     run: Run, tmp_path: Path, digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CERTS", "/nowhere")
-    assert run("lookup", batch(tmp_path / "list", digest, digest))[0] == 0
+    named = batch(tmp_path / "list", digest, digest)
+    assert run("lookup", named)[0] == 0
+    assert run("lookup", named, "--root", "/nowhere")[0] == 2
+    monkeypatch.setenv("LDCAT_CERTS", "True")
+    assert run("lookup", named, "--require-verified")[0] == 2
 
 
 def test_a_prefix_has_candidates(run: Run, digest: str) -> None:

@@ -102,6 +102,19 @@ def test_a_report_that_cannot_be_compared_is_refused_only_on_demand(
     assert "do not endorse this report" in err
 
 
+def test_a_carrier_of_two_digests_is_refused_on_demand(
+    run: Run, report: str, tmp_path: Path, certs: tuple[str, ...]
+) -> None:
+    path = tmp_path / "evidence.json"
+    encoded = base64.b64encode(Path(report).read_bytes()).decode()
+    path.write_text(json.dumps({"report": encoded, "measurement": "ab" * 48}))
+    assert run("lookup", str(path), *certs)[0] == 0
+    for output in ("table", "json"):
+        code, _, err = run("lookup", str(path), *certs, "--require-verified", "-f", output)
+        assert code == 4
+        assert "the input states two launch digests" in err
+
+
 def test_a_launch_measurement_is_verified_by_its_tik(run: Run, small: BuildResult, tmp_path: Path) -> None:
     digest = pq.read_table(small.folder / "sev/launch_digests.parquet")["launch_digest"][0].as_py()
     tik, nonce = bytes(range(16)), bytes(16)

@@ -93,15 +93,15 @@ def command(
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
-    alone = (certs, root, tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)
+    others = (tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)
     if prefix:
-        check_digests_alone(alone, "--prefix finds candidates, which")
+        check_digests_alone(certs, root, others, "--prefix finds candidates, which")
         wanted = parse_prefix(evidence)
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
         return print_candidates(candidates(opened, wanted, warn=render.warning), output)
     lines, stdin = read_several(evidence, sys.stdin.buffer)
     if lines:
-        check_digests_alone(alone, "a batch has launch digests, which")
+        check_digests_alone(certs, root, others, "a batch has launch digests, which")
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
         least = least_svns(min_svn or ())
         check_feeds(opened.endorsements, least)
