@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from catalog.build import generation
 from catalog.build.builder import BuildResult
@@ -27,7 +27,9 @@ _FSYNC = os.fsync
 
 os.umask(0o022)  # state that a group can write is refused, and tests create its folders
 
-settings.register_profile("ldcat", deadline=None, print_blob=True)  # the pure-Python SHA-256 is slow
+settings.register_profile(  # the pure-Python SHA-256 is slow, and so is any code on a loaded machine
+    "ldcat", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("ldcat")
 
 
