@@ -7,7 +7,7 @@ from catalog.notes import Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from catalog.abi.guest_policy import SevPolicy
+    from catalog.abi.guest_policy import SevPolicy, SnpPolicy
     from catalog.abi.report import AttestationReport
     from catalog.evidence.evidence import Evidence
 
@@ -22,19 +22,28 @@ def notes_on(evidence: Evidence) -> list[Note]:
 
     if evidence.sev_report:
         return [*sev_policy_notes(SevPolicy.parse(evidence.sev_report.policy)), *evidence.notes]
-    if evidence.id_block and SnpPolicy.parse(evidence.id_block.policy).debug:
-        return [Note("debug-allowed", _DEBUG), *evidence.notes]
+    if evidence.id_block:
+        policy = SnpPolicy.parse(evidence.id_block.policy)
+        text = policy.unknown_text("policy")
+        unknown = [Note("policy-bit-unknown", text)] if text else []
+        return [*_snp_policy_notes(policy), *unknown, *evidence.notes]
     return list(evidence.notes)
+
+
+def _snp_policy_notes(policy: SnpPolicy) -> list[Note]:
+    """What the guest policy of a SEV-SNP guest allows the host to do."""
+    notes = []
+    if policy.debug:
+        notes.append(Note("debug-allowed", _DEBUG))
+    if policy.migrate_ma:
+        text = "the guest policy allows a migration agent, which can move the guest and has its secrets"
+        notes.append(Note("migration-agent-allowed", text))
+    return notes
 
 
 def report_notes(report: AttestationReport) -> list[Note]:
     """Facts in a report that weaken what it proves, or what can be found of it."""
-    notes = []
-    if report.policy.debug:
-        notes.append(Note("debug-allowed", _DEBUG))
-    if report.policy.migrate_ma:
-        text = "the guest policy allows a migration agent, which can move the guest and has its secrets"
-        notes.append(Note("migration-agent-allowed", text))
+    notes = _snp_policy_notes(report.policy)
     if report.vmpl == HOST_REQUESTED:
         text = "this report was requested by the host, not by software in the guest"
         notes.append(Note("requested-by-host", text))

@@ -2,8 +2,8 @@
 
 import { Malformed, hexOf } from "./bytes.js";
 import { MOST_CERTIFICATES, certificatesOfTable } from "./certificates.js";
-import { DEBUG_ALLOWED, note } from "./notes.js";
-import { DEBUG, ofReport } from "./report.js";
+import { note } from "./notes.js";
+import { notesOnPolicy, ofReport, unknownInPolicy } from "./report.js";
 import { REPORT_SIZE } from "./report_json.js";
 import { notesOnSevPolicy } from "./launch_measure.js";
 
@@ -68,7 +68,7 @@ function ofIdBlock(data) {
       ["image id", hexOf(data.subarray(0x40, 0x50))],
       ["guest SVN", `${view.getUint32(0x54, true)}`],
     ],
-    notes: [...(policy & DEBUG ? [note("debug-allowed", DEBUG_ALLOWED)] : []), note("digest-only-claimed", EXPECTED)],
+    notes: [...notesOnPolicy(policy), ...unknownInPolicy(policy), note("digest-only-claimed", EXPECTED)],
     claimedBy: "an ID block",
     technologies: ["sev-snp"],
   };

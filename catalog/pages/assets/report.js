@@ -14,7 +14,7 @@ const POLICY_BITS = bits(16, 18, 19, 20, 21, 22, 23, 24, 25) | 0xffffn;
 const POLICY_ONES = bits(17);
 const PLATFORM_BITS = 0xffn;
 const KEY_BITS = 0x1fn;
-export const DEBUG = bits(19);
+const DEBUG = bits(19);
 const MIGRATE_MA = bits(18);
 const TCBS = [0x38, 0x180, 0x1e0, 0x1f0];
 const layout = (products, ...places) => ({ products, places }); // places: the bytes of a TCB version that are not reserved
@@ -82,7 +82,8 @@ function fieldsOf(raw) {
   };
 }
 
-function notesOn({ policy, vmpl, signingKey }) {
+// What a guest policy allows the host to do.
+export function notesOnPolicy(policy) {
   const notes = [];
   if (policy & DEBUG) {
     notes.push(note("debug-allowed", DEBUG_ALLOWED));
@@ -90,6 +91,17 @@ function notesOn({ policy, vmpl, signingKey }) {
   if (policy & MIGRATE_MA) {
     notes.push(note("migration-agent-allowed", "the guest policy allows a migration agent, which can move the guest and has its secrets"));
   }
+  return notes;
+}
+
+// The note on bits of a guest policy that this version does not know, if there are any.
+export function unknownInPolicy(policy) {
+  const text = unknownBits("policy", policy, POLICY_BITS, POLICY_ONES);
+  return text ? [note("policy-bit-unknown", text)] : [];
+}
+
+function notesOn({ policy, vmpl, signingKey }) {
+  const notes = notesOnPolicy(policy);
   if (vmpl === HOST_REQUESTED) {
     notes.push(note("requested-by-host", "this report was requested by the host, not by software in the guest"));
   } else if (vmpl) {
@@ -110,7 +122,7 @@ function unknownIn(report) {
       `report version ${version} is not known to this version: it is read as version ${NEWEST_VERSION}`));
   }
   const add = (code, text) => text && notes.push(note(code, text));
-  add("policy-bit-unknown", unknownBits("policy", report.policy, POLICY_BITS, POLICY_ONES));
+  notes.push(...unknownInPolicy(report.policy));
   if (vmpl > 3 && vmpl !== HOST_REQUESTED) add("vmpl-unknown", `VMPL ${vmpl} is not known to this version, which knows 0 to 3`);
   add("platform-bit-unknown", unknownBits("platform_info", report.platform, PLATFORM_BITS));
   add("key-info-unknown", unknownBits("key_info", BigInt(keys), KEY_BITS));
