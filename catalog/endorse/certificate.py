@@ -6,7 +6,17 @@ Source: RFC 5280, 4.1 and 4.2; AMD 57230, chapter 3.
 
 from __future__ import annotations
 
-from catalog.endorse.der import BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, Element, Moment, read_value
+from catalog.endorse.der import (
+    BIT_STRING,
+    BOOLEAN,
+    INTEGER,
+    NULL,
+    OBJECT_IDENTIFIER,
+    SEQUENCE,
+    Element,
+    Moment,
+    read_value,
+)
 from catalog.endorse.x509_parts import Body, Extension, Signed, common_name, read_extensions, take_time
 from catalog.errors import MalformedInput
 from catalog.values import Value
@@ -126,6 +136,8 @@ def _key(info: Element) -> RsaKey | P384Key | None:
     algorithm, bits = inside.take(SEQUENCE).inside(), inside.last(BIT_STRING).bits()
     identifier = algorithm.take(OBJECT_IDENTIFIER).object_identifier()
     if identifier == _RSA:
+        if algorithm.last(NULL).contents:  # RFC 3279, 2.3.1: always there
+            raise MalformedInput("a NULL in DER has contents")
         numbers = read_value(bits, SEQUENCE).inside()
         return RsaKey(numbers.take(INTEGER).number(), numbers.last(INTEGER).number())
     if identifier == _EC and algorithm.has(OBJECT_IDENTIFIER):

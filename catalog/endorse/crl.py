@@ -6,7 +6,6 @@ Source: RFC 5280, 5.
 from __future__ import annotations
 
 from catalog.endorse.der import (
-    BOOLEAN,
     GENERALIZED_TIME,
     INTEGER,
     OBJECT_IDENTIFIER,
@@ -17,7 +16,7 @@ from catalog.endorse.der import (
     Elements,
     Moment,
 )
-from catalog.endorse.x509_parts import Body, Signed, each, read_extensions, take_time
+from catalog.endorse.x509_parts import Body, Signed, each, read_extensions, take_critical, take_time
 from catalog.errors import MalformedInput
 from catalog.values import Value
 
@@ -82,6 +81,6 @@ def _revoked(entries: Elements) -> tuple[frozenset[int], bool]:
 def _is_critical(extension: Element) -> bool:
     inside = extension.inside()
     inside.take(OBJECT_IDENTIFIER)
-    critical = inside.has(BOOLEAN) and inside.take(BOOLEAN).truth()
+    critical = take_critical(inside)
     inside.last(OCTET_STRING)
     return critical

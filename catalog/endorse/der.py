@@ -9,7 +9,7 @@ from __future__ import annotations
 from catalog.errors import MalformedInput
 from catalog.values import Value
 
-BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x06
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 UTF8_STRING, PRINTABLE_STRING, IA5_STRING, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x13, 0x16, 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 
@@ -19,6 +19,7 @@ _LONGEST = 3
 _LONGEST_IDENTIFIER = 64
 """Bytes: those of certificates have at most a dozen, and a long number takes long to write."""
 
+_PRINTABLE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -78,10 +79,15 @@ class Element:
         return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
     def text(self) -> str | None:
-        """Of a string in UTF-8 or ASCII; None for another type. Raises MalformedInput for other bytes."""
+        """Of a string in UTF-8 or ASCII; None for another type. Raises MalformedInput for other bytes.
+
+        A PrintableString has letters, digits and some marks.
+        """
         encoding = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii", IA5_STRING: "ascii"}.get(self.tag)
         if encoding is None:
             return None
+        if self.tag == PRINTABLE_STRING and not _PRINTABLE.issuperset(self.contents):
+            raise MalformedInput("a string in DER has what is not printable")
         try:
             return self.contents.decode(encoding)
         except UnicodeDecodeError as error:

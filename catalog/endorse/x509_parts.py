@@ -78,7 +78,10 @@ def common_name(name: Element) -> str | None:
     """The first common name; every part of the name has to be well-formed."""
     found = None
     for part in each(name.inside(), SET):
-        for attribute in each(part.inside(), SEQUENCE):
+        attributes = part.inside()
+        if not attributes.more:
+            raise MalformedInput("a part of a name is empty")
+        for attribute in each(attributes, SEQUENCE):
             inside = attribute.inside()
             identifier = inside.take(OBJECT_IDENTIFIER).object_identifier()
             value = _any(inside)
@@ -93,11 +96,19 @@ def read_extensions(wrapped: Element) -> dict[str, Extension]:
     for one in each(wrapped.inside().last(SEQUENCE).inside(), SEQUENCE):
         inside = one.inside()
         name = inside.take(OBJECT_IDENTIFIER).object_identifier()
-        critical = inside.has(BOOLEAN) and inside.take(BOOLEAN).truth()
+        critical = take_critical(inside)
         if name in found or len(found) == MAX_EXTENSIONS:
             raise MalformedInput(f"an extension is there twice, or there are more than {MAX_EXTENSIONS}")
         found[name] = Extension(inside.last(OCTET_STRING).contents, critical)
     return found
+
+
+def take_critical(extension: Elements) -> bool:
+    """Whether an extension is critical, which is next; raises MalformedInput if a FALSE is written, as DER does not."""
+    critical = extension.has(BOOLEAN)
+    if critical and not extension.take(BOOLEAN).truth():
+        raise MalformedInput("an extension has a truth value that DER leaves out")
+    return critical
 
 
 def each(values: Elements, tag: int) -> Iterator[Element]:

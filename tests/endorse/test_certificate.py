@@ -21,7 +21,9 @@ from catalog.endorse.x509_parts import MAX_EXTENSIONS
 from catalog.errors import MalformedInput
 from tests.support.attestation_builder import chain
 from tests.support.certificate_builder import (
+    PRINTABLE,
     SEQUENCE,
+    SET,
     certificate,
     der,
     extension,
@@ -31,6 +33,8 @@ from tests.support.certificate_builder import (
     number,
 )
 
+FALSE = bytes.fromhex("010100")
+RSA = "1.2.840.113549.1.1.1"
 AMDS = [vectors.vcek(), vectors.ask(), vectors.ark()]
 OURS = [one.der for one in (*chain().all, *chain(key="VLEK").all, *chain(product="Turin", stepping="").all)]
 
@@ -171,7 +175,9 @@ def test_keys_of_other_kinds_are_read_and_verify_nothing() -> None:
 def test_what_follows_is_refused() -> None:
     plain = rebuilt(extensions=extension("1.2.3", b"x"))
     assert list(Certificate.parse(plain).extensions) == ["1.2.3"]
-    algorithm = der(SEQUENCE, identifier("1.2.3"))
+    algorithm, numbers = der(SEQUENCE, identifier("1.2.3")), der(SEQUENCE, number(5), number(3))
+    known = der(SEQUENCE, der(SEQUENCE, identifier(RSA), der(0x05)), der(3, b"\0", numbers))
+    assert Certificate.parse(rebuilt(public=known)).key == RsaKey(5, 3)
     for data in (
         plain + b"\0",
         rebuilt(after=number(1)),
@@ -181,6 +187,11 @@ def test_what_follows_is_refused() -> None:
         rebuilt(extensions=b"".join(extension(f"1.2.{at}", b"") for at in range(MAX_EXTENSIONS + 1))),
         rebuilt(extensions=der(SEQUENCE, identifier("1.2.3"), der(4, b"x"), der(4, b"y"))),
         rebuilt(extensions=number(1)),
+        rebuilt(extensions=der(SEQUENCE, identifier("1.2.3"), FALSE, der(4, b"x"))),
+        rebuilt(subject=der(SEQUENCE, der(SET))),
+        rebuilt(subject=der(SEQUENCE, der(SET, der(SEQUENCE, identifier("2.5.4.3"), der(PRINTABLE, b"a\x1b[2J"))))),
+        rebuilt(public=der(SEQUENCE, der(SEQUENCE, identifier(RSA), der(0x05, b"x")), der(3, b"\0", numbers))),
+        rebuilt(public=der(SEQUENCE, der(SEQUENCE, identifier(RSA), der(0x05), der(0x05)), der(3, b"\0", numbers))),
     ):
         with pytest.raises(MalformedInput):
             Certificate.parse(data)

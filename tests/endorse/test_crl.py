@@ -151,6 +151,9 @@ def test_other_files_and_lists_that_are_too_long_are_refused() -> None:
         good.replace(b"\x02\x01\x01\x30", b"\x02\x01\x00\x30", 1),
         revocation_list(entry_extensions=der(4, b"x"), serials=[1]),
         revocation_list(entry_extensions=der(SEQUENCE, identifier("1.2"), TRUE), serials=[1]),
+        revocation_list(
+            entry_extensions=der(SEQUENCE, identifier("1.2"), bytes.fromhex("010100"), der(4)), serials=[1]
+        ),
         b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
         b"-----BEGIN X509 CRL-----\nAAAA\n",
         b"-----BEGIN X509 CRL-----\nA*A\n-----END X509 CRL-----\n",
