@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.ask.answer import found_answer
 from catalog.ask.lookup import Lookups
 from catalog.ask.verification import VerificationInputs
+from catalog.cli.options import is_setting
 from catalog.diff.flat import flat
 from catalog.errors import MalformedInput, UsageError
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED
@@ -56,9 +56,9 @@ def check_digests_alone(certs: Path | None, root: Path | None, others: Sequence[
 
     certs and root may be settings of this machine. others: None for an option that is not given.
     """
-    settings = ((certs, "LDCAT_CERTS"), (root, "LDCAT_ROOT"))
-    given = [path for path, variable in settings if path is not None and str(path) != os.environ.get(variable)]
-    if given or any(option is not None for option in others):
+    given = (certs, "LDCAT_CERTS"), (root, "LDCAT_ROOT")
+    others = (*others, *(path for path, variable in given if not is_setting(path, variable)))
+    if any(option is not None for option in others):
         raise UsageError(f"{what} nothing verifies", "leave out the options of reports and launch measurements")
 
 

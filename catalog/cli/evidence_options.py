@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_evidence, read_tik
 from catalog.ask.verification import VerificationInputs
-from catalog.cli.options import named_path, number_option
+from catalog.cli.options import is_setting, named_path, number_option
 from catalog.cli.report_options import now_or, report_checks
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
@@ -167,9 +166,9 @@ def gather(
         raise UsageError(f"nonce, API version and build ID belong to LAUNCH_MEASURE, and this is: {evidence.form}")
     if at is not None and not evidence.report:
         raise UsageError(f"--at is only for an attestation report, but this is: {evidence.form}")
-    if not evidence.report and str(certs) == os.environ.get("LDCAT_CERTS"):
+    if not evidence.report and is_setting(certs, "LDCAT_CERTS"):
         certs = None  # a setting of this machine, which says nothing about this evidence
-    if (not evidence.report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
+    if (not evidence.report or certs is None) and is_setting(root, "LDCAT_ROOT"):
         root = None
     left_out: list[str] = []
     certificates = read_certificates(certs, left_out) if certs else ()

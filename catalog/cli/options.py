@@ -34,6 +34,12 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
+def is_setting(path: Path | None, variable: str) -> bool:
+    """Whether a path is the one that an environment variable names: a setting of this machine."""
+    named = os.environ.get(variable)
+    return bool(named and path == Path(named))
+
+
 def named_location(text: str) -> CatalogLocation:
     """Parser of an option: a folder or a URL. Raises as `named_path`, and UsageError for a URL that is not allowed."""
     return parse_location(text) if text else named_path(text)

@@ -91,9 +91,11 @@ def test_options_of_one_report_are_refused(run: Run, tmp_path: Path, digest: str
 def test_settings_of_the_machine_do_not_count(
     run: Run, tmp_path: Path, digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LDCAT_CERTS", "/nowhere")
     named = batch(tmp_path / "list", digest, digest)
-    assert run("lookup", named)[0] == 0
+    for folder in ("/nowhere/", "nowhere/../nowhere", "/nowhere"):
+        monkeypatch.setenv("LDCAT_CERTS", folder)
+        assert run("lookup", named)[0] == 0
+        assert run("lookup", f"sha384:{digest}")[0] == 0
     assert run("lookup", named, "--root", "/nowhere")[0] == 2
     monkeypatch.setenv("LDCAT_CERTS", "True")
     assert run("lookup", named, "--require-verified")[0] == 2
