@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LIST, _KEY = b"X509 CRL", b"PUBLIC KEY"
+_BEGIN_LIST = b"-----BEGIN X509 CRL-----"
 
 
 def parse_certificates(data: bytes) -> list[Certificate]:
@@ -36,7 +37,7 @@ def parse_carried(ders: Iterable[bytes]) -> list[Certificate]:
 def parse_revocation_lists(data: bytes) -> list[RevocationList]:
     """Every revocation list of a file: PEM, or one in DER; raises MalformedInput for anything else."""
     try:
-        ders = from_pem(data, _LIST) if b"BEGIN X509 CRL" in data else [data]
+        ders = from_pem(data, _LIST) if _BEGIN_LIST in data else [data]
         return [RevocationList.parse(der) for der in ders]
     except MalformedInput as error:
         raise MalformedInput(f"no certificate revocation list (CRL) in PEM or DER: {error}") from error

@@ -223,7 +223,7 @@ def test_a_changed_certificate_is_refused_or_read_as_the_library_reads_it(origin
         for lazily in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(theirs, lazily)
         theirs.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):  # a BIT STRING in a name: TypeError
         return
     if found.key is not None:
         same_as_library(found, bytes(changed))

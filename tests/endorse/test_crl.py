@@ -104,6 +104,7 @@ def test_the_newest_list_of_the_root_counts() -> None:
 
 
 def test_only_so_many_lists_are_verified() -> None:
+    assert MOST_LISTS == 16
     forged = [revocation_list(signer="another")] * MOST_LISTS
     assert said(judged(*forged[1:], revocation_list()))[0] is True
     assert said(judged(*forged, revocation_list()))[0] is False
@@ -156,6 +157,8 @@ def test_other_files_and_lists_that_are_too_long_are_refused() -> None:
         ),
         b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
         b"-----BEGIN X509 CRL-----\nAAAA\n",
+        b"BEGIN X509 CRL",
+        pem(good, "X509 CRL").replace(b"-----BEGIN", b"----BEGIN"),
         b"-----BEGIN X509 CRL-----\nA*A\n-----END X509 CRL-----\n",
     ):
         with pytest.raises(MalformedInput, match="no certificate revocation list"):
