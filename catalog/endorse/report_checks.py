@@ -142,4 +142,4 @@ def _shown(number: int | None) -> str:
 
 
 def _is_hex(text: str) -> bool:
-    return bool(text) and all(char in "0123456789abcdefABCDEF" for char in text)
+    return all(char in "0123456789abcdefABCDEF" for char in text)

@@ -145,6 +145,9 @@ def test_undecided_checks_are_reported() -> None:
     assert reported.text == "the report is of Milan, the VCEK of Milan-B0"
     (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), chain(key="VLEK")), "provider")
     assert provider.text == "the VLEK was loaded by cloud.example"
+    nameless = chain(key="VLEK", leaf={"extensions": {"5": None}})
+    (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), nameless), "provider")
+    assert provider.text == "the VLEK names no provider"
 
 
 def test_a_missing_product_name_is_reported() -> None:
@@ -257,6 +260,11 @@ def test_a_report_that_names_no_product_has_the_tcb_layout_of_its_certificate() 
     assert failed(judged(before, chain(**TURIN_CHAIN))) == ["tcb"]
     (found,) = findings_of(judged(before, chain(**TURIN_CHAIN)), "tcb")
     assert found.text == "reported 04000000000016d5, in a layout that is not known to this version"
+
+
+def test_a_report_that_names_its_product_has_the_tcb_layout_of_that() -> None:
+    found = findings_of(judged(signed(report_bytes(**TURIN_REPORT)), chain()), "tcb")
+    assert found[-1].text == "fmc: reported 1, certified None"
 
 
 def test_a_product_that_is_not_compared_is_said() -> None:

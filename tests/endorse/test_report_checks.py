@@ -10,7 +10,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sevsnpmeasure import id_block
 
 from catalog.abi.report import AttestationReport
-from catalog.endorse.report_checks import MinTcb, ReportChecks, id_key_digest, parse_bytes
+from catalog.endorse.report_checks import (
+    HOST_DATA_SIZE,
+    KEY_DIGEST_SIZE,
+    REPORT_DATA_SIZE,
+    MinTcb,
+    ReportChecks,
+    id_key_digest,
+    parse_bytes,
+)
 from catalog.errors import MalformedInput, UsageError
 from tests.support.attestation_builder import leaf_key, report_bytes
 from tests.support.certificate_builder import pem
@@ -109,6 +117,9 @@ def test_a_tcb_of_unknown_layout_fails() -> None:
         "d5160000000004",
         ",",
         "z" * 16,
+        "z" * 15 + "0",
+        "0x" * 8,
+        "X" + "0" * 15,
     ],
 )
 def test_what_is_no_least_tcb_is_refused(text: str) -> None:
@@ -126,10 +137,16 @@ def test_bytes_have_to_be_whole() -> None:
     assert (
         parse_bytes("0x" + HOST.hex(), 32, "--host-data") == parse_bytes(HOST.hex().upper(), 32, "--host-data") == HOST
     )
-    for text in ("", "00", HOST.hex() + "00", HOST.hex()[:-1], "zz" * 32, "0x"):
+    for text in ("", "00", HOST.hex() + "00", HOST.hex()[:-1], "zz" * 32, "z" + "0" * 63, "X" + "0" * 63, "0x"):
         with pytest.raises(UsageError, match="--host-data needs 32 bytes in hex") as caught:
             parse_bytes(text, 32, "--host-data")
         assert HOST.hex() not in str(caught.value)
+
+
+def test_the_sizes_are_those_of_the_fields() -> None:
+    found = report()
+    fields = (found.report_data, found.host_data, found.id_key_digest)
+    assert tuple(map(len, fields)) == (REPORT_DATA_SIZE, HOST_DATA_SIZE, KEY_DIGEST_SIZE) == (64, 32, 48)
 
 
 def test_the_digest_of_an_id_key_is_that_of_sev_snp_measure() -> None:
