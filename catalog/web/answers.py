@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from catalog.rows.fields import BESIDE_COMPONENTS, Field
+from catalog.web.hex_text import Hex
 from catalog.web.note_answer import NoteAnswer
+from catalog.web.related_answer import RelatedAnswer
+from catalog.web.verification_answer import VerificationAnswer
 from catalog.wire import Wire
-
-Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
 
 _BESIDE = {"vmm_title": str | None, "listed": bool, "vcpu_types": list[str]}
 """The types of JSON members that follow a field of a row."""
@@ -156,38 +157,6 @@ class EndorsementAnswer(msgspec.Struct):
     revocation: RevocationAnswer | None
 
 
-class PageOriginAnswer(msgspec.Struct):
-    """What makes an AP page. vcpu_signature: null if the VMM does not measure it."""
-
-    vmm: str
-    reset_address: str
-    vcpu_signature: str | None
-    vcpu_types: list[str]
-    sev_features: str
-
-
-class ApPageAnswer(msgspec.Struct):
-    """The VMSA page of an AP: SHA-384 of its contents, and everything that makes it."""
-
-    contents_sha384: Hex
-    made_by: list[PageOriginAnswer]
-
-
-class RelatedAnswer(msgspec.Struct):
-    """A known digest of which the one that was looked up is the same launch with another number of vCPUs.
-
-    label: what is known about it.
-    more_vcpus: vCPUs that the unknown digest has more; negative: fewer.
-    vcpus: of the unknown digest; null if that is not known.
-    """
-
-    launch_digest: Hex
-    label: str
-    more_vcpus: int
-    vcpus: int | None
-    ap_page: ApPageAnswer
-
-
 class ReleaseAnswer(msgspec.Struct):
     """The release that answered. fresh_until: seconds since 1970."""
 
@@ -214,9 +183,13 @@ class AskedAnswer(msgspec.Struct):
 
 
 class LookupAnswer(msgspec.Struct):
-    """The answer to a digest, or to a report that has it.
+    """The answer to a digest, or to evidence that has it.
 
     found: true if any configuration has the digest.
+    evidence: the form that was read.
+    claimed_by: what merely states the digest, such as a text; else null.
+    sev_report: a report of SEV or SEV-ES.
+    refused: why the report is refused; null if the certificates that came with it endorse it, or none came.
     inferred: rows with the digest that follow from a base: the firmware is not known.
     endorsements: who endorses the digest.
     reported: where the digest was seen, and nobody endorses it.
@@ -227,9 +200,12 @@ class LookupAnswer(msgspec.Struct):
 
     found: bool
     evidence: str
+    claimed_by: str | None
     launch_digest: Hex
     report: dict[str, Any] | None
-    verification: dict[str, Any] | None
+    sev_report: dict[str, Any] | None
+    id_block: dict[str, Any] | None
+    verification: VerificationAnswer | None
     refused: str | None
     notes: list[NoteAnswer]
     release: ReleaseAnswer | None

@@ -6,10 +6,12 @@ from typing import Literal
 
 import msgspec
 
+Severity = Literal["ok", "info", "warning", "danger"]
+
 
 class NoteAnswer(msgspec.Struct):
     """What a reader must know. code, severity: stay the same between versions (docs/notes.md). text: may change."""
 
     code: str
-    severity: Literal["ok", "info", "warning", "danger"]
+    severity: Severity
     text: str

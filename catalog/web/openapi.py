@@ -109,7 +109,7 @@ def _questions() -> dict[str, Any]:
         "/v1/report": {
             "post": {
                 **_get(
-                    "Look up the digest of an attestation report, which is not verified; nothing of it is kept",
+                    "Look up evidence; a report is verified by what came with it; nothing is kept",
                     [],
                     _json("LookupAnswer"),
                     *(400, 408, 413, 422, 503),

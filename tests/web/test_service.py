@@ -8,6 +8,7 @@ import re
 import signal
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,13 +20,16 @@ from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from catalog.web.answers import BatchAnswer, LookupAnswer
 from catalog.web.problems import make_problem
-from tests.support.attestation_builder import report_bytes
+from tests.support.attestation_builder import certificate_table, chain, report_bytes, signed
 from tests.support.catalogs import rows_of
 from tests.support.cli import Run
+from tests.support.evidence_forms import samples
 from tests.support.published_logs import Place
 from tests.support.services import Service, service
 
 NOWHERE = "0" * 96
+KEYS = ("63da758de6644564adc5f4b93be8accd", "4ab7b379bbac4fe4a02f05aef327c782", "c0b406a4a803495297433fb6014cd0ae")
+"""GUIDs of VCEK, ASK and ARK in a certificate table."""
 
 
 def digests(small: BuildResult) -> list[str]:
@@ -46,6 +50,38 @@ def test_a_digest_is_answered_as_on_the_command_line(
         for spelled in (digest, digest.upper(), f"0x{digest}"):
             assert served.json(f"/d/{spelled}.json") == expected
         msgspec.convert(expected, LookupAnswer)
+
+
+def checked_answer(found: dict[str, Any]) -> LookupAnswer:
+    """The answer in the type of the OpenAPI document, which has every member of it."""
+    answer = msgspec.convert(found, LookupAnswer)
+    assert set(found) == set(LookupAnswer.__struct_fields__)
+    assert msgspec.to_builtins(answer.verification) == found["verification"]
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("form", "claimed_by"),
+    [("id-block", "an ID block"), ("text-amd", "a text"), ("sev-report", None), ("report-azure-1", None)],
+)
+def test_openapi_describes_the_answer_to_every_form(served: Service, form: str, claimed_by: str | None) -> None:
+    status, text, _ = served.ask("/v1/report", method="POST", body=samples()[form])
+    assert status == 200
+    answer = checked_answer(json.loads(text))
+    assert answer.claimed_by == claimed_by
+    assert (answer.id_block is None) == (form != "id-block")
+    assert (answer.sev_report is None) == (form != "sev-report")
+
+
+def test_a_report_is_verified_by_what_came_with_it_up_to_amds_root_only(served: Service) -> None:
+    table = certificate_table({bytes.fromhex(key): one.der for key, one in zip(KEYS, chain().all, strict=True)})
+    status, text, _ = served.ask("/v1/report", method="POST", body=signed(report_bytes()) + table)
+    answer = checked_answer(json.loads(text))
+    assert (status, answer.refused) == (200, "the certificates do not endorse this report")
+    assert answer.verification is not None
+    failed = {check.code for check in answer.verification.findings if check.passed is False}
+    assert "root" in failed
+    assert "signature" not in failed
 
 
 def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -> None:
@@ -105,6 +141,7 @@ def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildRes
         assert (status, found["found"], found["launch_digest"]) == (200, True, digest)
         assert found["notes"][0]["code"] == "debug-allowed"
         assert found["verification"]["verified"] is False
+        checked_answer(found)
     assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.log_lines)
 
 

@@ -1,0 +1,40 @@
+"""Types of the verification of a report in the JSON of the service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from catalog.web.note_answer import Severity
+
+
+class CheckAnswer(msgspec.Struct):
+    """The outcome of a check. code, severity: as of a note. passed: null for what decides nothing."""
+
+    code: str
+    severity: Severity
+    passed: bool | None
+    text: str
+
+
+class CertificateSourceAnswer(msgspec.Struct):
+    """Where AMD publishes a certificate for the report. url: null if there is none, as `what` says."""
+
+    what: str
+    url: str | None
+
+
+class VerificationAnswer(msgspec.Struct):
+    """Whether certificates that came with the report endorse it.
+
+    root: product of AMD's root at the end of their chain; null for another root, and if the chain is broken.
+    root_trusted_by: null if the root is not trusted; the service trusts AMD's only.
+    certificates_at: empty if certificates came with the report.
+    """
+
+    verified: bool
+    root: str | None
+    root_trusted_by: Literal["amd", "given"] | None
+    findings: list[CheckAnswer]
+    certificates_at: list[CertificateSourceAnswer]
