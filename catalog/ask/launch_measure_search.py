@@ -10,7 +10,6 @@ import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
@@ -22,9 +21,6 @@ from catalog.launch.measure_scan import scan_launch_measure
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import DigestPart, digest_parts
 from catalog.work.engine import processors
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,14 @@ _REPORT = "Attestation reports (SEV-SNP)"
 _MEASURE = "Launch measurements (SEV and SEV-ES)"
 _ENDORSEMENTS = "Endorsed digests"
 
-EvidenceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DIGEST|FILE|-",
-        help="Launch digest, or a file: attestation report (raw, dumped, or in the evidence of usual tools), ID block, "
-        "LAUNCH_MEASURE data, claims, text with a digest, or digests, one a line; - reads stdin.",
-    ),
+_FORMS = (
+    "Launch digest, or a file: attestation report (raw, dumped, or in the evidence of usual tools), ID block, "
+    "LAUNCH_MEASURE data, claims, text with a digest{more}; - reads stdin."
+)
+
+EvidenceArgument = Annotated[str, typer.Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=""))]
+LookupArgument = Annotated[
+    str, typer.Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=", several digests, one a line"))
 ]
 PrefixOption = Annotated[
     bool,

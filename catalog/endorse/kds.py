@@ -8,10 +8,6 @@ from __future__ import annotations
 from catalog.abi.report import AttestationReport
 from catalog.abi.tcb import BEFORE_TURIN, PRODUCTS, Product, TcbVersion
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 _HOST = "https://kdsintf.amd.com"
 _PARAMETERS = {"fmc": "fmcSPL", "bootloader": "blSPL", "tee": "teeSPL", "snp": "snpSPL", "microcode": "ucodeSPL"}
 _SHORT = 8

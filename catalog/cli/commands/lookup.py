@@ -18,7 +18,7 @@ from catalog.cli.evidence_options import (
     BuildIdOption,
     CertsOption,
     DebugDigestOption,
-    EvidenceArgument,
+    LookupArgument,
     MinSvnOption,
     NonceOption,
     PolicyOption,
@@ -56,7 +56,7 @@ HELP_ORDER = 40
 
 
 def command(
-    evidence: EvidenceArgument,
+    evidence: LookupArgument,
     catalog: CatalogOption = None,
     certs: CertsOption = None,
     root: RootOption = None,
