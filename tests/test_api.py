@@ -354,6 +354,45 @@ def test_explaining(small: BuildResult) -> None:
             release.explain(other.digest, tik=b"k" * 16)
 
 
+def test_explaining_verified_evidence(small: BuildResult) -> None:
+    of, at = chain(), datetime.fromtimestamp(NOW, UTC)
+    certs = b"".join(pem_of(one.der) for one in of.all)
+    trusted: dict[str, Any] = {"certs": certs, "roots": of.ark.der, "at": at, "require_verified": True}
+    with Release.open(small.folder) as release:
+        report = signed(report_bytes(measurement=bytes.fromhex(digest_of(small))))
+        assert release.explain(report, crls=revocation_list(), **trusted).hits
+        for changes, why in (
+            ({"certs": (), "roots": ()}, "no certificates are given"),
+            ({"roots": ()}, "do not endorse"),
+            ({"roots": (), "require_verified": False}, "do not endorse"),
+            ({"at": at + timedelta(days=10_000)}, "do not endorse"),
+        ):
+            with pytest.raises(VerificationFailed, match=why):
+                release.explain(report, **{**trusted, **changes})
+        with pytest.raises(VerificationFailed) as refused:
+            release.explain(report, require_verified=True)
+        assert "AMD has certificates at https://kdsintf.amd.com/vcek/v1/Milan/" in str(refused.value.hint)
+        with pytest.raises(VerificationFailed, match="a launch digest alone is not signed"):
+            release.explain(digest_of(small), require_verified=True)
+
+
+def test_explaining_a_launch_measurement_that_must_be_verified(small: BuildResult) -> None:
+    digest = next(digest for row, digest in rows_of(small).items() if row[0] == "sev")
+    context = MeasureContext(api_major=1, api_minor=55, build_id=30, policy=0, nonce=bytes(16))
+    for of, found in ((LaunchDigest(digest), True), (LaunchDigest(bytes(32)), False)):
+        measured = launch_measurement(b"k" * 16, context, of)
+        text = json.dumps(
+            {"data": base64.b64encode(measured + bytes(16)).decode(), "api-major": 1, "api-minor": 55}
+            | {"build-id": 30, "policy": 0}
+        )
+        with Release.open(small.folder) as release:
+            if found:
+                assert release.explain(text, tik=b"k" * 16, require_verified=True, budget=1).hits
+            else:
+                with pytest.raises(VerificationFailed, match="no known digest has this launch measurement"):
+                    release.explain(text, tik=b"k" * 16, require_verified=True, budget=0.01)
+
+
 def test_a_proof_of_a_report(place: Place, small: BuildResult) -> None:
     with Release.open(place.log, place.trust) as release:
         (bundle,) = release.prove(digest_of(small))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.errors import UsageError
+from catalog.ask.verification import sources
+from catalog.errors import UsageError, VerificationFailed
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.files import inputs
 from catalog.files.certificate_inputs import MAX_CERTIFICATES
 
 if TYPE_CHECKING:
+    from catalog.ask.answer import Answer
     from catalog.endorse.certificate import Certificate
     from catalog.endorse.crl import RevocationList
     from catalog.endorse.report_checks import ReportChecks
@@ -116,3 +118,10 @@ def checks_of(
         host_data=host_data,
         id_key_digest=id_key_digest,
     )
+
+
+def check_accepted(reply: Answer) -> None:
+    """Raises VerificationFailed if the evidence is refused; without certificates, the hint says where AMD's are."""
+    if reply.refused:
+        urls = [one.url for one in sources(reply.evidence) if one.url] if reply.endorsement is None else []
+        raise VerificationFailed(reply.refused, f"AMD has certificates at {', '.join(urls)}" if urls else None)

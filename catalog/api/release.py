@@ -18,14 +18,15 @@ from catalog.api.evidence_inputs import (
     CertificatesInput,
     EvidenceInput,
     certificates_of,
+    check_accepted,
     checks_of,
     evidence_of,
     revocation_lists_of,
 )
 from catalog.ask.answer import Answer, found_answer
 from catalog.ask.lookup import Lookups
-from catalog.ask.verification import VerificationInputs, check_verification_inputs, sources
-from catalog.errors import Stale, UsageError, VerificationFailed
+from catalog.ask.verification import VerificationInputs, check_verification_inputs
+from catalog.errors import Stale, UsageError
 from catalog.fast.match_text import printable
 from catalog.store.catalog import Catalog
 from catalog.verify.location import parse_location
@@ -175,9 +176,8 @@ class Release:
             reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
         else:
             reply = found_answer(self._catalog, found, proofs, self._lookups.lookup)
-        if (require_verified or proofs.checks) and reply.refused:
-            urls = [one.url for one in sources(found) if one.url] if reply.endorsement is None else []
-            raise VerificationFailed(reply.refused, f"AMD has certificates at {', '.join(urls)}" if urls else None)
+        if require_verified or proofs.checks:
+            check_accepted(reply)
         if not related:
             return reply
         from catalog.ask.answering import related_answer
@@ -196,7 +196,12 @@ class Release:
         evidence: EvidenceInput,
         *,
         expected: Mapping[str, Any] | None = None,
+        certs: CertificatesInput = (),
+        roots: CertificatesInput = (),
+        crls: CertificatesInput = (),
         tik: bytes | None = None,
+        at: datetime | None = None,
+        require_verified: bool = False,
         budget: float = 20.0,
     ) -> Explanation:
         """Search for the inputs of a digest that is not the expected one, as `ldcat explain` does.
@@ -204,20 +209,29 @@ class Release:
         evidence: as for `lookup`.
         expected: the expected configuration, as a line of `ldcat measure --batch` or the JSON of `ldcat measure`; the
             search begins there, and goes on with this release.
-        tik: the TIK of a launch measurement, 16 bytes.
+        certs, roots, crls, tik, at: as for `lookup`.
+        require_verified: raise VerificationFailed unless it is verified; before the search, if that is known.
         budget: seconds that the search may take.
 
         `hits` of the result are the configurations that were found, and `to_dict()` is the JSON of the command.
 
         Raises UsageError for a budget that is no time or a missing TIK, MalformedRecord for an invalid expectation, the
-        errors of `measure` for one that cannot be measured, and the errors of `lookup`.
+        errors of `measure` for one that cannot be measured, and the errors of `lookup`; VerificationFailed also for a
+        report that certificates do not endorse.
         """
         from catalog.api.explaining import explained
 
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
-        check_verification_inputs(found, VerificationInputs(tik=tik))
-        return explained(self._catalog, found, expected, budget, tik)
+        proofs = VerificationInputs(
+            certificates=certificates_of(certs),
+            roots=certificates_of(roots, are_roots=True),
+            lists=revocation_lists_of(crls),
+            now=_seconds(at),
+            tik=tik,
+            require_verified=require_verified,
+        )
+        return explained(self._catalog, found, expected, budget, proofs)
 
     def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
         """The launch digest of a configuration, as `measure`; `firmware` can also name a build of this catalog."""
