@@ -1,0 +1,149 @@
+"""Against google/go-sev-guest: it accepts the reports and certificates of the tests, so they are as AMD's, and both
+refuse each change.
+
+It does not compare the certificate with the platform, as ldcat does, and it cannot read the VCEKs of Turin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from catalog.abi.report import SIGNED_SIZE, AttestationReport
+from catalog.endorse.certificate import Certificate
+from catalog.endorse.endorsement import verify_report
+from catalog.endorse.kds import certificate_sources
+from catalog.errors import LdcatError
+from tests.oracles.go_programs import GoProgram
+from tests.oracles.go_sev_guest import go_sev_guest
+from tests.support.attestation_builder import CHIP, NOW, SPL, TCB, Chain, chain, der, report_bytes, signed
+from tests.support.certificate_builder import pem
+from tests.support.endorsements import VLEK
+
+__all__ = ["go_sev_guest"]
+
+GENOA: dict[str, Any] = {"cpuid": (0x19, 0x11, 1)}
+SIGNATURE = 144
+"""Bytes of a signature; the rest of its field is reserved."""
+
+Question = dict[str, Any]
+
+
+def question(report: bytes, made: Chain, product: str = "Milan") -> Question:
+    key = AttestationReport.parse(report).signing_key.lower()
+    trusted = {"middle": made.ask.der, "ark": made.ark.der}
+    return {"product": product, "now": int(NOW), "report": report, key: made.leaf.der, **trusted}
+
+
+def ours_accepts(asked: Question) -> bool:
+    """Our answer to a question that go-sev-guest is asked."""
+    leaf = asked.get("vcek") or asked["vlek"]
+    try:
+        certificates = [Certificate.parse(data) for data in (leaf, asked["middle"], asked["ark"])]
+        report = AttestationReport.parse(asked["report"])
+    except LdcatError:
+        return False
+    return verify_report(report, certificates, asked["now"], certificates[-1:]).verified
+
+
+def flipped(data: bytes, end: int, step: int = 1) -> Iterator[bytes]:
+    """The data with one bit changed, of every byte, or every one of so many."""
+    for at in range(0, end, step):
+        yield data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("report", "changes"),
+    [
+        pytest.param({}, {}, id="Milan"),
+        pytest.param({"version": 2}, {}, id="Milan, version 2"),
+        pytest.param({"version": 5}, {}, id="Milan, version 5"),
+        pytest.param(GENOA, {"product": "Genoa"}, id="Genoa"),
+        pytest.param(VLEK, {"key": "VLEK", "stepping": ""}, id="Milan, VLEK"),
+        pytest.param(GENOA | VLEK, {"key": "VLEK", "product": "Genoa", "stepping": ""}, id="Genoa, VLEK"),
+        pytest.param({"chip": bytes(64)}, {}, id="masked chip id"),
+        pytest.param({}, {"chip": der(4, CHIP)}, id="chip id an octet string"),
+    ],
+)
+def test_reports_and_chains_of_the_tests_are_accepted(
+    go_sev_guest: GoProgram, report: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    assert TCB["microcode"] == 213
+    asked = question(signed(report_bytes(**report)), chain(**changes), changes.get("product", "Milan"))
+    assert go_sev_guest.ask([asked]) == [{"error": ""}]
+    assert ours_accepts(asked)
+
+
+def test_it_asks_for_the_certificates_where_ldcat_finds_them(go_sev_guest: GoProgram) -> None:
+    made, report = chain(), signed(report_bytes())
+    contents = {"the VCEK": made.leaf.der, "the ASK": pem(made.ask.der) + pem(made.ark.der)}
+    served = {
+        re.sub(r"=0(?=\d)", "=", source.url or ""): next(
+            data for what, data in contents.items() if source.what.startswith(what)
+        )
+        for source in certificate_sources(AttestationReport.parse(report))
+    }
+    assert len(served) == 2
+    asked = question(report, made) | {"served": served}
+    other = report[:0x90] + bytes([report[0x90] ^ 1]) + report[0x91:]
+    assert go_sev_guest.accepts([asked, asked | {"report": other}]) == [True, False]
+
+
+@pytest.mark.parametrize("key", ["VCEK", "VLEK"])
+def test_a_changed_report_is_refused_by_both(go_sev_guest: GoProgram, key: str) -> None:
+    report = signed(report_bytes(**(VLEK if key == "VLEK" else {})))
+    good = question(report, chain(key=key))
+    changed = [good | {"report": data} for data in flipped(report, SIGNED_SIZE + SIGNATURE)]
+    assert len(changed) == 0x2A0 + SIGNATURE
+    assert go_sev_guest.accepts([good, *changed]) == [True] + [False] * len(changed)
+    assert ours_accepts(good)
+    assert not any(map(ours_accepts, changed))
+
+
+@pytest.mark.parametrize("name", ["vcek", "middle"])
+def test_a_changed_certificate_is_refused_by_both(go_sev_guest: GoProgram, name: str) -> None:
+    good = question(signed(report_bytes()), chain())
+    changed = [good | {name: data} for data in flipped(good[name], len(good[name]), 3)]
+    accepted = go_sev_guest.accepts([good, *changed])
+    assert accepted == [True] + [False] * len(changed)
+    assert not any(map(ours_accepts, changed))
+
+
+REFUSED = [
+    pytest.param({}, {"leaf": {"extensions": {SPL["microcode"]: der(2, b"\xd5")}}}, id="a negative number"),
+    pytest.param({}, {"leaf": {"extensions": {SPL["microcode"]: der(2, b"\1\0")}}}, id="a number above 255"),
+    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: None}}}, id="a number missing"),
+    pytest.param({}, {"leaf": {"extensions": {"2": None}}}, id="product missing"),
+    pytest.param({}, {"leaf": {"extensions": {"4": None}}}, id="chip id missing"),
+    pytest.param(VLEK, {"key": "VLEK", "leaf": {"extensions": {"5": None}}}, id="provider missing"),
+    pytest.param({}, {"leaf": {"signer": "ARK-Milan"}}, id="signed by the ARK"),
+    pytest.param({}, {"leaf": {"salt": None}}, id="leaf in PKCS #1 1.5"),
+    pytest.param({}, {"ask": {"signer": "SEV-Milan"}}, id="ASK signed by itself"),
+    pytest.param({}, {"ask": {"ca": False}}, id="ASK that is no CA"),
+    pytest.param({}, {"days": 29}, id="leaf expired"),
+    pytest.param({}, {"ask": {"days": 29}}, id="ASK expired"),
+    pytest.param({}, {"ark": {"days": 29}}, id="ARK expired"),
+    pytest.param(GENOA, {}, id="report of another product"),
+]
+
+
+@pytest.mark.parametrize(("report", "changes"), REFUSED)
+def test_what_is_not_as_amds_is_refused_by_both(
+    go_sev_guest: GoProgram, report: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    asked = question(signed(report_bytes(**report)), chain(**changes))
+    assert go_sev_guest.accepts([asked]) == [False]
+    assert not ours_accepts(asked)
+
+
+def test_it_cannot_read_the_vcek_of_turin(go_sev_guest: GoProgram) -> None:
+    """Which has a patch level of the FMC, and a chip id of 8 bytes (AMD 57230, 3.1)."""
+    packed = bytes([1, TCB["bootloader"], TCB["tee"], TCB["snp"], 0, 0, 0, TCB["microcode"]])
+    report = signed(report_bytes(cpuid=(0x1A, 2, 1), tcb=packed, chip=CHIP[:8].ljust(64, b"\0")))
+    made = chain(product="Turin", stepping="", tcb={"fmc": 1, **TCB}, chip=CHIP[:8])
+    asked = question(report, made, "Turin")
+    assert go_sev_guest.ask([asked]) == [{"error": "not an AMD KDS OID: 1.3.6.1.4.1.3704.1.3.9"}]
+    assert ours_accepts(asked)
