@@ -27,7 +27,8 @@ def _reader(data: bytes) -> Callable[[bytes], Evidence] | None:
     """What reads these bytes."""
     size = len(data)
     version, tee_type = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
-    if size >= _TDX_QUOTE_SIZE and version in (4, 5) and tee_type == _TDX_TYPE:
+    has_key_type = data[2:4] != b"\0\0"  # a report of AMD has its guest SVN at 4, and zeros here
+    if size >= _TDX_QUOTE_SIZE and version in (4, 5) and has_key_type and tee_type == _TDX_TYPE:
         from catalog.evidence.forms.foreign import tdx_quote
 
         raise tdx_quote()

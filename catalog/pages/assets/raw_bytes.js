@@ -18,7 +18,8 @@ const PEK_NOT_CHECKED = "the report is not verified: ldcat does not check the ch
 // Evidence of one of the binary forms; null for other input.
 export function ofBytes(data) {
   const head = hexOf(data.subarray(0, 8)), size = data.length;
-  if (size >= TDX_QUOTE_SIZE && /^0[45]00....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
+  // a key type is not zero; a report of AMD has its guest SVN at 4, and zeros before it
+  if (size >= TDX_QUOTE_SIZE && /^0[45]00(?!0000)....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
   if (head.startsWith("4947564d")) throw new Malformed(IGVM);
   if (head.startsWith("48434c41")) {
     if (data[0x20] === 0x81) throw new Malformed(`the report in this Azure HCL blob ${TDX}`);
