@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from catalog.rows.fields import BESIDE_COMPONENTS, Field
-from catalog.web.hex_text import Hex
-from catalog.web.note_answer import NoteAnswer
+from catalog.web.answer_types import Hex, NoteAnswer
 from catalog.web.related_answer import RelatedAnswer
 from catalog.web.verification_answer import VerificationAnswer
 from catalog.wire import Wire

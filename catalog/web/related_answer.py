@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from catalog.web.hex_text import Hex
+from catalog.web.answer_types import Hex
 
 
 class PageOriginAnswer(msgspec.Struct):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from catalog.web.note_answer import Severity
+from catalog.web.answer_types import Severity
 
 
 class CheckAnswer(msgspec.Struct):

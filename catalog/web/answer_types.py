@@ -1,10 +1,12 @@
-"""Type of a note in the JSON of the service."""
+"""Types that several answers of the service share: bytes and notes in JSON."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
 
 Severity = Literal["ok", "info", "warning", "danger"]
 
