@@ -167,8 +167,8 @@ class _Chain(Value):
 
     @property
     def whole(self) -> bool:
-        """Whether each certificate is issued by the next, up to the ARK."""
-        return self.ark is not None and all(one.passed for one in self.findings if one.code == "chain")
+        """Whether each certificate is issued by the next, up to the ARK; it is not if one is missing."""
+        return all(one.passed for one in self.findings if one.code == "chain")
 
 
 def _chain(leaf: Certificate, certificates: Sequence[Certificate], now: float, key: str) -> _Chain:
