@@ -10,7 +10,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.abi.report import REPORT_SIZE
+from catalog.abi.report import REPORT_SIZE, AttestationReport
+from catalog.abi.report_json import fields_left_out
 from catalog.errors import MalformedInput
 
 _NUMBERS = {
@@ -60,9 +61,12 @@ def is_go_report(fields: Mapping[str, Any]) -> bool:
     return all(_bytes(fields[name], size) is not None for name, size in (("measurement", 48), ("signature", 512)))
 
 
-def go_report(fields: Mapping[str, Any]) -> bytes:
-    """The 1,184 bytes; raises MalformedInput for a field that is unknown, or of another type or size."""
-    raw = bytearray(REPORT_SIZE)
+def parse_go_report(fields: Mapping[str, Any]) -> AttestationReport:
+    """The report, with a note if there are fields that are unknown and not null.
+
+    Raises MalformedInput for a field of another type or size, and as `AttestationReport.parse`.
+    """
+    raw, unknown = bytearray(REPORT_SIZE), 0
     for name, value in fields.items():
         known = str(name).lower().replace("_", "")
         if known in _NUMBERS:
@@ -77,8 +81,8 @@ def go_report(fields: Mapping[str, Any]) -> bytes:
         elif known == _CPUID:
             raw[0x188:0x18B] = _family_model_stepping(int.from_bytes(_number(value, 4), "little"))
         else:
-            raise MalformedInput("this report of go-sev-guest has an unknown field")
-    return bytes(raw)
+            unknown += value is not None
+    return AttestationReport.parse(bytes(raw), fields_left_out(unknown))
 
 
 def _number(value: Any, size: int) -> bytes:

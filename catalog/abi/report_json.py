@@ -83,11 +83,14 @@ def parse_report_json(fields: Mapping[str, Any]) -> AttestationReport:
     Raises MalformedInput for a field that is missing, or of another type or size, and as `AttestationReport.parse`.
     """
     raw, unknown = _converted(fields)
-    if not unknown:
-        return AttestationReport.parse(raw)
-    what = "1 field of this JSON is" if unknown == 1 else f"{unknown} fields of this JSON are"
+    return AttestationReport.parse(raw, fields_left_out(unknown))
+
+
+def fields_left_out(unknown: int) -> list[Note]:
+    """The note on fields that are unknown; none for none. unknown: how many."""
+    what = "1 field of the report is" if unknown == 1 else f"{unknown} fields of the report are"
     text = f"{what} not known to this version and left out, so the signature may not verify"
-    return AttestationReport.parse(raw, [Note("report-field-unknown", text)])
+    return [Note("report-field-unknown", text)] if unknown else []
 
 
 def report_from_json(fields: Mapping[str, Any]) -> bytes:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from catalog.abi.go_report import go_report, is_go_report
+from catalog.abi.go_report import is_go_report, parse_go_report
+from catalog.abi.report import AttestationReport
 from catalog.errors import MalformedInput
 from tests.support.evidence_forms import REPORT, go_attestation
 
@@ -15,11 +16,11 @@ FIELDS: dict[str, Any] = go_attestation()["report"]
 
 def test_the_bytes_of_a_report() -> None:
     assert is_go_report(FIELDS)
-    assert go_report(FIELDS) == REPORT
+    assert parse_go_report(FIELDS) == AttestationReport.parse(REPORT)
     snake = {**FIELDS, "guest_svn": FIELDS["guestSvn"], "signature": REPORT[0x2A0:], "launch_mit_vector": "7"}
     del snake["guestSvn"]
     assert is_go_report(snake)
-    assert go_report(snake) == REPORT[:0x1F8] + b"\7" + REPORT[0x1F9:]
+    assert parse_go_report(snake).raw == REPORT[:0x1F8] + b"\7" + REPORT[0x1F9:]
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,17 @@ def test_other_objects_are_no_reports(change: dict[str, Any]) -> None:
         ({"guestSvn": True}, "unsigned number of 32 bits"),
         ({"currentBuild": 256}, "unsigned number of 8 bits"),
         ({"hostData": "AAAA"}, "not 32 bytes"),
-        ({"more": 1}, "an unknown field"),
+        ({"version": 1}, "invalid attestation report version 1"),
     ],
 )
 def test_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(MalformedInput, match=message):
-        go_report({**FIELDS, **change})
+        parse_go_report({**FIELDS, **change})
+
+
+def test_unknown_fields_are_left_out_with_a_note() -> None:
+    report = parse_go_report({**FIELDS, "more": 1, "extendedTcb": "2", "later": None})
+    assert report == AttestationReport.parse(REPORT)
+    text = "2 fields of the report are not known to this version and left out, so the signature may not verify"
+    assert [(note.code, note.text) for note in report.unknown] == [("report-field-unknown", text)]
+    assert parse_go_report({**FIELDS, "later": None}).unknown == ()

@@ -90,7 +90,7 @@ def test_unknown_fields_are_left_out_with_a_note(changes: dict[str, Any], count:
     raw = signed(report_bytes())
     report = parse_report_json({**as_json(raw, hexadecimal=True, old=False), **changes})
     assert report.raw == raw
-    what = {0: None, 1: "1 field of this JSON is", 2: "2 fields of this JSON are"}[count]
+    what = {0: None, 1: "1 field of the report is", 2: "2 fields of the report are"}[count]
     left_out = "not known to this version and left out, so the signature may not verify"
     assert [(note.code, note.text) for note in report.unknown] == (
         [("report-field-unknown", f"{what} {left_out}")] if what else []

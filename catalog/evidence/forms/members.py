@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
-from catalog.abi.go_report import go_report, is_go_report
-from catalog.abi.report import AttestationReport
+from catalog.abi.go_report import is_go_report, parse_go_report
 from catalog.abi.report_json import is_report_json, parse_report_json
 from catalog.endorse.certificate_forms import certificates_of_members, is_certificate_name
 from catalog.errors import MalformedInput
@@ -75,7 +74,7 @@ class _Walk:
 
     def objects_of(self, fields: Mapping[Any, Any], depth: int) -> None:
         if is_go_report(fields):
-            self.found.append(Evidence("attestation report", AttestationReport.parse(go_report(fields))))
+            self.found.append(Evidence("attestation report", parse_go_report(fields)))
         elif is_report_json(fields) or (fields.keys() & _TCBS and "measurement" in fields):
             self.found.append(Evidence("attestation report", parse_report_json(fields)))
         else:

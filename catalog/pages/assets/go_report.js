@@ -23,9 +23,10 @@ export function isGoReport(fields) {
     bytesOf(fields.get("measurement"), 48) !== null && bytesOf(fields.get("signature"), 512) !== null;
 }
 
-// The 1,184 bytes; Malformed for a field that is unknown, or of another type or size.
+// The 1,184 bytes, and the number of fields that are unknown and not null; Malformed for a field of another type or size.
 export function goReport(fields) {
   const raw = new Uint8Array(REPORT_SIZE);
+  let unknown = 0;
   for (const [given, value] of fields) {
     const name = String(given).toLowerCase().replaceAll("_", "");
     if (Object.hasOwn(NUMBERS, name)) {
@@ -36,9 +37,9 @@ export function goReport(fields) {
       if (!data) throw new Malformed(`a field of this report of go-sev-guest is not ${size} bytes in base64`);
       raw.set(data, at);
     } else if (name === CPUID) raw.set(cpuidOf(numberOf(value, 4)), 0x188);
-    else throw new Malformed("this report of go-sev-guest has an unknown field");
+    else if (value !== null) unknown++;
   }
-  return raw;
+  return [raw, unknown];
 }
 
 function numberOf(given, size) {

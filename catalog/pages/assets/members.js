@@ -5,8 +5,8 @@ import { certificatesOfMembers, isByteList, isCertificateName, plainName } from 
 import { decoded } from "./codings.js";
 import { goReport, isGoReport } from "./go_report.js";
 import { note } from "./notes.js";
-import { ofReport, ofReportJson } from "./report.js";
-import { isReportJson } from "./report_json.js";
+import { ofConverted } from "./report.js";
+import { isReportJson, reportFromJson } from "./report_json.js";
 
 const MOST_MEMBERS = 10_000;
 const DEEPEST = 16;
@@ -45,8 +45,8 @@ class Walk {
   }
 
   object(fields, depth) {
-    if (isGoReport(fields)) this.found.push(ofReport(goReport(fields), "attestation report"));
-    else if (isReportJson(fields) || isPartOfReport(fields)) this.found.push(ofReportJson(fields, "attestation report"));
+    if (isGoReport(fields)) this.found.push(ofConverted(...goReport(fields), "attestation report"));
+    else if (isReportJson(fields) || isPartOfReport(fields)) this.found.push(ofConverted(...reportFromJson(fields), "attestation report"));
     else {
       this.certificates.push(...certificatesOfMembers(fields));
       for (const [name, value] of fields) {

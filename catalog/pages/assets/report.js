@@ -3,7 +3,7 @@
 
 import { Malformed, hexOf } from "./bytes.js";
 import { DEBUG_ALLOWED, note, unknownBits } from "./notes.js";
-import { REPORT_SIZE, reportFromJson } from "./report_json.js";
+import { REPORT_SIZE } from "./report_json.js";
 
 const NEWEST_VERSION = 5;
 const SIGNED_SIZE = 0x2a0;
@@ -56,12 +56,11 @@ export function ofReport(raw, form) {
   };
 }
 
-// A report in JSON, from a Map of its fields: with a note if some of them are unknown.
-export function ofReportJson(fields, form) {
-  const [raw, unknown] = reportFromJson(fields);
+// A report of which only the fields were given, put back into its bytes: with a note if some fields are unknown.
+export function ofConverted(raw, unknown, form) {
   const report = ofReport(raw, form);
   if (!unknown) return report;
-  const what = unknown === 1 ? "1 field of this JSON is" : `${unknown} fields of this JSON are`;
+  const what = unknown === 1 ? "1 field of the report is" : `${unknown} fields of the report are`;
   const text = `${what} not known to this version and left out, so the signature may not verify`;
   return { ...report, notes: [...report.notes, note("report-field-unknown", text)] };
 }
