@@ -131,6 +131,13 @@ def test_contradicting_values_are_refused() -> None:
         (b"abc", "this is not a launch digest"),
         (b"{}" * 65, "more than 64 objects"),
         (b'{"data": 1, "data": 2}', "a key twice"),
+        (b'{"data": NaN}', "but is invalid: NaN is not JSON"),
+        (b'{"data": -' + b"9" * 4300 + b"}", "no evidence|48 bytes in base64"),
+        (
+            b'{"data": ' + b"9" * 4301 + b"}",
+            "^this looks like JSON, but is invalid: a number has more than 4,300 digits$",
+        ),
+        (b'{"data":' * 100_000, "^this looks like JSON, but is nested too deeply$"),
         (b'{"policy": 1}{"policy": 3}', "two different values of policy"),
         (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "has a name twice"),
         (b"ab" * 40, "has 80 hex digits: a launch digest has 64 .* or 96"),

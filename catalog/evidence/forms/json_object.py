@@ -11,6 +11,9 @@ from catalog.errors import MalformedInput
 MAX_OBJECTS = 64
 """Limit for concatenated JSON objects."""
 
+_MOST_DIGITS = 4300
+"""Digits of a number, as Python limits them."""
+
 _BLANKS = re.compile(r"\s*")
 
 
@@ -19,7 +22,8 @@ def json_objects(text: str) -> list[dict[str, Any]]:
 
     Raises MalformedInput for invalid JSON, a key that is twice in an object, and more than MAX_OBJECTS.
     """
-    decoder, at = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant), 0
+    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+    at = 0
     objects: list[dict[str, Any]] = []
     try:
         while at < len(text):
@@ -32,7 +36,9 @@ def json_objects(text: str) -> list[dict[str, Any]]:
             if not isinstance(value, dict):
                 raise MalformedInput("this JSON is not an object")
             objects.append(value)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise MalformedInput("this looks like JSON, but is nested too deeply") from error
+    except ValueError as error:
         raise MalformedInput(f"this looks like JSON, but is invalid: {error}") from error
     return objects
 
@@ -42,6 +48,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("an object has a key twice")
     return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS:,} digits")
+    return int(digits)
 
 
 def _constant(name: str) -> None:
