@@ -81,7 +81,12 @@ def test_a_batch_is_read_from_standard_input(run: Run, monkeypatch: pytest.Monke
 
 def test_options_of_one_report_are_refused(run: Run, tmp_path: Path, digest: str) -> None:
     named = batch(tmp_path / "list", digest, digest)
-    for arguments in ((named, "--policy", "1"), (named, "--certs", "x"), (digest[:20], "--prefix", "--root", "x")):
+    for arguments in (
+        (named, "--policy", "1"),
+        (named, "--certs", "x"),
+        (digest[:20], "--prefix", "--root", "x"),
+        (digest[:20], "--prefix", "--min-svn", "x=1"),
+    ):
         code, out, err = run("lookup", *arguments)
         assert (code, out) == (2, "")
         assert "which nothing verifies" in err

@@ -95,7 +95,7 @@ def command(
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
     others = (tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)
     if prefix:
-        check_digests_alone(certs, root, others, "--prefix finds candidates, which")
+        check_digests_alone(certs, root, (*others, min_svn or None), "--prefix finds candidates, which")
         wanted = parse_prefix(evidence)
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
         return print_candidates(candidates(opened, wanted, warn=render.warning), output)
