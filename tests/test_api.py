@@ -277,7 +277,7 @@ def test_verification(small: BuildResult, tmp_path: Path) -> None:
         demanded = {"report_data": bytes(64), "host_data": bytes(32), "id_key_digest": bytes(48)}
         assert release.lookup(report, policy=0x30000, min_tcb="snp=22", **demanded).found  # type: ignore[arg-type]
         for more in ({"report_data": b"n" * 64}, {"policy": 1}, {"min_tcb": "snp=23"}):
-            with pytest.raises(VerificationFailed, match="fails what was demanded"):
+            with pytest.raises(VerificationFailed, match="does not meet what was demanded"):
                 release.lookup(report, **more)
         with pytest.raises(UsageError, match="report_data has 1 bytes, not 64"):
             release.lookup(report, report_data=b"n")

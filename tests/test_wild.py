@@ -105,9 +105,9 @@ def test_a_miss_says_who_was_asked(default: BuildResult) -> None:
         "github.com/confidential-dot-ai/c8s",
     )
     assert reply.firmware_of == ("aws-ec2", "debian", "dstack", "hyperbeam", "secretvm")
-    notes = list(miss_notes(reply))
-    assert f"its rows are of firmware from: {', '.join(reply.firmware_of)}" in notes
-    assert f"no endorser in it endorses it: {', '.join(reply.asked)}" in notes
+    notes = [note.text for note in miss_notes(reply)]
+    assert f"the catalog has rows of firmware from: {', '.join(reply.firmware_of)}" in notes
+    assert f"none of its endorsers endorses this digest: {', '.join(reply.asked)}" in notes
     assert reply.to_dict()["asked"] == {"firmware_of": [*reply.firmware_of], "endorsers": [*reply.asked]}
 
 

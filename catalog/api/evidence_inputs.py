@@ -52,7 +52,7 @@ def evidence_of(given: EvidenceInput, *, with_tik: bool = False) -> Evidence:
         case bytes():
             return sniff(given, with_tik=with_tik)
     data = inputs.read_file(Path(given), limit=MAX_EVIDENCE, regular=True)
-    return sniff(data, name=f"what {os.fspath(given)} holds", with_tik=with_tik)
+    return sniff(data, name=os.fspath(given), with_tik=with_tik)
 
 
 def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tuple[Certificate, ...]:

@@ -133,7 +133,7 @@ class Answer(Value):
         if self.endorsement is not None and not self.endorsement.verified:
             return NOT_ENDORSED
         if failed := [finding.code for finding in self.checks if not finding.passed]:
-            return f"the report fails what was demanded: {', '.join(failed)}"
+            return f"the report does not meet what was demanded: {', '.join(failed)}"
         if not self.require_verified:
             return None
         why = why_unverified(self.evidence, self.endorsement, is_found=self.digest is not None)
@@ -142,9 +142,15 @@ class Answer(Value):
     def check_demands(self) -> None:
         """Raises VerificationFailed if the evidence is refused."""
         if self.refused:
-            asked = self.report is not None and self.endorsement is None and not self.checks
-            where = "give its certificates with --certs: see above where they are"
-            raise VerificationFailed(self.refused, where if asked else "see what failed above")
+            raise VerificationFailed(self.refused, self._what_to_do())
+
+    def _what_to_do(self) -> str | None:
+        """The hint if the evidence is refused."""
+        if self.endorsement is not None or self.checks:
+            return "the checks that failed are marked DANGER above"
+        if self.report is not None:
+            return "give its certificates with --certs: see above where they are"
+        return None if self.evidence.measure_data else "ask for the attestation report, and give it with --certs"
 
     @property
     def may_be_related(self) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a l
 
 Facts = list[tuple[str, object]]
 
-ENDORSED_CLAIMS = Note("endorser-claims", "what an endorser claims follows from no hash")
+ENDORSED_CLAIMS = Note("endorser-claims", "no hash proves what an endorser claims")
 VERIFIED_BY = Note(
     "publisher-verified-document",
     "a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it again",
@@ -154,11 +154,11 @@ def miss_notes(reply: Answer) -> Iterator[Note]:
     elif not reply.reported:
         yield not_found(reply.digest.value)
         if reply.firmware_of:
-            yield Note("firmware-asked", f"its rows are of firmware from: {_few(reply.firmware_of)}")
+            yield Note("firmware-asked", f"the catalog has rows of firmware from: {_few(reply.firmware_of)}")
         if reply.asked:
-            yield Note("endorsers-asked", f"no endorser in it endorses it: {_few(reply.asked)}")
+            yield Note("endorsers-asked", f"none of its endorsers endorses this digest: {_few(reply.asked)}")
     if reply.related.tried and not reply.related.relations:
-        yield Note("not-related", f"it is not related to {reply.related.tried}")
+        yield Note("not-related", f"the digest is not related to {reply.related.tried}")
     if FIRMWARE_NOT_PUBLIC not in reply.notes:
         yield SEARCHES_FURTHER
 

@@ -13,7 +13,7 @@ from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
 from catalog.evidence.several_digests import BatchLine, read_batch
-from catalog.evidence.sniff import MAX_EVIDENCE, sniff
+from catalog.evidence.sniff import ARGUMENT, MAX_EVIDENCE, sniff
 from catalog.files import inputs
 
 _MAX_KEY = 16 << 10
@@ -25,17 +25,17 @@ _KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-
 """Text that is a TIK, or TEK and TIK, in hex or base64."""
 
 
-def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False, called: str = "the argument") -> Evidence:
+def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False, called: str = ARGUMENT) -> Evidence:
     """Evidence from stdin if `given` is "-", else from the text itself, else from the file of that name.
 
     with_tik: as for `sniff`. called: what errors call the text. Raises MalformedInput, Unreadable.
     """
     if given == "-":
-        return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), name="what is on stdin", with_tik=with_tik)
+        return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), name="stdin", with_tik=with_tik)
     path = Path(given)
     if not digest_of_line(given) and given.strip() and inputs.exists(path):
         data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), given)
-        return sniff(data, name=f"what {given} holds", with_tik=with_tik)
+        return sniff(data, name=given, with_tik=with_tik)
     try:
         return sniff(given.encode("utf-8", "surrogateescape"), name=called, with_tik=with_tik)
     except MalformedInput as error:
@@ -74,7 +74,7 @@ def read_digest(given: str, stdin: BinaryIO) -> str:
     return read_evidence(given, stdin).digest.hex()
 
 
-def read_digests(given: str, stdin: BinaryIO, called: str = "the argument") -> list[LaunchDigest]:
+def read_digests(given: str, stdin: BinaryIO, called: str = ARGUMENT) -> list[LaunchDigest]:
     """Launch digests from stdin if `given` is "-", else from the text itself, else from the file of that name.
 
     called: what errors call the text.
@@ -91,7 +91,7 @@ def read_digests(given: str, stdin: BinaryIO, called: str = "the argument") -> l
         if line.evidence is None:
             raise MalformedInput(f"{name}, line {line.number}, is not a launch digest", "write one digest a line")
         found.append(line.evidence.digest)
-    return found or [sniff(data, name=f"what {name} holds").digest]
+    return found or [sniff(data, name=name).digest]
 
 
 def read_expectation(given: str, stdin: BinaryIO) -> bytes:

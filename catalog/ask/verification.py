@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.errors import UsageError
-from catalog.notes import INFO
+from catalog.notes import WARNING
 from catalog.values import Value
 
 TYPE_CHECKING = False
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.endorse.report_finding import Finding
     from catalog.evidence.evidence import Evidence
 
-NOT_VERIFIED = "not verified: no certificates are given"
 NOT_ENDORSED = "the certificates do not endorse this report"
 
 _TWO_DIGESTS = "digests-differ"
@@ -66,7 +65,7 @@ def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) ->
             (proofs.checks, "checks of a report are"),
         ):
             if given:
-                raise UsageError(f"{what} only for an attestation report, but this is: {evidence.form}")
+                raise UsageError(f"{what} only for an attestation report, not for: {evidence.form}")
     if not proofs.certificates and not evidence.certificates:
         for given, option in ((proofs.roots, "--root"), (proofs.lists, "--crl")):
             if given:
@@ -78,7 +77,7 @@ def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) ->
                 "--tik FILE: the TIK, or TEK and TIK, of the launch session",
             )
     elif proofs.tik is not None or proofs.debug_digest is not None:
-        raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, but this is: {evidence.form}")
+        raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, not for: {evidence.form}")
 
 
 def verified(evidence: Evidence, proofs: VerificationInputs) -> Endorsement | None:
@@ -118,25 +117,39 @@ def why_unverified(evidence: Evidence, endorsement: Endorsement | None, *, is_fo
     if isinstance(evidence.value, LaunchDigest):
         return "a launch digest alone is not signed"
     if evidence.report is None:
-        return f"ldcat verifies attestation reports of SEV-SNP, and this is: {evidence.form}"
+        return f"ldcat verifies attestation reports of SEV-SNP only, not: {evidence.form}"
     if any(note.code == _TWO_DIGESTS for note in evidence.notes):
         return "the input states two launch digests"
     if endorsement is None:
-        return "no certificates are given"
+        return _no_certificates(evidence)
     return None if endorsement.verified else NOT_ENDORSED
+
+
+def not_verified(evidence: Evidence) -> str:
+    """That a report was not verified, and why: `verified` is None."""
+    return f"not verified: {_no_certificates(evidence)}"
+
+
+def _no_certificates(evidence: Evidence) -> str:
+    if evidence.certificates:
+        return "no root is among the certificates that came with the report, and --certs gives none"
+    return "no certificates are given"
 
 
 def verification_dict(evidence: Evidence, endorsement: Endorsement | None, checks: Sequence[Finding]) -> dict[str, Any]:
     """`verification` of a report in JSON. endorsement: None without certificates."""
-    findings: list[dict[str, Any]] = [{"code": "signature", "severity": INFO, "passed": None, "text": NOT_VERIFIED}]
-    if endorsement is not None:
+    if endorsement is None:
+        text = not_verified(evidence)
+        findings: list[dict[str, Any]] = [{"code": "signature", "severity": WARNING, "passed": None, "text": text}]
+    else:
         findings = [finding.to_dict() for finding in endorsement.findings]
+    is_verified = endorsement is not None and endorsement.verified
     return {
-        "verified": endorsement is not None and endorsement.verified,
+        "verified": is_verified,
         "root": endorsement and endorsement.root,
         "root_trusted_by": endorsement and endorsement.trusted_by,
         "findings": [*findings, *(finding.to_dict() for finding in checks)],
-        "certificates_at": [] if endorsement else [one.to_dict() for one in sources(evidence)],
+        "certificates_at": [] if is_verified else [one.to_dict() for one in sources(evidence)],
     }
 
 

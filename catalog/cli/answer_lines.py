@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from catalog.abi.report import HOST_REQUESTED
 from catalog.ask.answer_text import closing_notes, danger_lines, told
-from catalog.ask.verification import NOT_VERIFIED, sources
+from catalog.ask.verification import not_verified, sources
 from catalog.evidence.evidence import BARE_DIGEST
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
-from catalog.fast.note_text import note_line
-from catalog.notes import DANGER, worst_first
+from catalog.fast.note_text import MARKS, note_line
+from catalog.notes import DANGER, OK, WARNING, worst_first
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,22 +48,26 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:
-    """Each check of a report against the certificates, or that none were given; no line for other evidence."""
+    """Each check of a report against the certificates, or that none were given; no line for other evidence.
+
+    That a check failed is said once more above all else: see `danger_lines`.
+    """
     if answer.report is None:
         return
     if answer.endorsement is None:
-        yield f"  ? {NOT_VERIFIED}"
-        yield from (f"    {source}" for source in sources(answer.evidence))
-    else:
-        yield from map(_finding, answer.endorsement.findings)
+        yield f"  {MARKS[WARNING]}: {not_verified(answer.evidence)}"
+    elif answer.verified:
         root = " and the root" if answer.endorsement.trusted_by == "given" else ""
-        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
+        yield f"  {MARKS[OK]}: verified with the certificates{root} given"
+    if answer.endorsement is not None:
+        yield from map(_finding, answer.endorsement.findings)
+    if not answer.verified:
+        yield from (f"    {source}" for source in sources(answer.evidence))
     yield from map(_finding, answer.checks)
 
 
 def _finding(finding: Finding) -> str:
-    mark = {True: "ok", False: "FAILED", None: "note"}[finding.passed]
-    return f"  {mark:<6} {finding.code}: {finding.text}"
+    return f"  {MARKS[finding.severity]}: {finding.code}: {finding.text}"
 
 
 def _other_facts(answer: Answer) -> list[tuple[str, object]]:

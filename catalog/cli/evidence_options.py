@@ -164,9 +164,9 @@ def gather(
         nonce_bytes = None if nonce is None else _nonce(nonce)
         evidence = replace(evidence, value=data.completed({**numbers, "nonce": nonce_bytes}))
     elif nonce is not None or any(value is not None for name, value in numbers.items() if name != "policy"):
-        raise UsageError(f"nonce, API version and build ID belong to LAUNCH_MEASURE, and this is: {evidence.form}")
+        raise UsageError(f"nonce, API version and build ID are only for LAUNCH_MEASURE data, not for: {evidence.form}")
     if at is not None and not evidence.report:
-        raise UsageError(f"--at is only for an attestation report, but this is: {evidence.form}")
+        raise UsageError(f"--at is only for an attestation report, not for: {evidence.form}")
     if not evidence.report and is_setting(certs, "LDCAT_CERTS"):
         certs = None  # a setting of this machine, which says nothing about this evidence
     if (not evidence.report or certs is None) and is_setting(root, "LDCAT_ROOT"):

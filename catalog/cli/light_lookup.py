@@ -87,7 +87,7 @@ def _evidence(given: str) -> Evidence | None:
     from catalog.evidence.sniff import sniff
 
     data = given.encode("utf-8", "surrogateescape") if digest_of_line(given) else read_bounded(given)
-    found = None if data is None else sniff(data, name=f"what {given} holds")
+    found = None if data is None else sniff(data, name=given)
     return None if found is None or found.measure_data else found
 
 

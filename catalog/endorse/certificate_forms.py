@@ -52,7 +52,7 @@ def certificates_of_file(data: bytes) -> list[bytes]:
     fields = _json(data)
     found = list(_bounded(_of_bytes(data) if fields is None else _of_members(fields)))
     if not found:
-        raise MalformedInput("this is nothing that has certificates")
+        raise MalformedInput("no certificate was found")
     return found
 
 

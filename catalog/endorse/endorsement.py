@@ -149,8 +149,8 @@ def _trust(ark: Certificate, roots: Sequence[Certificate]) -> tuple[str | None, 
 
 
 def _whose(ark: Certificate, product: str | None, trusted: TrustedBy | None) -> str:
-    given = "given" if trusted else "not given"
-    whose = f"AMD's for {product}" if product else f"none of AMD's known here, and {given} as a root"
+    given = "but given" if trusted else "nor given"
+    whose = f"AMD's for {product}" if product else f"not one of AMD's, {given} as a root"
     return f"the ARK is {whose} (SHA-256 {_fingerprint(ark)})"
 
 
@@ -188,8 +188,8 @@ def _chain(leaf: Certificate, certificates: Sequence[Certificate], now: float, k
         if issuer:
             findings.append(Finding("chain", True, f"the {child_name} is signed by the {name}, {issuer.subject_name}"))
         else:
-            why = "the one given has not signed it" if named else "none is given with the name of its issuer"
-            findings.append(Finding("chain", False, f"the {child_name} is issued by an {name}: {why}"))
+            why = f"not signed by the {name} given" if named else f"issued by an {name} that is not given"
+            findings.append(Finding("chain", False, f"the {child_name} is {why}"))
         if not right:
             return _Chain(tuple(findings), *above)
         child, child_name = issuer or (named or right)[0], name
@@ -202,8 +202,11 @@ def _chain(leaf: Certificate, certificates: Sequence[Certificate], now: float, k
 
 def _validity(certificate: Certificate, now: float, name: str) -> Finding:
     start, end = certificate.not_before, certificate.not_after
-    valid = start.seconds <= now <= end.seconds
-    return Finding("validity", valid, f"the {name} is valid from {start.day} to {end.day}")
+    if now < start.seconds:
+        return Finding("validity", False, f"the {name} is not yet valid: it is valid from {start.day} to {end.day}")
+    if now > end.seconds:
+        return Finding("validity", False, f"the {name} has expired: it was valid from {start.day} to {end.day}")
+    return Finding("validity", True, f"the {name} is valid from {start.day} to {end.day}")
 
 
 def _has_issued(issuer: Certificate, certificate: Certificate) -> bool:

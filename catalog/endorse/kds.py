@@ -16,7 +16,7 @@ _SHORT = 8
 _SERVED = ("Milan", "Genoa", "Turin")
 """Products of which the service is known to have certificates."""
 
-_UNSURE = ", if the processor is of that product: a report of version 2 does not say"
+_UNSURE = ", if the processor is of {} (a report of version 2 does not say)"
 
 
 class CertificateSource:
@@ -43,9 +43,9 @@ def certificate_sources(report: AttestationReport) -> list[CertificateSource]:
     products = _products(report)
     if not products:
         return [CertificateSource(f"no URL of its {key} is known: the processor is not one of {', '.join(_SERVED)}")]
-    note = _UNSURE if len(products) > 1 else ""
     found = []
     for product in products:
+        note = _UNSURE.format(product.name) if len(products) > 1 else ""
         found += [_signing_key(report, key, product, note), _chain(key, product, note)]
     return found
 

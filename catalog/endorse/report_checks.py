@@ -48,12 +48,12 @@ class MinTcb(Value):
             name = name.strip()
             if name not in TCB_PARTS or name in parts or not (number.isascii() and number.isdigit()) or len(number) > 3:
                 raise UsageError(
-                    f"{text[:80]!r} is not a least TCB",
+                    f"{text[:80]!r} is not a minimum TCB",
                     f"such as --min-tcb bootloader=3,snp=8; parts are {', '.join(TCB_PARTS)}; or 16 hex digits",
                 )
             parts[name] = int(number)
             if parts[name] > 255:
-                raise UsageError(f"{name} of the least TCB is more than 255")
+                raise UsageError(f"{name} of the minimum TCB is above 255", "each part is one byte")
         return cls(parts=parts)
 
     def check(self, report: AttestationReport) -> Finding:
@@ -63,7 +63,7 @@ class MinTcb(Value):
             return Finding("min-tcb", False, f"the reported TCB, {tcb}, cannot be compared")
         least = self.parts if self.packed is None else _unpacked(self.packed, layout)
         if least is None:
-            return Finding("min-tcb", False, "the least TCB does not have the layout of the report's product")
+            return Finding("min-tcb", False, "the minimum TCB does not have the layout of the report's product")
         less = [
             f"{part} {_shown(getattr(tcb, part))} is below {number}"
             for part, number in least.items()

@@ -16,6 +16,9 @@ from catalog.evidence.evidence import Evidence
 MAX_EVIDENCE = 1 << 20
 """Bytes: limit for evidence."""
 
+ARGUMENT = "the argument"
+"""What errors call an argument that is not the name of a file."""
+
 _FEWEST_DIGITS = 8
 """Hex digits of what may be meant as a digest: fewer may be a word."""
 
@@ -97,18 +100,22 @@ def _written(text: str, name: str) -> Evidence:
         found = Evidence("launch digest", LaunchDigest(data)) if len(data) in SIZES else of_bytes(data)
         if found:
             return found.read_from(kind)
-        raise MalformedInput(f"the {len(data):,} bytes in {kind} are no evidence", KNOWN)
+        raise MalformedInput(f"the {len(data):,} bytes in {kind} are not evidence of a known form", KNOWN)
     if text[:7].lower() in ("sha256:", "sha384:"):
-        raise MalformedInput(f"{name} is not a digest of the algorithm that it names", "sha384 has 96 hex digits")
+        raise MalformedInput(
+            f"{name} does not have the length of a digest of the algorithm that it names",
+            "sha384 has 96 hex digits, sha256 has 64",
+        )
     if found := digest_in_text(text):
         return found
     if (digits := hex_digits(text)) >= _FEWEST_DIGITS:
         raise MalformedInput(
-            f"{name} has {digits:,} hex digits: a launch digest has 64 (SEV, SEV-ES) or 96 (SEV-SNP)",
-            "check that it is whole; ldcat lookup --prefix finds digests by their first 16 hex digits or more",
+            f"{name} has {digits:,} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)",
+            "give the whole digest, or its first 16 hex digits or more with ldcat lookup --prefix",
         )
     raise _unknown(name)
 
 
 def _unknown(name: str) -> MalformedInput:
-    return MalformedInput(f"{name} is not a launch digest, an attestation report or LAUNCH_MEASURE data", KNOWN)
+    what = "is neither a file nor" if name == ARGUMENT else "is not"
+    return MalformedInput(f"{name} {what} a launch digest, an attestation report or LAUNCH_MEASURE data", KNOWN)

@@ -22,11 +22,8 @@ MARKS = {OK: "ok", INFO: "info", WARNING: "warning", DANGER: "DANGER"}
 _RED, _YELLOW, _GREEN = "1;31", "33", "32"
 _COLOURS = {
     "DANGER:": _RED,
-    "FAILED ": _RED,
-    "NOT VERIFIED": _RED,
     "warning:": _YELLOW,
     "ok:": _GREEN,
-    "ok ": _GREEN,
 }
 _OF_TITLES = (", REVOKED", ", DANGER")
 

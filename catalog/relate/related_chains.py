@@ -12,8 +12,8 @@ from catalog.relate.equal_steps import Step
 
 RESTS_ON = Note(
     "relation-shows-equal-firmware",
-    "a relation shows equal firmware and metadata, not which, nor that a digest was ever launched: "
-    "whoever knows one can compute those with more vCPUs",
+    "a relation shows that launches have the same firmware and metadata, but not which, nor that any was ever "
+    "launched: whoever knows one digest can compute those with more vCPUs",
 )
 """What a relation does not say."""
 

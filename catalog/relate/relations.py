@@ -31,7 +31,7 @@ class RelatedDigests(Value):
             from catalog.rows.numbers import as_ranges
 
             counts = count_vcpus(self.based[0]) if len(self.based) == 1 else f"{as_ranges(self.based)} vCPUs"
-            text = f"rows of this catalog with {counts} follow from this digest: it is their base"
+            text = f"this digest is the base of rows of this catalog with {counts}, which follow from it"
             yield Note("base-of-rows", text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.abi.report import AttestationReport
-from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
+from catalog.ask.verification import VerificationInputs, check_verification_inputs, not_verified, verified
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
@@ -32,7 +32,9 @@ def test_a_chain_that_came_with_a_report_is_used() -> None:
 
 def test_without_a_root_certificates_alone_prove_nothing() -> None:
     assert verified(evidence(DERS[0]), VerificationInputs(now=NOW)) is None
+    assert "no root is among the certificates that came with the report" in not_verified(evidence(DERS[0]))
     assert verified(evidence(), VerificationInputs(now=NOW)) is None
+    assert not_verified(evidence()) == "not verified: no certificates are given"
     with pytest.raises(UsageError, match="without the certificates below it"):
         check_verification_inputs(evidence(), VerificationInputs(roots=(CHAIN.ark,)))
 

@@ -102,7 +102,7 @@ def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
         f"  claimed        vcpus 4, policy 0x30000, firmware_sha256 {'f1' * 32}",
         "  source         https://a.example",
         f"  document       SHA-256 {DOCUMENT_SHA256}",
-        "info: what an endorser claims follows from no hash",
+        "info: no hash proves what an endorser claims",
         "info: a signature was verified by whoever made this catalog, which keeps the document: "
         "ldcat import verifies it again",
     ]
@@ -264,8 +264,8 @@ def test_a_miss_says_who_was_asked(ask: Asks) -> None:
     )
     first, asked, related, last = miss_notes(reply)
     assert first.text == f"no configuration of this catalog has the 48-byte launch digest {'00' * 48}"
-    assert asked.text == "no endorser in it endorses it: a feed, github.com/a/b"
-    assert related.text.startswith("it is not related to 2 published digests (")
+    assert asked.text == "none of its endorsers endorses this digest: a feed, github.com/a/b"
+    assert related.text.startswith("the digest is not related to 2 published digests (")
     assert last == SEARCHES_FURTHER
     many = [kept(f"{number:096x}", feed=f"feed {number}") for number in range(1, MOST_NAMES + 3)]
     assert any(note.text.endswith(" and 2 more") for note in miss_notes(ask("00" * 48, *many)))
@@ -273,7 +273,7 @@ def test_a_miss_says_who_was_asked(ask: Asks) -> None:
 
 def test_a_miss_does_not_repeat_what_is_told_of_a_reported_digest(ask: Asks) -> None:
     related, last = miss_notes(ask(SNP_DIGEST, listed(scheme="reported"), kept(UNSEEN)))
-    assert related.text.startswith("it is not related to 2 published digests (")
+    assert related.text.startswith("the digest is not related to 2 published digests (")
     assert last == SEARCHES_FURTHER
 
 

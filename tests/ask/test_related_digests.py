@@ -129,7 +129,7 @@ def test_a_base_is_not_related_to_the_rows_that_were_made_from_it(tmp_path: Path
     base = bytes.fromhex(BASE)
     reply = ask(built.folder, base)
     assert (reply.exit_code, reply.related.relations, reply.related.based) == (1, (), (3, 4))
-    says = "rows of this catalog with 3-4 vCPUs follow from this digest: it is their base"
+    says = "this digest is the base of rows of this catalog with 3-4 vCPUs, which follow from it"
     assert Note("base-of-rows", says).to_dict() in reply.to_dict()["notes"]
     folder = with_endorsed(built, tmp_path / "endorsed", [listed(digest(BASE_IMAGE, 9), claims={"vcpus": 9})]).folder
     (found,) = ask(folder, base).related.relations

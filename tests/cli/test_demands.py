@@ -75,16 +75,17 @@ def test_a_verified_report_is_accepted(run: Run, report: str, certs: tuple[str, 
 def test_evidence_that_nothing_proves_is_refused_and_still_answered(
     run: Run, report: str, digest: bytes, command: str
 ) -> None:
-    for given, why in (
-        (report, "no certificates are given"),
-        (digest.hex(), "a launch digest alone is not signed"),
-        (f"the digest is {digest.hex()} and no other", "only stated by"),
+    for given, why, hint in (
+        (report, "no certificates are given", "give its certificates with --certs"),
+        (digest.hex(), "a launch digest alone is not signed", "ask for the attestation report"),
+        (f"the digest is {digest.hex()} and no other", "only stated by", "ask for the attestation report"),
     ):
         code, out, err = run(command, given, "--require-verified")
         assert code == 4, given
         assert digest.hex() in out or "match 1 of" in out
         assert "ldcat: error: verification was demanded: " in err
         assert why in err
+        assert f"ldcat: hint: {hint}" in err
         found = json.loads(run(command, given, "--require-verified", "-f", "json")[1])
         assert why in found["refused"]
         assert found["launch_digest"] == digest.hex()
@@ -98,7 +99,7 @@ def test_a_report_that_cannot_be_compared_is_refused_only_on_demand(
     assert run("lookup", str(path), *certs)[0] == 0
     code, out, err = run("lookup", str(path), *certs, "--require-verified")
     assert code == 4
-    assert "FAILED chip: the platform masks the chip ID, so it cannot be compared" in out
+    assert "DANGER: chip: the platform masks the chip ID, so it cannot be compared" in out
     assert "do not endorse this report" in err
 
 
@@ -131,16 +132,30 @@ def test_a_launch_measurement_is_verified_by_its_tik(run: Run, small: BuildResul
 def test_without_certificates_it_is_said_where_they_are(run: Run, report: str) -> None:
     code, out, err = run("lookup", report)
     assert (code, err) == (0, "")
-    assert f"  ? not verified: no certificates are given\n    the VCEK of this chip and TCB: {URL}\n" in out
+    assert f"  warning: not verified: no certificates are given\n    the VCEK of this chip and TCB: {URL}\n" in out
     found = json.loads(run("lookup", report, "-f", "json")[1])["verification"]["certificates_at"]
     assert [one["url"] for one in found] == [URL, "https://kdsintf.amd.com/vcek/v1/Milan/cert_chain"]
+
+
+def test_where_they_are_is_said_until_the_report_is_verified(run: Run, report: str, certs: tuple[str, ...]) -> None:
+    for given, at in (((), 2), (certs[:2], 2), (certs, 0)):
+        found = json.loads(run("lookup", report, *given, "-f", "json")[1])["verification"]
+        assert (found["verified"], len(found["certificates_at"])) == (at == 0, at)
+
+
+def test_stderr_says_what_a_table_says(run: Run, report: str, certs: tuple[str, ...]) -> None:
+    err = run("lookup", report, "-f", "csv")[2]
+    assert "ldcat: warning: not verified: no certificates are given\n" in err
+    err = run("lookup", report, *certs[:2], "-f", "csv")[2]
+    assert "ldcat: note: ok: signature: of the report by the VCEK\n" in err
+    assert "ldcat: warning: DANGER: root: the ARK is not one of AMD's, nor given as a root" in err
 
 
 def test_demands_that_are_met(run: Run, report: str, certs: tuple[str, ...]) -> None:
     code, out, err = run("lookup", report, *certs, *MET, "--id-key", ID_KEY.hex())
     assert (code, err) == (0, "")
     for name in ("min-tcb", "policy", "report-data", "host-data", "id-key"):
-        assert f"  ok     {name}: " in out
+        assert f"  ok: {name}: " in out
     found = json.loads(run("lookup", report, *certs, *MET, "-f", "json")[1])["verification"]
     assert [one["code"] for one in found["findings"]][-4:] == ["min-tcb", "policy", "report-data", "host-data"]
     assert found["verified"]
@@ -162,9 +177,9 @@ def test_a_demand_that_is_not_met_is_refused(
     for given in (certs, ()):
         exit_code, out, err = run("lookup", report, *given, option, value)
         assert exit_code == 4
-        assert f"  FAILED {code}: " in out
+        assert f"  DANGER: {code}: " in out
         assert "match 1 of" in out
-        assert f"ldcat: error: the report fails what was demanded: {code}\n" in err
+        assert f"ldcat: error: the report does not meet what was demanded: {code}\n" in err
 
 
 def test_an_id_key_is_taken_from_a_file(run: Run, report: str, tmp_path: Path) -> None:
@@ -173,7 +188,7 @@ def test_an_id_key_is_taken_from_a_file(run: Run, report: str, tmp_path: Path) -
     path.write_bytes(pem(public, "PUBLIC KEY"))
     code, out, _ = run("lookup", report, "--id-key", str(path))
     assert code == 4
-    assert "FAILED id-key" in out
+    assert "DANGER: id-key" in out
     path.write_bytes(b"-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n")
     code, out, err = run("lookup", report, "--id-key", str(path))
     assert (code, out) == (3, "")
@@ -184,10 +199,16 @@ def test_an_id_key_is_taken_from_a_file(run: Run, report: str, tmp_path: Path) -
 def test_the_time_of_an_archived_report(run: Run, report: str, certs: tuple[str, ...]) -> None:
     for at in ("2026-06-01T00:00:00Z", "2026-06-01T02:00:00+02:00", "1780272000"):
         assert run("lookup", report, *certs, "--at", at)[0] == 0
-    for at in ("2025-01-01T00:00:00Z", "0", "999999999999"):
-        code, out, _ = run("lookup", report, *certs, "--at", at)
+    for at, why in (
+        ("2025-01-01T00:00:00Z", "is not yet valid"),
+        ("0", "is not yet valid"),
+        ("999999999999", "has expired"),
+    ):
+        code, out, err = run("lookup", report, *certs, "--at", at)
         assert code == 4
-        assert "FAILED validity" in out
+        assert f"  DANGER: validity: the VCEK {why}: it " in out
+        assert f"    the VCEK of this chip and TCB: {URL}\n" in out
+        assert "ldcat: hint: the checks that failed are marked DANGER above" in err
 
 
 def test_a_revocation_list(run: Run, report: str, certs: tuple[str, ...], tmp_path: Path) -> None:
@@ -196,11 +217,11 @@ def test_a_revocation_list(run: Run, report: str, certs: tuple[str, ...], tmp_pa
     path.write_bytes(revocation_list())
     code, out, _ = run("lookup", report, *certs, "--crl", str(path), *at)
     assert code == 0
-    assert "ok     revocation: neither ASK nor ARK is in the CRL" in out
+    assert "ok: revocation: neither ASK nor ARK is in the CRL" in out
     path.write_bytes(pem(revocation_list(serials=[SERIALS["ASK"]]), "X509 CRL"))
     code, out, _ = run("lookup", report, *certs, "--crl", str(path), *at)
     assert code == 4
-    assert "FAILED revocation: the ASK is revoked by the CRL of 2026-05-02" in out
+    assert "DANGER: revocation: the ASK is revoked by the CRL of 2026-05-02" in out
 
 
 def test_certificates_that_came_with_a_report_are_used(
@@ -211,7 +232,7 @@ def test_certificates_that_came_with_a_report_are_used(
     path.write_bytes(report_of(digest) + table)
     code, out, _ = run("lookup", str(path))
     assert code == 4
-    assert "FAILED root: the ARK is none of AMD's known here, and not given as a root" in out
+    assert "DANGER: root: the ARK is not one of AMD's, nor given as a root" in out
     code, out, _ = run("lookup", str(path), *certs[2:], "--require-verified")
     assert code == 0
 
@@ -231,7 +252,7 @@ def test_other_files_of_a_folder_are_left_out(run: Run, report: str, certs: tupl
         (("--at", "2026-06-01T00:00:00"), 2, "is not a time"),
         (("--at", "2026-13-01T00:00:00Z"), 2, "is not a time"),
         (("--at", "-1"), 2, "is not a time"),
-        (("--min-tcb", "snp"), 2, "is not a least TCB"),
+        (("--min-tcb", "snp"), 2, "is not a minimum TCB"),
         (("--report-data", "00"), 2, "--report-data needs 64 bytes in hex"),
         (("--host-data", "00"), 2, "--host-data needs 32 bytes in hex"),
         (("--id-key", "/nowhere"), 5, "/nowhere"),
@@ -249,7 +270,7 @@ def test_demands_belong_to_reports(run: Run, digest: bytes, report: str, tmp_pat
     for options in (*zip(MET[::2], MET[1::2], strict=True), ("--at", "0"), ("--crl", str(tmp_path / "crl"))):
         code, out, err = run("lookup", digest.hex(), *options)
         assert (code, out) == (2, "")
-        assert "only for an attestation report, but this is: launch digest" in err
+        assert "only for an attestation report, not for: launch digest" in err
     code, _, err = run("lookup", report, "--crl", str(tmp_path / "crl"))
     assert code == 2
     assert "--crl is given without the certificates below it" in err

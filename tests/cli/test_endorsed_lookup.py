@@ -60,7 +60,7 @@ def test_each_kind_in_each_format(run: Run, catalog: BuildResult, digest: str, c
     assert got == code
     assert out.startswith(f"{kinds[key]}  {digest[:16]}...  ") if key else out == ""
     assert ("no configuration of this catalog has" in err) == (key in ("related", ""))
-    assert (" it is not related to 4 published digests (" in err) == (key in ("reported", ""))
+    assert (" the digest is not related to 4 published digests (" in err) == (key in ("reported", ""))
     got, out, _ = run("lookup", digest, *options(catalog), "-f", "json", "-q")
     record = json.loads(out)
     assert (got, record["found"]) == (code, False)
@@ -89,7 +89,7 @@ def test_a_sev_miss_is_answered_fast_only_if_nobody_endorses_sev_digests(
 ) -> None:
     built = with_endorsed(small, tmp_path / "catalog", [listed("77" * 32, technology="sev")])
     code, _, err = run("lookup", "0" * 64, *options(built))
-    assert (code, "no endorser in it endorses it: a.example/list\n" in err) == (1, True)
+    assert (code, "none of its endorsers endorses this digest: a.example/list\n" in err) == (1, True)
     assert plain_lookup(["0" * 64, *options(built)]) is None
     assert run("lookup", "77" * 32, *options(built))[0] == 10
 

@@ -52,7 +52,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("measure", "/etc/hostname", "-t", "sev"), 3, "not whole pages"),
         (("measure", "/", "-t", "sev"), 5, "is a directory"),
         (("measure", AMDSEV, "-t", "sev", "--kernel", "/etc"), 5, "is a directory"),
-        (("lookup", "xyz"), 3, "the argument is not a launch digest"),
+        (("lookup", "xyz"), 3, "the argument is neither a file nor a launch digest"),
         (("lookup", NOWHERE, "--catalog", "/nowhere"), 5, "no catalog at /nowhere"),
         (("lookup", NOWHERE, "--format", "hex"), 2, "this command has no format hex"),
         (("lookup", NOWHERE, "--format", "xml"), 2, "xml"),

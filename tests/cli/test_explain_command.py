@@ -204,7 +204,7 @@ def test_a_report(run: Run, launched: str, tmp_path: Path) -> None:
     path.write_bytes(report_bytes(measurement=bytes.fromhex(launched), policy=0xB0000))
     code, out, _ = run("explain", str(path), "--expect", BELIEVED)
     assert code == 0
-    assert "? not verified: no certificates are given" in out
+    assert "warning: not verified: no certificates are given" in out
     assert "allows debugging" in out
     assert "  * vcpus: 9; expected: 4\n" in out
     assert json.loads(run("explain", str(path), "--expect", BELIEVED, "-f", "json")[1])["report"]["measurement"]

@@ -116,7 +116,7 @@ def test_standard_input_that_cannot_be_read_is_an_error(run: Run, monkeypatch: p
     [
         (("uvm.cose",), 6, "uvm.cose: azure-uvm: the issuer is did:x509:0:sha256:"),
         (("uvm.cose", "--root", "root.pem", "--feed", "Other"), 4, "the feed is 'ContainerPlat-AMD-UVM', not 'Other'"),
-        (("uvm.cose", "--root", "sha256sum.txt"), 3, "sha256sum.txt: neither certificates in PEM or DER"),
+        (("uvm.cose", "--root", "sha256sum.txt"), 3, "sha256sum.txt: no certificates in PEM or DER"),
         (("sha256sum.txt",), 3, "sha256sum.txt: a document of no known format"),
         (("nothing",), 5, "nothing: no such file or directory"),
         (("measurement.snp.cbor", "--checksums", "manifest.json"), 3, "checksum file: line 1"),

@@ -82,7 +82,7 @@ def blob(small: BuildResult) -> str:
 def test_a_report_is_not_verified_without_certificates(run: Run, report: str) -> None:
     code, out, err = run("lookup", report)
     assert (code, err) == (0, "")
-    assert "? not verified: no certificates are given" in out
+    assert "warning: not verified: no certificates are given" in out
     assert "match 1 of" in out
     reply = json.loads(run("lookup", report, "-f", "json")[1])
     assert reply["verification"]["verified"] is False
@@ -93,7 +93,7 @@ def test_a_report_is_not_verified_without_certificates(run: Run, report: str) ->
 def test_a_verified_report(run: Run, report: str, certificates: str, root: str) -> None:
     code, out, err = run("lookup", report, "--certs", certificates, "--root", root)
     assert (code, err) == (0, "")
-    assert "  verified with the certificates and the root given\n" in out
+    assert "  ok: verified with the certificates and the root given\n" in out
     record = json.loads(run("lookup", report, "--certs", certificates, "--root", root, "-f", "json")[1])["verification"]
     assert (record["verified"], record["root"], record["root_trusted_by"]) == (True, None, "given")
 
@@ -108,8 +108,8 @@ def test_a_root_that_the_host_brought_verifies_nothing(
     for given in (certificates, str(table)):
         code, out, err = run(command, report, "--certs", given)
         assert code == 4
-        assert "FAILED root: the ARK is none of AMD's known here, and not given as a root" in out
-        assert "  NOT VERIFIED with the certificates given\n" in out
+        assert "DANGER: root: the ARK is not one of AMD's, nor given as a root" in out
+        assert out.startswith("DANGER: NOT VERIFIED: the certificates do not endorse this report\n")
         assert "ldcat: error: the certificates do not endorse this report\n" in err
         record = json.loads(run(command, report, "--certs", given, "-f", "json")[1])["verification"]
         assert (record["verified"], record["root"], record["root_trusted_by"]) == (False, None, None)
@@ -155,7 +155,7 @@ def test_a_report_that_fails_verification_is_still_looked_up(run: Run, report: s
     Path(report).write_bytes(raw)
     code, out, err = run("lookup", report, "--certs", certificates)
     assert code == 4
-    assert "FAILED signature: none of the VCEK certificates given has signed the report" in out
+    assert "DANGER: signature: none of the VCEK certificates given has signed the report" in out
     assert "NOT VERIFIED" in out
     assert "match 1 of" in out
     assert err.startswith("ldcat: error: the certificates do not endorse this report\n")
@@ -167,7 +167,7 @@ def test_the_verification_is_in_every_format(run: Run, report: str, certificates
         assert "not verified: no certificates are given" in out + err
         _, out, err = run("lookup", report, "--certs", certificates, "-f", output)
         assert "signed by the ARK" in out + err
-        assert "not given as a root" in out + err
+        assert "nor given as a root" in out + err
 
 
 def test_certificates_from_the_environment_are_used_only_for_reports(
@@ -219,7 +219,7 @@ def test_a_launch_measurement_without_a_match(run: Run, blob: str, tmp_path: Pat
     ("arguments", "code", "part"),
     [
         (("--tik", "{tik}"), 2, "also covers values that are missing: api major, api minor, build id, policy"),
-        (SAID, 2, "belong to LAUNCH_MEASURE, and this is: launch digest"),
+        (SAID, 2, "are only for LAUNCH_MEASURE data, not for: launch digest"),
         (("--tik", "/nowhere", *SAID), 5, "/nowhere"),
         (("--tik", "{report}", *SAID), 3, "is not a TIK"),
         (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is not a nonce"),

@@ -36,8 +36,8 @@ def test_chains_are_printed_with_what_they_rest_on(run: Run) -> None:
         f"  n + 8    {FAR.hex()}",
         f"  inferred: {AHEAD.hex()[:16]}... is {BASE.hex()[:16]}... with 1 more vCPU {PAGE}",
         f"  inferred: {FAR.hex()[:16]}... is {AHEAD.hex()[:16]}... with 7 more vCPUs {PAGE}",
-        "info: a relation shows equal firmware and metadata, not which, nor that a digest was ever launched: "
-        "whoever knows one can compute those with more vCPUs",
+        "info: a relation shows that launches have the same firmware and metadata, but not which, nor that "
+        "any was ever launched: whoever knows one digest can compute those with more vCPUs",
         "1 launch digest is related to no other",
         out.splitlines()[-1],
     ]

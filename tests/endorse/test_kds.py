@@ -13,7 +13,7 @@ TURIN_TCB = bytes([1, 4, 0, 22, 0, 0, 0, 213])
 SHORT = CHIP[:8].ljust(64, b"\0")
 KDS = "https://kdsintf.amd.com"
 MILAN_VCEK = f"{KDS}/vcek/v1/Milan/{CHIP.hex()}?blSPL=04&teeSPL=00&snpSPL=22&ucodeSPL=213"
-UNSURE = ", if the processor is of that product: a report of version 2 does not say"
+UNSURE = ", if the processor is of {} (a report of version 2 does not say)"
 
 
 def sources(**report: object) -> list[str]:
@@ -41,10 +41,10 @@ def test_since_turin_a_chip_id_is_short_and_there_is_an_fmc() -> None:
 
 def test_a_report_of_version_2_has_every_product_that_it_can_be_of() -> None:
     assert sources(version=2) == [
-        f"the VCEK of this chip and TCB{UNSURE}: {MILAN_VCEK}",
-        f"the ASK and the ARK above it{UNSURE}: {KDS}/vcek/v1/Milan/cert_chain",
-        f"the VCEK of this chip and TCB{UNSURE}: {MILAN_VCEK.replace('Milan', 'Genoa')}",
-        f"the ASK and the ARK above it{UNSURE}: {KDS}/vcek/v1/Genoa/cert_chain",
+        f"the VCEK of this chip and TCB{UNSURE.format('Milan')}: {MILAN_VCEK}",
+        f"the ASK and the ARK above it{UNSURE.format('Milan')}: {KDS}/vcek/v1/Milan/cert_chain",
+        f"the VCEK of this chip and TCB{UNSURE.format('Genoa')}: {MILAN_VCEK.replace('Milan', 'Genoa')}",
+        f"the ASK and the ARK above it{UNSURE.format('Genoa')}: {KDS}/vcek/v1/Genoa/cert_chain",
     ]
     (vcek, chain) = sources(version=2, chip=SHORT, tcb=TURIN_TCB)
     assert "/Turin/0102030405060708?fmcSPL=01" in vcek

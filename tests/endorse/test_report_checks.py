@@ -91,7 +91,7 @@ def test_a_packed_tcb_is_a_number_with_the_microcode_first() -> None:
     assert tcb("d616000000000004") == (False, "microcode 213 is below 214")
     assert tcb("d500000016000401", **TURIN)[0]
     assert tcb("d500000017000401", **TURIN) == (False, "snp 22 is below 23")
-    other = "the least TCB does not have the layout of the report's product"
+    other = "the minimum TCB does not have the layout of the report's product"
     assert tcb("d500000016000401") == tcb("d516000000000004", **TURIN) == (False, other)
 
 
@@ -123,13 +123,13 @@ def test_a_tcb_of_unknown_layout_fails() -> None:
     ],
 )
 def test_what_is_no_least_tcb_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a least TCB"):
+    with pytest.raises(UsageError, match="is not a minimum TCB"):
         MinTcb.parse(text)
 
 
 def test_a_part_has_one_byte() -> None:
     assert MinTcb.parse("snp=255").parts == {"snp": 255}
-    with pytest.raises(UsageError, match="snp of the least TCB is more than 255"):
+    with pytest.raises(UsageError, match="snp of the minimum TCB is above 255"):
         MinTcb.parse("snp=256")
 
 

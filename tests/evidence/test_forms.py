@@ -54,7 +54,7 @@ def test_every_form_is_read(name: str) -> None:
         ("id-block-base64", "ID block in base64", "an ID block", ["digest-only-claimed"]),
         ("sev-report-qmp", "attestation report of SEV or SEV-ES in JSON", None, ["pek-not-checked"]),
         ("text-amd", "launch digest in the text of an attestation report", "a text", ["digest-only-claimed"]),
-        ("text-igvmmeasure", "launch digest in what igvmmeasure prints", "a text", ["digest-only-claimed"]),
+        ("text-igvmmeasure", "launch digest in the output of igvmmeasure", "a text", ["digest-only-claimed"]),
         ("text-alone", "launch digest in a text", "a text", ["digest-only-claimed"]),
         ("claims-maa", "launch digest in MAA claims", "MAA claims", ["digest-only-claimed"]),
         (
@@ -84,12 +84,12 @@ def test_what_was_read_is_said(name: str, form: str, claimed_by: str | None, cod
         ("refused-go-metadata", "metadata of sev-snp-measure-go"),
         ("refused-azure-tdx", "is of Intel TDX"),
         ("refused-gap", "an xxd dump do not follow one another"),
-        ("refused-dump", "the 40 bytes in an xxd dump are no evidence"),
+        ("refused-dump", "the 40 bytes in an xxd dump are not evidence of a known form"),
         ("refused-token", "states no launch digest"),
-        ("refused-sha384-short", "the algorithm that it names"),
+        ("refused-sha384-short", "the length of a digest of the algorithm that it names"),
         ("refused-table", "entry 0 of the certificate table is not inside it"),
         ("refused-scale", "ends within a certificate"),
-        ("refused-half", "has 80 hex digits: a launch digest has 64 .* or 96"),
+        ("refused-half", "has 80 hex digits; a launch digest has 64 .* or 96"),
     ],
 )
 def test_what_is_no_evidence_is_named(name: str, message: str) -> None:

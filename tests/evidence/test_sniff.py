@@ -140,7 +140,7 @@ def test_contradicting_values_are_refused() -> None:
         (b'{"data":' * 100_000, "^this looks like JSON, but is nested too deeply$"),
         (b'{"policy": 1}{"policy": 3}', "two different values of policy"),
         (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "has a name twice"),
-        (b"ab" * 40, "has 80 hex digits: a launch digest has 64 .* or 96"),
+        (b"ab" * 40, "has 80 hex digits; a launch digest has 64 .* or 96"),
         (b"ab" * 40 + b"a", "has 81 hex digits"),
         (REPORT[:-1], "is not a launch digest"),
         (HCL[:700], "1184 bytes, not 668"),
@@ -203,9 +203,9 @@ def test_evidence_is_read_from_files_and_standard_input(tmp_path: Path) -> None:
     assert read_evidence(DIGEST.hex(), io.BytesIO()).value == LaunchDigest(DIGEST)
     with pytest.raises(Unreadable, match="no such file"):
         read_evidence(str(tmp_path / "nothing.bin"), io.BytesIO())
-    with pytest.raises(MalformedInput, match="is not a launch digest"):
+    with pytest.raises(MalformedInput, match="is neither a file nor a launch digest"):
         read_evidence("nothing", io.BytesIO())
-    with pytest.raises(MalformedInput, match="is not a launch digest"):
+    with pytest.raises(MalformedInput, match="is neither a file nor a launch digest"):
         read_evidence("\udcff", io.BytesIO())
     path.write_bytes(bytes(MAX_EVIDENCE + 1))
     for source in ("-", str(path)):
@@ -273,7 +273,7 @@ def test_a_list_of_digests_is_one_a_line() -> None:
         (f"{DIGEST.hex()}\nnote\n", "stdin, line 2, is not a launch digest"),
         (f"{DIGEST.hex()}\n{REPORT.hex()}\n", "stdin, line 2, is not a launch digest"),
         (f"x\n{DIGEST.hex()}\n{DIGEST.hex()}\n", "stdin, line 1, is not a launch digest"),
-        ("", "what stdin holds is not a launch digest"),
+        ("", "stdin is not a launch digest"),
     ],
 )
 def test_a_line_that_is_no_digest_is_named(text: str, message: str) -> None:

@@ -25,7 +25,7 @@ SEV = "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f"
         ("report_then_cert_table_synthetic.bin", "attestation report followed by its certificate table", None),
         ("snpguest_display_report.txt", "launch digest in the text of an attestation report", "a text"),
         ("amd_parse_report.txt", "launch digest in the text of an attestation report", "a text"),
-        ("igvmmeasure_output.txt", "launch digest in what igvmmeasure prints", "a text"),
+        ("igvmmeasure_output.txt", "launch digest in the output of igvmmeasure", "a text"),
         ("azure_evidence_v1_shape.json", "attestation report in an Azure HCL blob in JSON", None),
         ("azure_evidence_v0_shape.json", "attestation report in an Azure HCL blob in JSON", None),
         ("report_b64url.txt", "attestation report in base64url", None),

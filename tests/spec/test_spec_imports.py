@@ -261,7 +261,7 @@ def test_too_many_records_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_root_that_is_no_certificate_is_refused_with_its_name(tmp_path: Path) -> None:
     write_import(tmp_path / "in", uvm())
     (tmp_path / "in/root.pem").write_bytes(b"x")
-    assert f"{tmp_path / 'in/root.pem'}: neither certificates" in refused(tmp_path, LdcatError)
+    assert f"{tmp_path / 'in/root.pem'}: no certificates in PEM or DER" in refused(tmp_path, LdcatError)
 
 
 def test_embedded_fleets_are_selected_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

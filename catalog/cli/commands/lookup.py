@@ -49,6 +49,8 @@ from catalog.cli.report_options import (
 )
 from catalog.diff.flat import flat
 from catalog.fast.match_text import NOT_FOUND
+from catalog.fast.note_text import MARKS
+from catalog.notes import DANGER, WARNING
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -137,6 +139,14 @@ def command(
     return reply.exit_code
 
 
+def _say_check(line: str) -> None:
+    """Print a line of `verification_lines` on stderr: a warning if something is not as it should be."""
+    if line.startswith((f"{MARKS[WARNING]}: ", f"{MARKS[DANGER]}: ")):
+        render.warning(line.removeprefix(f"{MARKS[WARNING]}: "))
+    else:
+        render.note(line)
+
+
 def _print(reply: Answer, output: Format, now: float) -> None:
     if output is Format.JSON:
         render.json_document(reply.to_dict())
@@ -150,7 +160,7 @@ def _print(reply: Answer, output: Format, now: float) -> None:
         render.answer(answer_lines(reply, now))
     if output in (Format.JSONL, Format.CSV):  # these do not contain what is said about the evidence
         for text in verification_lines(reply):
-            render.warning(text.strip())
+            _say_check(text.strip())
         for note in reply.notes:
             render.warning(note.text)
     if output is Format.CSV:  # nor this anything but matches

@@ -28,8 +28,8 @@ def tdx_in_hcl() -> MalformedInput:
 def igvm_file() -> MalformedInput:
     """The error for an IGVM file."""
     return MalformedInput(
-        "this is an IGVM file, which is launched, and is no evidence",
-        "igvmmeasure of COCONUT-SVSM computes its launch digest: ldcat lookup takes what it prints",
+        "this is an IGVM file: an image to launch, not evidence of a launch",
+        "igvmmeasure of COCONUT-SVSM computes its launch digest; give its output to ldcat lookup",
     )
 
 

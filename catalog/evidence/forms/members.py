@@ -119,7 +119,7 @@ class _Walk:
 
 def only_claimed(by: str) -> Note:
     """The note on a digest that nothing proves."""
-    return Note("digest-only-claimed", f"the launch digest is what {by} state: nothing in the input proves it")
+    return Note("digest-only-claimed", f"only {by} state this launch digest; nothing in the input proves it")
 
 
 def _stated(evidence: Evidence) -> bytes:

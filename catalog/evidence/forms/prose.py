@@ -16,7 +16,7 @@ A_TEXT = "a text"
 _DIGITS = tuple(2 * size for size in SIZES)
 _LABELS = {
     "measurement": "the text of an attestation report",
-    "launch digest": "what igvmmeasure prints",
+    "launch digest": "the output of igvmmeasure",
     "launch measurement": A_TEXT,
 }
 """Labels of a launch digest, in lower case, and what has them."""
@@ -25,7 +25,7 @@ _MOST_LINES = 12
 """Lines behind a label: a digest needs six if each has 8 bytes."""
 
 _WORD = re.compile(r"\w+")
-_NOTE = Note("digest-only-claimed", "the launch digest is what a text states: nothing in the input proves it")
+_NOTE = Note("digest-only-claimed", "only a text states this launch digest; nothing in the input proves it")
 
 
 def digest_in_text(text: str) -> Evidence | None:

@@ -149,16 +149,16 @@ function ofWritten(text) {
     const [kind, data] = dump;
     const found = isDigestSize(data.length) ? ofDigest(data, "launch digest") : ofBytes(data);
     if (found) return readFrom(found, kind);
-    throw new Malformed(`the ${data.length} bytes in ${kind} are no evidence: ${KNOWN}`);
+    throw new Malformed(`the ${data.length} bytes in ${kind} are not evidence of a known form: ${KNOWN}`);
   }
   if (/^sha(?:256|384):/i.test(text)) {
-    throw new Malformed("this is not a digest of the algorithm that it names: sha384 has 96 hex digits");
+    throw new Malformed("this does not have the length of a digest of the algorithm that it names: sha384 has 96 hex digits, sha256 has 64");
   }
   const found = digestInText(text);
   if (found) return found;
   const digits = isHex(text) ? text.replace(/^0x/, "").match(/[0-9a-fA-F]/g).length : 0;
   throw new Malformed(digits < FEWEST_DIGITS ? UNKNOWN
-    : `this has ${digits.toLocaleString("en")} hex digits: a launch digest has 64 (SEV, SEV-ES) or 96 (SEV-SNP)`);
+    : `this has ${digits.toLocaleString("en")} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)`);
 }
 
 // The text without blanks around it; null for bytes that are not UTF-8.

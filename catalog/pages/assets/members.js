@@ -26,7 +26,7 @@ export const isDigestSize = (size) => Object.hasOwn(TECHNOLOGIES, size);
 export const readFrom = (evidence, carrier) => ({ ...evidence, form: `${evidence.form} in ${carrier}` });
 
 export const onlyClaimed = (by) =>
-  note("digest-only-claimed", `the launch digest is what ${by} state: nothing in the input proves it`);
+  note("digest-only-claimed", `only ${by} state this launch digest; nothing in the input proves it`);
 
 // A report in JSON that lacks a member is refused: its measurement is no claim.
 const isPartOfReport = (fields) => fields.has("measurement") && TCBS.some((name) => fields.has(name));

@@ -13,11 +13,11 @@ const [XXD, HEXDUMP, OD] = ["an xxd dump", "a hexdump -C dump", "an od dump"];
 const A_TEXT = "a text";
 const LABELS = {
   measurement: "the text of an attestation report",
-  "launch digest": "what igvmmeasure prints",
+  "launch digest": "the output of igvmmeasure",
   "launch measurement": A_TEXT,
 };
 const MOST_LINES = 12; // behind a label
-const STATED = "the launch digest is what a text states: nothing in the input proves it";
+const STATED = "only a text states this launch digest; nothing in the input proves it";
 
 const isDigits = (text) => text.length === 64 || text.length === 96;
 
