@@ -66,7 +66,7 @@ def parse_fields(line: bytes) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedRecord(f"the line is not JSON: {error}") from error
+        raise MalformedRecord(f"not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise MalformedRecord("not a JSON object")
     values = list(fields.values())

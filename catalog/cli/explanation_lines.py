@@ -32,6 +32,8 @@ def explanation_lines(
     noted = [[Note(note["code"], note["text"]) for note in hit["notes"]] for hit, _ in hits]
     yield from first_lines(noted, "explanation", "explanations")
     said = dangers(shared_notes(noted))
+    if not hits:
+        yield "not explained: no configuration that was tried has this launch digest"
     yield from evidence_lines(reply)
     yield from told_lines(reply, now, EXPLAINED if hits else None)
     compared_with = explanation.compared_with

@@ -11,7 +11,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import parse_request
-from catalog.errors import UsageError
+from catalog.errors import MalformedRecord, UsageError
 from catalog.explain.candidate_kernels import Kernel, KernelFiles, kernel_of_record
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
@@ -25,6 +25,8 @@ MAX_FILES = 1000
 """Limit for the files in folders of kernels or initrds."""
 
 EXPECTATION = "expectation"
+
+_EXPECTED_FORM = "give what `ldcat measure --format json` prints: docs/command-line.md lists the fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,12 @@ def expected_baseline(measured: Measured, name: str, append: str | None) -> Base
 def expectation(line: bytes, known: KnownInputs) -> Baseline:
     """The baseline of one expected configuration. line: a line of a batch, or the JSON of `ldcat measure`.
 
-    Raises the errors of `parse_request` and `Workbench.measure`.
+    Raises MalformedRecord for what is none, and the errors of `Workbench.measure`.
     """
-    request = parse_request(line)
+    try:
+        request = parse_request(line)
+    except MalformedRecord as error:
+        raise MalformedRecord(f"the expectation cannot be read: {error}", _EXPECTED_FORM) from error
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)

@@ -212,8 +212,8 @@ def test_a_line_in_error_has_no_digest() -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (b"garbage", "the line is not JSON"),
-        (b"\xff\xfe", "the line is not JSON"),
+        (b"garbage", "not JSON: "),
+        (b"\xff\xfe", "not JSON: "),
         (b"[1]", "not a JSON object"),
         (b"null", "not a JSON object"),
         (b"{}", "missing required field"),
@@ -222,7 +222,7 @@ def test_a_line_in_error_has_no_digest() -> None:
         (b'{"technology": "sev", "firmware": "x", "vcpus": "many"}', "$.vcpus"),
         (b'{"technology": "sev", "firmware": "x", "vcpus": true}', "$.vcpus"),
         (b'{"technology": "sev", "firmware": "x", "vcpus": 1e400}', "error"),
-        (b"[" * 100_000, "the line is not JSON"),
+        (b"[" * 100_000, "not JSON: "),
         (b"x" * (MAX_LINE + 1), "the line has more than"),
     ],
 )

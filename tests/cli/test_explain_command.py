@@ -134,12 +134,22 @@ def test_several_configurations_are_listed(run: Run, small: BuildResult) -> None
 def test_a_miss(run: Run) -> None:
     code, out, err = run("explain", NOWHERE, "--expect", BELIEVED, *BUDGET)
     assert (code, err) == (1, "")
+    assert out.startswith("not explained: no configuration that was tried has this launch digest\n")
     assert "candidates were tried, outward from the expectation\n" in out
     assert "  vcpus: 4 - and 1-3, 5-1024\n" in out
     document = json.loads(run("explain", NOWHERE, "--expect", BELIEVED, *BUDGET, "-f", "json")[1])
     assert (document["found"], document["explanations"]) == (False, [])
     assert document["searched"][0]["axes"]["vcpus"]["near"] == ["4"]
     assert document["searched"][0]["not_excluded"]
+
+
+def test_an_expectation_that_cannot_be_read(run: Run) -> None:
+    for given, why in (("{}", "missing required field"), ('{"technology": "sev-snp"', "not JSON")):
+        code, out, err = run("explain", NOWHERE, "--expect", given)
+        assert (code, out) == (3, "")
+        assert "ldcat: error: the expectation cannot be read: " in err
+        assert why in err
+        assert "ldcat: hint: give what `ldcat measure --format json` prints" in err
 
 
 def test_a_search_that_ends_too_early_says_how_to_go_on(run: Run) -> None:
