@@ -15,6 +15,8 @@ from tests.real.shared import EVIDENCE
 from tests.support.cli import Run
 
 MILAN = "ac7e7232f680f70c0ad60257f927d6b403669984323384838ba3e4096c6f8177ae19c8b5489842bac561920667b8f780"
+OF_BASELINE = "c995d6122aacbc0434128f0c63783f03b7caec3f8f4292948522a00c0395ff126f1633d8346a20aa85f8dd3bd8739a38"
+"""Of ovmf_hash_only.toml, as sev-snp-measure 0.0.13 prints it."""
 SEV = "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f"
 
 
@@ -69,6 +71,18 @@ def test_certificates_in_json_are_those_of_the_report(run: Run, default: BuildRe
     arguments = ("--certs", str(certificates), "--catalog", str(default.folder), "-f", "json")
     reply = json.loads(run("lookup", str(EVIDENCE / "uvm_snp_report.bin"), *arguments)[1])
     assert (reply["verification"]["verified"], reply["verification"]["root"]) == (True, "Milan")
+
+
+def test_firmware_that_is_known_by_its_baseline_alone(run: Run, tmp_path: Path) -> None:
+    record, options = EVIDENCE / "ovmf_hash_only.toml", ("--vmm", "qemu-kvm-init2", "--vcpus", "4", "-q")
+    measured = run("measure", str(record), "-t", "sev-snp", *options, "--vcpu-type", "EPYC-Milan")
+    assert measured == (0, f"{OF_BASELINE}\n", "")
+    other = tmp_path / "other.toml"
+    other.write_text(record.read_text().replace("9d0dd8be", "9d0dd8bf"))
+    for technology in ("sev", "sev-es"):
+        code, _, err = run("measure", str(other), "-t", technology, *options[:4], "--vcpu-type", "EPYC-Milan")
+        assert code == 2
+        assert "the SHA-256 state after the image is not known" in err
 
 
 @pytest.mark.parametrize(
