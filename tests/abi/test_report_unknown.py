@@ -83,6 +83,23 @@ def test_an_unknown_bit_does_not_disturb_verification(version: int) -> None:
         assert judged(flipped(whole, at, at % 8), made).verified
 
 
+def test_an_unknown_bit_of_a_report_of_turin_does_not_disturb_verification() -> None:
+    """Its reserved bytes of a TCB version are others, and its chip id has 8 bytes."""
+    chip = bytes(range(1, 9))
+    parts = dict(zip(("fmc", "bootloader", "tee", "snp", "microcode"), range(1, 6), strict=True))
+    made = chain(product="Turin", chip=chip, tcb=parts)
+    raw = report_bytes(version=5, cpuid=(0x1A, 2, 1), tcb=TURIN_TCB, chip=chip + bytes(56))
+    assert judged(signed(raw), made).verified
+    in_fields = [(code, at, bit) for code, at, bit in UNKNOWN_BITS if code != "tcb-layout-unknown"]
+    in_fields += [("tcb-layout-unknown", at, bit) for at in (0x38, 0x180, 0x1E0, 0x1F0) for bit in range(32, 56)]
+    reserved = [(start, bit) for start, end in RESERVED[5][:-1] for bit in range(8 * (end - start))]
+    for code, at, bit in (*in_fields, *(("reserved-not-zero", *place) for place in reserved)):
+        changed = flipped(raw, at, bit)
+        assert [one for one, _ in notes_on(changed)] == [code]
+        if AttestationReport.parse(changed).signing_key == "VCEK":
+            assert failed(judged(signed(changed), made)) == (["tcb"] if code == "tcb-layout-unknown" else [])
+
+
 @pytest.mark.parametrize("version", [2, 3, 5])
 def test_a_known_report_has_no_notes(version: int) -> None:
     assert notes_on(report_bytes(version=version, platform_info=0xFF, policy=0x3FFFFFF, key_info=0b11)) == []
