@@ -127,7 +127,7 @@ class Certificate(Value):
 
     def _allows(self, use: int) -> bool:
         usage = self.extensions.get(KEY_USAGE)
-        return self.understood and (usage is None or _key_usage(usage.value) & use == use)
+        return self.understood and (usage is None or _has_use(usage.value, use))
 
 
 def _key(info: Element) -> RsaKey | P384Key | None:
@@ -148,10 +148,10 @@ def _key(info: Element) -> RsaKey | P384Key | None:
 
 
 def _is_ca(constraints: bytes) -> bool:
-    """Of basic constraints; False for any that are malformed."""
+    """Of basic constraints; False for any that do not say so, or are malformed."""
     try:
         inside = read_value(constraints, SEQUENCE).inside()
-        is_ca = inside.has(BOOLEAN) and inside.take(BOOLEAN).truth()
+        is_ca = inside.take(BOOLEAN).truth()
         if inside.more:
             inside.last(INTEGER).number()
     except MalformedInput:
@@ -159,10 +159,10 @@ def _is_ca(constraints: bytes) -> bool:
     return is_ca
 
 
-def _key_usage(usage: bytes) -> int:
-    """The first byte of a key usage; 0 for any that is malformed."""
+def _has_use(usage: bytes, use: int) -> bool:
+    """Whether the first byte of a key usage has these bits; False for any that is malformed."""
     try:
         contents = read_value(usage, BIT_STRING).contents
     except MalformedInput:
-        return 0
-    return contents[1] if len(contents) > 1 else 0
+        return False
+    return len(contents) > 1 and contents[1] & use == use

@@ -24,6 +24,7 @@ from tests.support.certificate_builder import (
     PRINTABLE,
     SEQUENCE,
     SET,
+    ca_key,
     certificate,
     der,
     extension,
@@ -55,7 +56,7 @@ def same_as_library(found: Certificate, data: bytes) -> None:
     assert found.serial == serial
     times = (theirs.not_valid_before_utc, theirs.not_valid_after_utc)
     assert (found.not_before.seconds, found.not_after.seconds) == tuple(int(one.timestamp()) for one in times)
-    assert (found.not_before.day, found.not_after.day) == tuple(f"{one:%Y-%m-%d}" for one in times)
+    assert (found.not_before.day, found.not_after.day) == tuple(one.date().isoformat() for one in times)
     assert (found.signed.data, found.signed.signature) == (theirs.tbs_certificate_bytes, theirs.signature)
     assert [(oid, one.critical) for oid, one in found.extensions.items()] == [
         (one.oid.dotted_string, one.critical) for one in theirs.extensions
@@ -134,13 +135,20 @@ def test_malformed_fields_are_refused(part: bytes, instead: bytes) -> None:
         Certificate.parse(data.replace(part, instead))
 
 
+TIMES = (der(0x17, b"260101000000Z"), der(0x17, b"270101000000Z"))
+
+
 def rebuilt(
-    *, public: bytes | None = None, after: bytes = b"", extensions: bytes | None = None, subject: bytes | None = None
+    *,
+    public: bytes | None = None,
+    after: bytes = b"",
+    extensions: bytes | None = None,
+    subject: bytes | None = None,
+    times: tuple[bytes, ...] = TIMES,
 ) -> bytes:
-    """A certificate with another key, with more after the extensions, with other extensions, or of another subject."""
+    """A certificate with another part; after: what follows its extensions."""
     algorithm = der(SEQUENCE, identifier("1.2.3"))
     spki = public or der(SEQUENCE, der(SEQUENCE, identifier("1.2.3")), der(3, b"\0key"))
-    times = der(SEQUENCE, der(0x17, b"260101000000Z"), der(0x17, b"270101000000Z"))
     wrapped = b"" if extensions is None else der(0xA3, der(SEQUENCE, extensions))
     body = der(
         SEQUENCE,
@@ -148,7 +156,7 @@ def rebuilt(
         number(7),
         algorithm,
         name("a"),
-        times,
+        der(SEQUENCE, *times),
         subject or name("b"),
         spki,
         wrapped,
@@ -169,7 +177,19 @@ def test_keys_of_other_kinds_are_read_and_verify_nothing() -> None:
     for point in (compressed, b"\x04" + compressed, b"\x02" + bytes(96)):
         assert Certificate.parse(rebuilt(public=der(SEQUENCE, wrapped, der(3, b"\0", point)))).key is None
     explicit = der(SEQUENCE, der(SEQUENCE, identifier("1.2.840.10045.2.1"), der(SEQUENCE)), der(3, b"\0x"))
-    assert Certificate.parse(rebuilt(public=explicit)).key is None
+    for public in (explicit, ours.replace(identifier("1.2.840.10045.2.1"), identifier("1.2.840.10045.2.2"))):
+        assert Certificate.parse(rebuilt(public=public)).key is None
+
+
+def test_a_public_key_is_on_p384_or_of_another_kind() -> None:
+    other = ca_key("ARK-Milan").public_key()
+    for key, is_p384 in ((leaf_key("leaf").public_key(), True), (other, False)):
+        info = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        found = P384Key.parse(info)
+        assert (found is not None) == is_p384
+        assert found is None or found.point == key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        with pytest.raises(MalformedInput):
+            P384Key.parse(info + b"\0")
 
 
 def test_what_follows_is_refused() -> None:
@@ -180,6 +200,7 @@ def test_what_follows_is_refused() -> None:
     assert Certificate.parse(rebuilt(public=known)).key == RsaKey(5, 3)
     for data in (
         plain + b"\0",
+        rebuilt(times=(*TIMES, number(1))),
         rebuilt(after=number(1)),
         plain.replace(algorithm, der(SEQUENCE, identifier("1.2.4")), 1),
         rebuilt(public=der(SEQUENCE, algorithm, der(3, b"\0key"), number(1))),
@@ -210,7 +231,7 @@ def test_the_first_common_name_counts() -> None:
 @settings(max_examples=400)
 @given(st.sampled_from([*AMDS, *OURS]), st.data())
 def test_a_changed_certificate_is_refused_or_read_as_the_library_reads_it(original: bytes, data: Any) -> None:
-    """Whatever ours accepts means the same to the library, unless that refuses it."""
+    """Whatever ours accepts means the same to the library, unless that refuses it, or reads a name of another type."""
     changed = bytearray(original)
     for _ in range(data.draw(st.integers(1, 3))):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
@@ -225,7 +246,7 @@ def test_a_changed_certificate_is_refused_or_read_as_the_library_reads_it(origin
         theirs.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):  # a BIT STRING in a name: TypeError
         return
-    if found.key is not None:
+    if None not in (found.key, found.subject_name, found.issuer_name):
         same_as_library(found, bytes(changed))
 
 
