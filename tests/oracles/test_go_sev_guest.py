@@ -1,7 +1,8 @@
 """Against google/go-sev-guest: it accepts the reports and certificates of the tests, so they are as AMD's, and both
 refuse each change.
 
-It does not compare the certificate with the platform, as ldcat does, and it cannot read the VCEKs of Turin.
+It does not compare the certificate with the platform, as ldcat does. Version 0.15.0 cannot read the VCEKs of Turin
+(google/go-sev-guest#165).
 """
 
 from __future__ import annotations
@@ -81,10 +82,10 @@ def test_it_asks_for_the_certificates_where_ldcat_finds_them(go_sev_guest: GoPro
     made, report = chain(), signed(report_bytes())
     contents = {"the VCEK": made.leaf.der, "the ASK": pem(made.ask.der) + pem(made.ark.der)}
     served = {
-        re.sub(r"=0(?=\d)", "=", source.url or ""): next(
-            data for what, data in contents.items() if source.what.startswith(what)
-        )
+        re.sub(r"=0(?=\d)", "=", source.url or ""): data
         for source in certificate_sources(AttestationReport.parse(report))
+        for what, data in contents.items()
+        if source.what.startswith(what)
     }
     assert len(served) == 2
     asked = question(report, made) | {"served": served}
@@ -139,11 +140,12 @@ def test_what_is_not_as_amds_is_refused_by_both(
     assert not ours_accepts(asked)
 
 
-def test_it_cannot_read_the_vcek_of_turin(go_sev_guest: GoProgram) -> None:
-    """Which has a patch level of the FMC, and a chip id of 8 bytes (AMD 57230, 3.1)."""
+def test_a_vcek_of_turin_is_accepted_or_not_known(go_sev_guest: GoProgram) -> None:
+    """It has a patch level of the FMC, and a chip id of 8 bytes (AMD 57230, 3.1)."""
     packed = bytes([1, TCB["bootloader"], TCB["tee"], TCB["snp"], 0, 0, 0, TCB["microcode"]])
     report = signed(report_bytes(cpuid=(0x1A, 2, 1), tcb=packed, chip=CHIP[:8].ljust(64, b"\0")))
     made = chain(product="Turin", stepping="", tcb={"fmc": 1, **TCB}, chip=CHIP[:8])
     asked = question(report, made, "Turin")
-    assert go_sev_guest.ask([asked]) == [{"error": "not an AMD KDS OID: 1.3.6.1.4.1.3704.1.3.9"}]
+    (answer,) = go_sev_guest.ask([asked])
+    assert answer["error"] in ("", "not an AMD KDS OID: 1.3.6.1.4.1.3704.1.3.9")
     assert ours_accepts(asked)
