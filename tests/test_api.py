@@ -281,6 +281,12 @@ def test_verification(small: BuildResult, tmp_path: Path) -> None:
                 release.lookup(report, **more)
         with pytest.raises(UsageError, match="report_data has 1 bytes, not 64"):
             release.lookup(report, report_data=b"n")
+        for wrong, why in (
+            ({"report_data": "00" * 32}, "report_data has to be bytes"),
+            ({"min_tcb": {"snp": 1}}, "min_tcb has"),
+        ):
+            with pytest.raises(UsageError, match=why):
+                release.lookup(report, **wrong)
         (tmp_path / "crl.der").write_bytes(revocation_list())
         for lists in (revocation_list(), tmp_path / "crl.der", [str(tmp_path / "crl.der")]):
             assert release.lookup(report, certs=pem, roots=root, crls=lists, at=at, require_verified=True).found

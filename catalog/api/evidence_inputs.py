@@ -99,7 +99,7 @@ def checks_of(
     policy: int | None,
     min_tcb: str | None,
 ) -> ReportChecks | None:
-    """What is demanded of a report; None if nothing is. Raises UsageError for a value of the wrong size."""
+    """What is demanded of a report; None if nothing is. Raises UsageError for a value of the wrong type or size."""
     if (report_data, host_data, id_key_digest, policy, min_tcb) == (None,) * 5:
         return None
     from catalog.endorse.report_checks import HOST_DATA_SIZE, KEY_DIGEST_SIZE, REPORT_DATA_SIZE, MinTcb, ReportChecks
@@ -109,8 +109,12 @@ def checks_of(
         ("host_data", host_data, HOST_DATA_SIZE),
         ("id_key_digest", id_key_digest, KEY_DIGEST_SIZE),
     ):
+        if value is not None and not isinstance(value, bytes):
+            raise UsageError(f"{name} has to be bytes, not {type(value).__name__}", "such as bytes.fromhex(text)")
         if value is not None and len(value) != size:
             raise UsageError(f"{name} has {len(value)} bytes, not {size}")
+    if min_tcb is not None and not isinstance(min_tcb, str):
+        raise UsageError(f"min_tcb has to be a str, not {type(min_tcb).__name__}", "such as 'bootloader=3,snp=8'")
     return ReportChecks(
         min_tcb=None if min_tcb is None else MinTcb.parse(min_tcb),
         policy=policy,

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import TIK_SIZE
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.evidence.codings import hex_digits
 from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
 from catalog.evidence.several_digests import BatchLine, read_batch
@@ -106,12 +107,17 @@ def read_expectation(given: str, stdin: BinaryIO) -> bytes:
 def read_id_key(given: str, stdin: BinaryIO) -> bytes:
     """The digest of an ID key: 48 bytes in hex, or of the public key in a file, or on stdin for "-".
 
-    Raises Unreadable, MalformedInput for another key.
+    Raises Unreadable, MalformedInput for another key, UsageError for hex of another length.
     """
     from catalog.endorse.report_checks import KEY_DIGEST_SIZE, id_key_digest
 
     if _DIGEST_IN_HEX.fullmatch(given):
         return bytes.fromhex(given[-2 * KEY_DIGEST_SIZE :])
+    if (digits := hex_digits(given)) and given != "-" and not inputs.exists(Path(given)):
+        raise UsageError(
+            f"--id-key is no file, and has {digits} hex digits, not 96",
+            "give SHA-384 of the ID key, or a file with the public key",
+        )
     try:
         return id_key_digest(read_bounded(given, stdin, _MAX_KEY))
     except MalformedInput as error:

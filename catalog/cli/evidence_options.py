@@ -210,7 +210,6 @@ def least_svns(given: Sequence[str]) -> dict[str, int]:
 def _least_svn(text: str) -> tuple[str, int]:
     """Feed and least SVN of `--min-svn FEED=N`; the feed may contain `=`."""
     feed, _, number = text.rpartition("=")
-    least = parse_number(number)
-    if not feed or least < 0:
+    if not feed or not number or (least := parse_number(number)) < 0:
         raise UsageError(f"{text[:80]!r} is not FEED=N", "such as --min-svn ContainerPlat-AMD-UVM=100")
     return feed, least

@@ -256,6 +256,7 @@ def test_other_files_of_a_folder_are_left_out(run: Run, report: str, certs: tupl
         (("--report-data", "00"), 2, "--report-data needs 64 bytes in hex"),
         (("--host-data", "00"), 2, "--host-data needs 32 bytes in hex"),
         (("--id-key", "/nowhere"), 5, "/nowhere"),
+        (("--id-key", "0x00ff"), 2, "--id-key is no file, and has 4 hex digits, not 96"),
         (("--crl", "/nowhere"), 5, "/nowhere"),
     ],
 )
