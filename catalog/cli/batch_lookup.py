@@ -77,6 +77,8 @@ def print_candidates(found: Candidates, output: Format) -> int:
         render.warning(f"there are more than these {len(found.found)} candidates: give more of the digest")
     if found.found:
         render.note("a candidate only begins like the digest: compare all of it")
+    elif not found.has_more:
+        render.note("no digest of this catalog begins like this")
     return found.exit_code
 
 

@@ -120,7 +120,7 @@ def test_a_prefix_has_candidates(run: Run, digest: str) -> None:
 @pytest.mark.parametrize(
     ("prefix", "code", "message"),
     [
-        ("f" * 16, 1, ""),
+        ("f" * 16, 1, "ldcat: note: no digest of this catalog begins like this\n"),
         ("f" * 15, 3, "has 16 to 96 hex digits, not 15"),
         ("f" * 97, 3, "has 16 to 96 hex digits, not 97"),
         ("x" * 16, 3, "hex digits only"),
