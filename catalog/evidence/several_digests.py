@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+from catalog.errors import MalformedInput
 from catalog.evidence.carried import of_bytes
 from catalog.evidence.codings import decoded
 from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
 from catalog.values import Value
+
+MAX_LINES = 30_000
+"""Limit for the lines of a batch: more than digests fit into evidence."""
 
 
 class BatchLine(Value):
@@ -27,7 +31,8 @@ def read_batch(data: bytes) -> list[BatchLine]:
 
     A batch has two or more lines that are neither blank nor begin with #. The first of them has a launch digest, or at
     least two of them have one. A JSON list of texts is a batch likewise. Digests that are together the hex or base64 of
-    other evidence, such as a report in lines of 64 digits, are no batch. Raises MalformedInput if that is invalid.
+    other evidence, such as a report in lines of 64 digits, are no batch. Raises MalformedInput if that is invalid, and
+    for more than MAX_LINES lines.
     """
     try:
         text = data.decode("utf-8-sig").strip()
@@ -36,10 +41,12 @@ def read_batch(data: bytes) -> list[BatchLine]:
     texts = _entries(text) if text.startswith("[") else _lines(text)
     if len(texts) < 2 or text.startswith("{"):
         return []
-    lines = [(number, _evidence(one)) for number, one in texts]
+    lines = [(number, _evidence(one)) for number, one in texts[:MAX_LINES]]
     digests = sum(evidence is not None for _, evidence in lines)
     if digests < 2 and not lines[0][1]:
         return []
+    if len(texts) > MAX_LINES:
+        raise MalformedInput(f"a batch has at most {MAX_LINES:,} lines, not {len(texts):,}", "split it")
     found = decoded(text)
     return [] if found and of_bytes(found[1]) else [BatchLine(*line) for line in lines]
 

@@ -8,7 +8,7 @@ from catalog.errors import MalformedInput
 from catalog.evidence.forms.json_object import json_objects
 from catalog.evidence.forms.message_pack import unpacked
 from catalog.evidence.forms.token import payload_of_token
-from catalog.evidence.several_digests import read_batch
+from catalog.evidence.several_digests import MAX_LINES, read_batch
 from catalog.evidence.sniff import sniff
 from tests.support import evidence_forms as forms
 
@@ -81,6 +81,14 @@ def test_lists_of_texts_are_a_batch() -> None:
     for text in ("[", '["x", 1]', "[1, 2]", f'["{digest}"]', "\udcff", f"{digest}\n#\n", "x\ny\n"):
         assert read_batch(text.encode("utf-8", "surrogateescape")) == []
     assert read_batch(SPLIT) == []
+
+
+def test_a_batch_is_bounded() -> None:
+    lines = [forms.DIGEST.hex(), *("x" for _ in range(MAX_LINES - 1))]
+    assert len(read_batch("\n".join(lines).encode())) == MAX_LINES
+    with pytest.raises(MalformedInput, match="at most 30,000 lines, not 30,001"):
+        read_batch("\n".join([*lines, "x"]).encode())
+    assert read_batch(b"x\n" * (MAX_LINES + 1)) == []
 
 
 SPLIT = "\n".join(forms.REPORT.hex()[at : at + 64] for at in range(0, 2368, 64)).encode()

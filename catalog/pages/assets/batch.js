@@ -7,7 +7,7 @@ const MOST_LINES = 100;
 // The rows of the table: [line, digest or null, class or null, answer]. lines: as of `readBatch`.
 export async function answersOf(catalog, lines) {
   if (lines.length > MOST_LINES) {
-    throw new Malformed(`this page looks up ${MOST_LINES} lines at once, and these are ${lines.length}: ldcat lookup FILE takes any number`);
+    throw new Malformed(`this page looks up ${MOST_LINES} lines at once, and these are ${lines.length}: ldcat lookup FILE takes 30,000`);
   }
   const rows = [];
   for (const { number, digest } of lines) {
