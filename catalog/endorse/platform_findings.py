@@ -104,10 +104,8 @@ def _hardware_id(leaf: Certificate) -> bytes | None:
     if extension is None:
         return None
     wrapped = _value(leaf, _HARDWARE_ID, OCTET_STRING)
-    for value in (extension.value, wrapped.contents if wrapped else b""):
-        if len(value) in _HARDWARE_ID_SIZES:
-            return value
-    return None
+    values = [extension.value, wrapped.contents] if wrapped else [extension.value]
+    return next((value for value in values if len(value) in _HARDWARE_ID_SIZES), None)
 
 
 def _number(leaf: Certificate, oid: str) -> int | None:

@@ -262,6 +262,12 @@ def test_a_report_that_names_no_product_has_the_tcb_layout_of_its_certificate() 
     assert found.text == "reported 04000000000016d5, in a layout that is not known to this version"
 
 
+def test_an_issuer_without_a_name_is_of_no_product() -> None:
+    endorsement = judged(signed(report_bytes()), chain(leaf={"issuer": "", "signer": "SEV-Milan"}))
+    assert failed(endorsement) == ["chain", "product"]
+    assert findings_of(endorsement, "product")[0].text == "the VCEK is of Milan-B0, issued for none"
+
+
 def test_a_report_that_names_its_product_has_the_tcb_layout_of_that() -> None:
     found = findings_of(judged(signed(report_bytes(**TURIN_REPORT)), chain()), "tcb")
     assert found[-1].text == "fmc: reported 1, certified None"
