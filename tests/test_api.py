@@ -316,6 +316,7 @@ def test_what_is_printed_of_an_answer(small: BuildResult) -> None:
         assert repr(answer) == f"<Answer to launch digest: digest {digest}, 2 matches, exit code 0>"
         name = answer.matches[0].firmware["name"]
         assert repr(answer.matches[0]) == f"<Match sev-snp: {name}, {answer.matches[0].vmm}, 2 vCPUs>"
+        assert repr(release) == f"<Release in {small.folder}>"
 
 
 def test_measuring(small: BuildResult) -> None:
@@ -351,7 +352,9 @@ def test_explaining(small: BuildResult) -> None:
         found = release.explain(other.digest, expected=expected)
         assert [hit.vcpus for hit in found.hits] == [77]
         assert [hit.vcpus for hit in release.explain(other.digest).hits] == [77]
-        assert not release.explain("0" * 96, budget=0.001).hits
+        missed = release.explain("0" * 96, budget=0.001)
+        assert not missed.hits
+        assert re.fullmatch(r"<Explanation: 0 configurations found, [\d,]+ candidates tried>", repr(missed))
         with pytest.raises(UsageError, match="too small"):
             release.explain(other.digest, budget=0)
         with pytest.raises(MalformedRecord):

@@ -256,6 +256,10 @@ class Release:
         bundles = prover.prove_digest(evidence_of(digest).digest, warn=_warn, catalog=self._catalog)
         return tuple(map(bytes, bundles))
 
+    def __repr__(self) -> str:
+        of_log = f", number {self.number} of {self.origin}" if self.origin else ""
+        return f"<Release in {self.place}{of_log}{', verified' if self.verified else ''}>"
+
     def close(self) -> None:
         """Close the files of the catalog."""
         self._lookups.close()

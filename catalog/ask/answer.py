@@ -146,8 +146,9 @@ class Answer(Value):
 
     def _what_to_do(self) -> str | None:
         """The hint if the evidence is refused."""
-        if self.endorsement is not None or self.checks:
-            return "the checks that failed are marked DANGER above"
+        findings = (*(self.endorsement.findings if self.endorsement else ()), *self.checks)
+        if failed := dict.fromkeys(finding.code for finding in findings if finding.passed is False):
+            return f"what failed: {', '.join(failed)}"
         if self.report is not None:
             return "give its certificates with --certs: see above where they are"
         return None if self.evidence.measure_data else "ask for the attestation report, and give it with --certs"

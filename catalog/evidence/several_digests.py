@@ -29,10 +29,10 @@ class BatchLine(Value):
 def read_batch(data: bytes) -> list[BatchLine]:
     """The lines of a batch; empty for input that is none.
 
-    A batch has two or more lines that are neither blank nor begin with #. The first of them has a launch digest, or at
-    least two of them have one. A JSON list of texts is a batch likewise. Digests that are together the hex or base64 of
-    other evidence, such as a report in lines of 64 digits, are no batch. Raises MalformedInput if that is invalid, and
-    for more than MAX_LINES lines.
+    A batch has two or more lines that are neither blank nor begin with #. The first of them has a launch digest, or
+    half of them have one, and two or more. A JSON list of texts is a batch likewise. Digests that are together the hex
+    or base64 of other evidence, such as a report in lines of 64 digits, are no batch. Raises MalformedInput if that is
+    invalid, and for more than MAX_LINES lines.
     """
     try:
         text = data.decode("utf-8-sig").strip()
@@ -43,7 +43,7 @@ def read_batch(data: bytes) -> list[BatchLine]:
         return []
     lines = [(number, _evidence(one)) for number, one in texts[:MAX_LINES]]
     digests = sum(evidence is not None for _, evidence in lines)
-    if digests < 2 and not lines[0][1]:
+    if not lines[0][1] and (digests < 2 or 2 * digests < len(lines)):
         return []
     if len(texts) > MAX_LINES:
         raise MalformedInput(f"a batch has at most {MAX_LINES:,} lines, not {len(texts):,}", "split it")

@@ -101,6 +101,11 @@ class Explanation:
     revocations: Sequence[Revocation] = ()
     hopeless: bool = False
 
+    def __repr__(self) -> str:
+        tried = sum(search.searched.tried for search in self.searches)
+        count = "1 configuration" if len(self.hits) == 1 else f"{len(self.hits)} configurations"
+        return f"<Explanation: {count} found, {tried:,} candidates tried>"
+
     @property
     def hits(self) -> tuple[Candidate, ...]:
         return next((search.searched.hits for search in self.searches if search.searched.hits), ())

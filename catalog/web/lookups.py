@@ -119,6 +119,8 @@ def _batched(body: bytes) -> list[LaunchDigest]:
         wanted = msgspec.json.decode(body, type=Batch).digests
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         hint = 'a batch is {"digests": [...]}, or text with one digest a line, at most 1,000'
+        if body[1:4] == bytes(3):  # the version of a report; no text has such bytes
+            hint = "POST /v1/report takes an attestation report"
         raise Problem(400, f"invalid batch: {error}", hint) from error
     return [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted[: MAX_BATCH + 1])]
 

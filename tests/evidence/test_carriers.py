@@ -83,6 +83,13 @@ def test_lists_of_texts_are_a_batch() -> None:
     assert read_batch(SPLIT) == []
 
 
+def test_a_text_with_a_few_digests_is_no_batch() -> None:
+    digest = forms.DIGEST.hex()
+    assert read_batch(f"a\nb\nc\n{digest}\n{digest}\n".encode()) == []
+    assert len(read_batch(f"a\nb\n{digest}\n{digest}\n".encode())) == 4
+    assert len(read_batch(f"{digest}\na\nb\nc\n".encode())) == 4
+
+
 def test_a_batch_is_bounded() -> None:
     lines = [forms.DIGEST.hex(), *("x" for _ in range(MAX_LINES - 1))]
     assert len(read_batch("\n".join(lines).encode())) == MAX_LINES

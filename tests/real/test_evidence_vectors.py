@@ -24,7 +24,11 @@ SEV = "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f"
     ("name", "form", "claimed_by"),
     [
         ("turin_v5_bit6_synthetic.bin", "attestation report", None),
-        ("report_then_cert_table_synthetic.bin", "attestation report followed by its certificate table", None),
+        (
+            "report_then_cert_table_synthetic.bin",
+            "attestation report followed by a certificate table without certificates",
+            None,
+        ),
         ("snpguest_display_report.txt", "launch digest in the text of an attestation report", "a text"),
         ("amd_parse_report.txt", "launch digest in the text of an attestation report", "a text"),
         ("igvmmeasure_output.txt", "launch digest in the output of igvmmeasure", "a text"),

@@ -132,6 +132,11 @@ def test_invalid_batches(served: Service, body: bytes, status: int, detail: str)
     problem(served, "/v1/lookup", status, detail, method="POST", body=body)
 
 
+def test_a_report_among_batches_is_told_where_to_go(served: Service) -> None:
+    status, body, _ = served.ask("/v1/lookup", method="POST", body=report_bytes())
+    assert (status, json.loads(body)["hint"]) == (400, "POST /v1/report takes an attestation report")
+
+
 def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000)

@@ -36,5 +36,6 @@ def read_extended(data: bytes) -> Evidence:
     from catalog.endorse.certificate_forms import certificate_table
 
     certificates = tuple(certificate_table(data[REPORT_SIZE:]))
-    form = "attestation report followed by its certificate table"
+    table = "its certificate table" if certificates else "a certificate table without certificates"
+    form = f"attestation report followed by {table}"
     return Evidence(form, AttestationReport.parse(data[:REPORT_SIZE]), certificates)

@@ -38,7 +38,8 @@ export function readBatch(bytes) {
   const texts = text.startsWith("[") ? entriesOf(text)
     : linesOf(text).map((line, at) => [at + 1, line]).filter(([, line]) => stripped(line) && !stripped(line).startsWith("#"));
   const lines = texts.map(([number, line]) => ({ number, digest: digestOfLine(line) }));
-  if (lines.length < 2 || (lines.filter(({ digest }) => digest).length < 2 && !lines[0].digest)) return [];
+  const digests = lines.filter(({ digest }) => digest).length;
+  if (lines.length < 2 || (!lines[0].digest && (digests < 2 || 2 * digests < lines.length))) return [];
   const found = decoded(text);
   return found && ofBytes(found[1]) ? [] : lines;
 }

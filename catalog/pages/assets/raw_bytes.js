@@ -40,7 +40,8 @@ export function ofBytes(data) {
 
 function extended(data) {
   const certificates = certificatesOfTable(data.subarray(REPORT_SIZE));
-  return { ...ofReport(data.subarray(0, REPORT_SIZE), "attestation report followed by its certificate table"), certificates };
+  const table = certificates.length ? "its certificate table" : "a certificate table without certificates";
+  return { ...ofReport(data.subarray(0, REPORT_SIZE), `attestation report followed by ${table}`), certificates };
 }
 
 // AMD SEV API (55766), ATTESTATION: the launch digest itself, not an HMAC of it.
