@@ -37,6 +37,7 @@ from tests.support.endorsements import VLEK, failed, findings_of, judged
 TURIN = {"fmc": 1, **TCB}
 TURIN_TCB = bytes([1, TCB["bootloader"], TCB["tee"], TCB["snp"], 0, 0, 0, TCB["microcode"]])
 SHORT_CHIP = CHIP[:8].ljust(64, b"\0")
+LIKE_DER = der(4, CHIP[:6])
 TURIN_REPORT: dict[str, Any] = {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB, "chip": SHORT_CHIP}
 TURIN_CHAIN: dict[str, Any] = {"product": "Turin", "stepping": "", "tcb": TURIN, "chip": CHIP[:8]}
 
@@ -63,6 +64,11 @@ def test_a_real_report_is_verified_with_amds_chain() -> None:
         pytest.param(VLEK, {"key": "VLEK"}, id="VLEK"),
         pytest.param(TURIN_REPORT, TURIN_CHAIN, id="Turin, chip id bare"),
         pytest.param(TURIN_REPORT, {**TURIN_CHAIN, "chip": der(4, CHIP[:8])}, id="Turin, chip id an octet string"),
+        pytest.param(
+            TURIN_REPORT | {"chip": LIKE_DER.ljust(64, b"\0")},
+            {**TURIN_CHAIN, "chip": LIKE_DER},
+            id="Turin, chip id bare that looks like an octet string",
+        ),
         pytest.param({}, {"chip": der(4, CHIP)}, id="Milan, chip id an octet string"),
         pytest.param({"cpuid": (0x19, 0xA0, 2)}, {"product": "Genoa"}, id="Siena has Genoa's"),
         pytest.param({"version": 2}, {}, id="a report without its product"),
