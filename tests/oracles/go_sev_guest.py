@@ -65,6 +65,7 @@ def _unpack_packages(folder: Path) -> Path:
         "Dir::State::Status": folder / "status",
         "Dir::Cache": folder / "cache",
         "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
     }
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in settings.items())]
     wanted = [f"{name}/sid" for name in FROM_SID] + [f"{name}/{release}" for name in FROM_RELEASE]
