@@ -59,16 +59,18 @@ def explanation_lines(
     yield from searched_lines(explanation, go_on)
 
 
-def searched_lines(explanation: Explanation, go_on: str | None) -> Iterator[str]:
-    """What was searched from each baseline, and how to search longer."""
+def searched_lines(explanation: Explanation, go_on: str | None, *, whole: bool = False) -> Iterator[str]:
+    """What was searched from each baseline, and how to search longer. whole: with every axis and its values."""
     for search in explanation.searches:
         yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
         if not search.searched.hits:
-            yield from (f"  {text}" for text in search.summary())
+            yield from (f"  {text}" for text in (search.summary() if whole else search.brief()))
+    if not (whole or explanation.hits or explanation.hopeless):
+        yield "axes and values that were tried: --format json"
     if explanation.hopeless and not explanation.hits:
         yield "nothing else was tried: no firmware that anybody can get gives this digest"
     if explanation.interrupted:
-        yield "the search was interrupted: what is not listed as searched is not excluded"
+        yield "the search was interrupted: only what is listed as excluded is excluded"
     if go_on:
         yield f"to search longer: {go_on}"
 

@@ -31,6 +31,13 @@ from catalog.rows.numbers import as_ranges
 MOST_AXES = 3
 """Limit for the axes on which a candidate differs from the baseline."""
 
+_COMBINATIONS = (
+    ("every single axis", "{left} of {of} single axes"),
+    ("every two axes", "{left} of {of} combinations of two axes"),
+    ("every three axes", "{left} of {of} combinations of three axes"),
+)
+"""All that differs on one axis, on two and on three, if it is excluded and if some of it is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -59,7 +66,7 @@ class Search:
         }
 
     def summary(self) -> list[str]:
-        """Lines that say what was searched without a hit, for people."""
+        """Lines that say what was searched without a hit, with the axes and their values, for a page."""
         searched = self.searched
         whole = min((len(stage.axes) for stage in searched.left if not stage.usual), default=self.most + 1)
         lines = [_excluded(self.source, whole)]
@@ -74,6 +81,26 @@ class Search:
             axis = self._axis(name)
             lines.append(f"{name}: {_listed(axis['near'])} - and {_listed(axis['others']) or 'no others'}")
         return lines
+
+    def brief(self) -> list[str]:
+        """At most two lines: what is excluded, and how much is not; `summary` and the JSON name the axes."""
+        excluded, unfinished = [], []
+        for count, (every, some) in enumerate((("the {source} itself", "the {source} itself"), *_COMBINATIONS)):
+            done, left = (
+                sum(not stage.usual and len(stage.axes) == count for stage in stages)
+                for stages in (self.searched.done, self.searched.left)
+            )
+            if left:
+                unfinished.append(some.format(source=self.source, left=left, of=done + left))
+            elif done:
+                excluded.append(every.format(source=self.source))
+        for stages, words in ((self.searched.done, excluded), (self.searched.left, unfinished)):
+            if USUAL_MISTAKES in stages:
+                words.append("the usual mistakes")
+        if not excluded:
+            return ["excluded: nothing"]
+        lines = [f"excluded: {', '.join(excluded)}"]
+        return [*lines, f"not finished: {', '.join(unfinished)}"] if unfinished else lines
 
     def _axes(self) -> list[str]:
         """The axes that a technology of the evidence measures."""

@@ -243,8 +243,11 @@ def test_a_miss_lists_what_is_excluded() -> None:
     assert search.searched.tried > 1_000_000
     assert search.summary()[0] == DIFFERS.format("three axes")
     assert "vcpus: 4 - and 1-3, 5-1024" in search.summary()
+    every = "excluded: the expectation itself, every single axis, every two axes, every three axes, the usual mistakes"
+    assert search.brief() == [every]
 
 
+ITSELF = "the expectation itself"
 NO_USUAL_MISTAKES = "no combination of usual mistakes has it either, on any number of axes"
 
 
@@ -272,6 +275,28 @@ def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(
     every = [list(stage.axes) for stage in stages(search.space, 3) if not stage.usual]
     assert [*record["excluded"], *record["not_excluded"]] == every
     assert record["usual_mistakes"]["excluded"] == (NO_USUAL_MISTAKES in summary)
+
+
+@pytest.mark.parametrize(
+    ("batches", "excluded", "unfinished"),
+    [
+        (
+            1,
+            ITSELF,
+            "6 of 6 single axes, 15 of 15 combinations of two axes, 20 of 20 combinations of three axes, the usual",
+        ),
+        (7, f"{ITSELF}, every single axis", "15 of 15 combinations of two axes, 20 of 20 combinations of three"),
+    ],
+)
+def test_what_is_excluded_is_said_in_few_words(
+    batches: int, excluded: str, unfinished: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.explain.search._STEPS", 1 << 30)  # one batch a stage
+    (search,) = ask(LaunchDigest(bytes(48)), believed(), batches=batches).searches
+    first, second = search.brief()
+    assert first == f"excluded: {excluded}"
+    assert second.startswith(f"not finished: {unfinished}")
+    assert second.endswith(", the usual mistakes")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1, float("nan"), float("inf")])

@@ -159,7 +159,9 @@ def test_an_explanation(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert "vCPUs: 2 were expected, not 3" in page.text
     assert "Where the two launches diverge" in page.text
     assert run("explain", "0" * 96, "--expect", json.dumps(believed), "--html", str(path), "--budget", "0.001")[0] == 1
-    assert "Nothing was found" in checked(path).text
+    page = checked(path)
+    assert "Nothing was found" in page.text
+    assert "vcpus: 2 - and 1, 3-1024" in page.text
 
 
 def test_a_page_that_cannot_be_written(run: Run, small: BuildResult, tmp_path: Path) -> None:

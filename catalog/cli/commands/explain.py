@@ -280,7 +280,7 @@ def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation,
             *told_lines(reply, now, EXPLAINED if hits else None),
         ],
         shown=[({**hit, "facts": hit_facts(hit)}, parted) for hit, parted in hits],
-        searched=list(searched_lines(explanation, go_on)),
+        searched=list(searched_lines(explanation, go_on, whole=True)),
     )
 
 
