@@ -27,7 +27,7 @@ def test_several_digests_are_answered_in_a_table(seen: Watched, served: Service,
     expect(rows).to_have_count(4)
     lines = [row.locator("td").all_inner_texts() for row in rows.all()]
     assert [line[:2] for line in lines] == [["1", digest], ["4", NOWHERE], ["5", ""], ["6", digest]]
-    assert [line[2] for line in lines[1:3]] == ["no configuration is listed", "not a launch digest"]
+    assert [line[2] for line in lines[1:3]] == ["not listed", "not a launch digest"]
     assert lines[0][2] == lines[3][2]
     assert lines[0][2].startswith("sev-snp: ")
     rows.nth(3).locator("a").click()
@@ -39,7 +39,8 @@ def test_several_digests_are_answered_in_a_table(seen: Watched, served: Service,
 def test_a_hundred_lines_are_looked_up_at_once(seen: Watched, served: Service) -> None:
     seen.page.goto(f"{served.url}/")
     paste(seen, f"{NOWHERE}\n" * 101)
-    expect(seen.page.locator("#answer")).to_contain_text("this page looks up 100 lines at once, and these are 101")
+    expect(seen.page.locator("#answer")).to_contain_text("This page looks up 100 lines at once, and these are 101.")
+    expect(seen.page.locator("#answer .hint")).to_have_text("The command line takes 30,000: ldcat lookup FILE")
     paste(seen, f"{NOWHERE}\n" * 100)
     expect(seen.page.locator("#answer tbody tr")).to_have_count(100)
 
@@ -50,7 +51,22 @@ def test_certificates_that_came_with_a_report_are_not_verified_here(
     table = certificate_table({VCEK: chain().leaf.der})
     paste_file(seen, served, report_bytes(measurement=bytes.fromhex(digest)) + table)
     expect(seen.page.locator("#answer")).to_contain_text("Read: attestation report followed by its certificate table")
-    expect(seen.page.locator("#answer")).to_contain_text("A certificate came with it. Signatures are not verified here")
+    expect(seen.page.locator("#answer")).to_contain_text("a certificate came with it; signatures are not verified here")
+
+
+def test_that_nothing_is_verified_stands_before_what_the_report_says(
+    seen: Watched, served: Service, digest: str
+) -> None:
+    paste_file(seen, served, report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000))
+    heading, shown, warning, danger, *_ = seen.page.locator("#answer > *").all()
+    assert "listed with this launch digest" in heading.inner_text()
+    assert shown.inner_text() == digest
+    assert warning.inner_text().startswith("warning: its signature is not verified here:\nldcat lookup report.bin ")
+    assert danger.inner_text().startswith("DANGER: the guest policy allows debugging")
+    text = seen.page.locator("#answer").inner_text()
+    assert text.count("the guest policy allows debugging") == 1
+    order = [text.index(part) for part in ("A match says what", "Read: attestation report", "match 1 of")]
+    assert order == sorted(order)
 
 
 def test_a_digest_in_a_text_is_only_stated(seen: Watched, served: Service, digest: str) -> None:

@@ -97,7 +97,10 @@ def test_an_unknown_digest(seen: Watched) -> None:
     expect(seen.page.locator("#answer h2")).to_have_text("No configuration of this catalog has this launch digest")
     expect(seen.page.locator("#answer")).to_contain_text("Only this host's word says that no row has this digest")
     paste(seen, "nonsense")
-    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("this is not a launch digest")
+    expect(seen.page.locator("#answer [role=alert]")).to_have_text(
+        "This is not a launch digest, an attestation report or LAUNCH_MEASURE data."
+    )
+    expect(seen.page.locator("#answer .hint")).to_contain_text("Accepted are a launch digest; ")
 
 
 def test_a_proof_is_verified_and_downloaded(
@@ -131,7 +134,7 @@ def test_a_report_is_parsed_in_the_browser(seen: Watched, small: BuildResult, tm
     shown = seen.page.locator("#answer")
     expect(shown).to_contain_text("the guest policy allows debugging")
     expect(shown).to_contain_text("the report is of VMPL 1")
-    expect(shown).to_contain_text("Its signature is not verified here")
+    expect(shown).to_contain_text("warning: its signature is not verified here")
     expect(shown.locator(".match").first).to_contain_text("sev-snp")
     drop(seen, "report.bin", raw)
     expect(shown).to_contain_text("the report is of VMPL 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
@@ -76,3 +76,8 @@ def test_the_page_of_a_site(place: Place, tmp_path: Path, browser: Browser, monk
         assert "ldcat explain" not in answer.inner_text()
         paste(seen, VALID)
         assert answer.locator("h2.revoked").count() == 0
+        paste(seen, f"{SNP_DIGEST}\n{VALID}\n{NOWHERE}\n")
+        expect(answer.locator("tbody tr")).to_have_count(3)
+        answers = answer.locator("tbody td:last-child").all_inner_texts()
+        assert answers == ["revoked; configuration not known", "endorsed; configuration not known", "not listed"]
+        assert answer.locator("b.revoked").count() == 1

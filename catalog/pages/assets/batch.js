@@ -7,7 +7,8 @@ const MOST_LINES = 100;
 // The rows of the table: [line, digest or null, class or null, answer]. lines: as of `readBatch`.
 export async function answersOf(catalog, lines) {
   if (lines.length > MOST_LINES) {
-    throw new Malformed(`this page looks up ${MOST_LINES} lines at once, and these are ${lines.length}: ldcat lookup FILE takes 30,000`);
+    throw new Malformed(`this page looks up ${MOST_LINES} lines at once, and these are ${lines.length}`,
+      "The command line takes 30,000: ldcat lookup FILE");
   }
   const rows = [];
   for (const { number, digest } of lines) {
@@ -21,8 +22,8 @@ async function answerOf(catalog, digest) {
   const { matches } = await catalog.lookup(digest);
   const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
   if (!matches.length) {
-    if (endorsed?.is_revoked) return ["revoked", endorsed.title];
-    return [null, endorsed?.is_endorsed ? endorsed.title : "no configuration is listed"];
+    if (endorsed?.is_revoked) return ["revoked", "revoked; configuration not known"];
+    return [null, endorsed?.is_endorsed ? "endorsed; configuration not known" : "not listed"];
   }
   const [{ technology, facts }] = matches;
   const more = matches.length === 1 ? "" : `, and ${matches.length - 1} more`;

@@ -1,6 +1,11 @@
-// Bytes and their texts; Malformed is thrown for input that is invalid.
+// Bytes and their texts; Malformed is thrown for input that is invalid. hint: a sentence, or null.
 
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  constructor(message, hint = null) {
+    super(message);
+    this.hint = hint;
+  }
+}
 
 export const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 

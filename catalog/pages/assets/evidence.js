@@ -17,9 +17,9 @@ const BRACE = 0x7b; // {
 const DEEPEST = 2; // JSON in base64 in JSON is read, and nothing deeper
 const CSV = "this is evidence of Hygon CSV: its attestation_report has no version, policy and signature of AMD SEV";
 const NOT_VERIFIED = "the signature of this token is not verified: anyone can write such a token";
-const KNOWN = "accepted are: a launch digest; an attestation report, alone or in evidence, tokens, dumps and texts of usual tools; " +
-  "an ID block; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
-const UNKNOWN = `this is not a launch digest, an attestation report or LAUNCH_MEASURE data: ${KNOWN}`;
+const KNOWN = "Accepted are a launch digest; an attestation report, alone or in evidence, tokens, dumps and texts of usual tools; " +
+  "an ID block; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo.";
+const UNKNOWN = "this is not a launch digest, an attestation report or LAUNCH_MEASURE data";
 
 // What these bytes are: { form, digest: hex or null, technologies: names of those that it can be of, facts: [[name, value]],
 // notes: [{ code, severity, text }], claimedBy: null or what merely states the digest, certificates: in DER, isDigest: whether
@@ -57,7 +57,7 @@ function recognised(bytes) {
   const found = bytes[0] === BRACE ? null : ofBytes(bytes);
   if (found) return found;
   const text = textOf(bytes);
-  if (text === null) throw new Malformed(UNKNOWN);
+  if (text === null) throw new Malformed(UNKNOWN, KNOWN);
   const marked = ofMarked(text);
   if (marked) return marked;
   if (text.includes("\n")) {
@@ -150,7 +150,7 @@ function ofWritten(text) {
     const [kind, data] = dump;
     const found = isDigestSize(data.length) ? ofDigest(data, "launch digest") : ofBytes(data);
     if (found) return readFrom(found, kind);
-    throw new Malformed(`the ${data.length} bytes in ${kind} are not evidence of a known form: ${KNOWN}`);
+    throw new Malformed(`the ${data.length} bytes in ${kind} are not evidence of a known form`, KNOWN);
   }
   if (/^sha(?:256|384):/i.test(text)) {
     throw new Malformed("this does not have the length of a digest of the algorithm that it names: sha384 has 96 hex digits, sha256 has 64");
@@ -158,8 +158,8 @@ function ofWritten(text) {
   const found = digestInText(text);
   if (found) return found;
   const digits = isHex(text) ? text.replace(/^0x/, "").match(/[0-9a-fA-F]/g).length : 0;
-  throw new Malformed(digits < FEWEST_DIGITS ? UNKNOWN
-    : `this has ${digits.toLocaleString("en")} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)`);
+  if (digits < FEWEST_DIGITS) throw new Malformed(UNKNOWN, KNOWN);
+  throw new Malformed(`this has ${digits.toLocaleString("en")} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)`);
 }
 
 // The text without blanks around it; null for bytes that are not UTF-8.

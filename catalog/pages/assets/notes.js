@@ -77,3 +77,6 @@ const WORST_FIRST = ["danger", "warning", "info", "ok"];
 // Notes by severity, danger first; those of one severity stay in order.
 export const worstFirst = (notes) =>
   [...notes].sort((a, b) => WORST_FIRST.indexOf(a.severity) - WORST_FIRST.indexOf(b.severity));
+
+// An error as a sentence: messages begin in lower case, as after "ldcat: error: ".
+export const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;

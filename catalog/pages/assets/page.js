@@ -5,7 +5,7 @@ import { Malformed } from "./bytes.js";
 import { readBatch, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { cannotVerify, prove } from "./log.js";
-import { MARKS, dangers, firstTexts, note, sharedDangers, titled } from "./notes.js";
+import { MARKS, dangers, firstTexts, note, sentence, sharedDangers, titled } from "./notes.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
 import { NotProven } from "./signers.js";
 
@@ -59,7 +59,8 @@ async function answer(bytes) {
   const number = ++asked;
   const shown = await answered(bytes).catch((error) => {
     if (![Malformed, NotMeasured, Unreachable].some((kind) => error instanceof kind)) console.error(error);
-    return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error.message)];
+    const hint = error.hint ? [make("p", { class: "hint" }, error.hint)] : [];
+    return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error instanceof Malformed ? sentence(error.message) : error.message), ...hint];
   });
   if (number !== asked) return; // another lookup was started meanwhile
   out.replaceChildren(...shown);
@@ -71,7 +72,8 @@ async function answered(bytes) {
   const evidence = lines.length ? null : sniff(bytes);
   out.replaceChildren(make("p", { role: "status" }, "Looking it up\u2026"));
   if (!evidence) return batch(lines);
-  const told = evidence.form === "launch digest" ? [] : readAs(evidence);
+  const told = evidence.form === "launch digest" ? [] : part(`Read: ${evidence.form}`, evidence.facts, evidence.notes,
+    evidence.measured ? [] : dangers(evidence.notes));
   if (evidence.measured) return [make("h2", { tabindex: "-1" }, "A launch measurement"), ...told, ...measured()];
   const catalog = await fetched();
   const { digest } = evidence;
@@ -89,12 +91,14 @@ async function answered(bytes) {
   return [
     make("h2", { tabindex: "-1", class: revoked ? "revoked" : null }, title),
     make("p", { class: "digest mono" }, digest),
+    ...(evidence.isReport ? [notVerified(evidence)] : []),
+    ...(told.length ? dangers(evidence.notes) : []).map(({ text }) => alert(text)),
     ...firstTexts(known, [...inferred.map((row, at) => ({ ...row, title: inferredTitle(at, inferred) })), ...(endorsed?.told ?? [])]).map(alert),
-    ...told,
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
     ...unknown.map((one) => make("p", { class: "warn" }, ...marked(one))),
     ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
+    ...told,
     ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}: ${match.technology}`,
       sharedDangers(known.map((one) => one.notes)))),
     ...inferred.map((row, at) => shownMatch(catalog, row, digest, inferredTitle(at, inferred), [])),
@@ -111,15 +115,12 @@ const inferredTitle = (at, rows) => `inferred ${at + 1} of ${rows.length}, firmw
 const several = (rows) => note("several-configurations",
   `${rows.length} configurations have this digest: it does not say which of them was launched`);
 
-// What was read, and that a page verifies no signature.
-function readAs({ form, facts: fields, notes: found, isReport, certificates }) {
-  const told = part(`Read: ${form}`, fields, found);
-  if (!isReport) return told;
-  const came = certificates.length === 0 ? "Its signature is not verified here: "
-    : `${certificates.length === 1 ? "A certificate" : `${certificates.length} certificates`} came with it. Signatures are not verified here: `;
-  told.push(make("p", { class: "note" }, came,
-    commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, catalogUrl())));
-  return told;
+// That a page verifies no signature, and the command line that does.
+function notVerified({ certificates }) {
+  const came = certificates.length === 0 ? "its signature is not verified here: "
+    : `${certificates.length === 1 ? "a certificate" : `${certificates.length} certificates`} came with it; signatures are not verified here: `;
+  return make("p", { class: "warn" }, ...marked({ severity: "warning", text: came }),
+    commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, catalogUrl()));
 }
 
 // Several digests, one a line.
