@@ -134,7 +134,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
         ("plain-lookup", *arguments),
         ("lookup", *arguments, "-f", "json"),
         ("explain", *arguments),
-        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 0.001),
+        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 0.001, "-f", "json"),
         ("audit", "digests"),
         ("sql", "--catalog", "digests", COUNTED, "-f", "csv"),
         ("diff", "digests", "digests"),
@@ -150,7 +150,8 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     ]
     assert match["notes"][0]["text"] == NO_KERNEL
     assert (explained.code, "nothing differs from the catalog" in explained.out) == (0, True)
-    assert (unknown.code, "technology: sev-snp; toy - and no others" in unknown.out) == (1, True)
+    [searched] = unknown.record["searched"]
+    assert (unknown.code, searched["axes"]["technology"]) == (1, {"near": ["sev-snp", "toy"], "others": []})
     assert (audited.code, audited.out) == (0, "every claim holds\n")
     assert sorted(counted.out.splitlines()[1:]) == ["sev-snp,4,2", "toy,2,"]
     assert (diffed.code, page.code) == (0, 0)
