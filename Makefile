@@ -10,6 +10,7 @@ COVERED := abi endorse firmware launch imports evidence
 .PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
+	$(BIN)/python -m compileall -q catalog ldcat  # else a lookup compiles all that it loads, every time if it cannot write
 	$(BIN)/ldcat build
 
 help:  ## list the targets
@@ -45,7 +46,7 @@ build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	$(CC) $(SANITIZED) -o $@ $<
 
 fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each
-	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 4
+	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 3
 
 FAULTS ?= 400
 SEED ?= 1
