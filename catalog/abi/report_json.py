@@ -93,11 +93,6 @@ def fields_left_out(unknown: int) -> list[Note]:
     return [Note("report-field-unknown", text)] if unknown else []
 
 
-def report_from_json(fields: Mapping[str, Any]) -> bytes:
-    """The 1,184 bytes; raises MalformedInput for a field that is missing, or of another type or size."""
-    return _converted(fields)[0]
-
-
 def _converted(fields: Mapping[str, Any]) -> tuple[bytes, int]:
     """The bytes of a report, and the number of fields that are unknown and not null."""
     raw, unknown = bytearray(REPORT_SIZE), 0

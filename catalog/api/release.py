@@ -29,6 +29,7 @@ from catalog.ask.verification import VerificationInputs, check_verification_inpu
 from catalog.errors import Stale, UsageError
 from catalog.fast.match_text import printable
 from catalog.store.catalog import Catalog
+from catalog.values import replace
 from catalog.verify.location import parse_location
 from catalog.verify.notices import Notices
 from catalog.verify.opening import open_catalog
@@ -158,15 +159,10 @@ class Release:
         """
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
-        proofs = VerificationInputs(
-            certificates=certificates_of(certs),
-            roots=certificates_of(roots, are_roots=True),
-            lists=revocation_lists_of(crls),
-            now=_seconds(at),
-            tik=tik,
+        proofs = replace(
+            _verified_by(certs, roots, crls, tik, at, require_verified=require_verified),
             checks=checks_of(report_data, host_data, id_key_digest, policy, min_tcb),
             min_svn=min_svn or {},
-            require_verified=require_verified,
         )
         check_verification_inputs(found, proofs)
         if found.measure_data:
@@ -223,14 +219,7 @@ class Release:
 
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
-        proofs = VerificationInputs(
-            certificates=certificates_of(certs),
-            roots=certificates_of(roots, are_roots=True),
-            lists=revocation_lists_of(crls),
-            now=_seconds(at),
-            tik=tik,
-            require_verified=require_verified,
-        )
+        proofs = _verified_by(certs, roots, crls, tik, at, require_verified=require_verified)
         return explained(self._catalog, found, expected, budget, proofs)
 
     def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
@@ -278,6 +267,26 @@ class Release:
                 f"{self.place}: the release is stale: its newest cosignature is older than max-age",
                 "open it again; its publisher may have a newer one",
             )
+
+
+def _verified_by(
+    certs: CertificatesInput,
+    roots: CertificatesInput,
+    crls: CertificatesInput,
+    tik: bytes | None,
+    at: datetime | None,
+    *,
+    require_verified: bool,
+) -> VerificationInputs:
+    """What evidence is verified by, as a caller of `lookup` and `explain` gives it."""
+    return VerificationInputs(
+        certificates=certificates_of(certs),
+        roots=certificates_of(roots, are_roots=True),
+        lists=revocation_lists_of(crls),
+        now=_seconds(at),
+        tik=tik,
+        require_verified=require_verified,
+    )
 
 
 def _seconds(at: datetime | None) -> float:
