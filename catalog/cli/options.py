@@ -143,6 +143,28 @@ LogOption = Annotated[
     typer.Option("--log", parser=named_path, metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log."),
 ]
 
+OwnLogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        parser=named_path,
+        metavar="DIR",
+        envvar="LDCAT_LOG",
+        help="Folder of the log; if not given, that in ldcat.toml.",
+    ),
+]
+
+OwnTrustOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_TRUST",
+        help="Trust note that names the log's keys and policy; if not given, that in ldcat.toml.",
+    ),
+]
+
 HtmlOption = Annotated[
     Path | None,
     typer.Option(

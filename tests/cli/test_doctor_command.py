@@ -247,7 +247,7 @@ def test_a_folder_without_a_checkpoint_is_not_compared(run: Run, place: Path) ->
         (("--log", "{tmp}/log", "--trust", "{tmp}/nowhere"), 5, "nowhere"),
         (("--log", "{tmp}/log", "--trust", "{tmp}/log/checkpoint"), 3, "trust note"),
         (("--log", "{tmp}/log", "--trust", "{tmp}/trust", "-f", "csv"), 2, "csv"),
-        (("--log", "{tmp}/log"), 2, "missing option '--trust'"),
+        (("--log", "{tmp}/log"), 2, "names the trust note"),
         (("--url", "http://example.com/log"), 2, "only https is"),
         (("--url", "ftp://127.0.0.1/log"), 2, "only https is"),
         (("--url", "file:///etc"), 2, "not a URL of a folder"),

@@ -10,14 +10,15 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.options import (
-    LogOption,
-    LogTrustOption,
+    OwnLogOption,
+    OwnTrustOption,
     PassphraseOption,
     QuietOption,
     TableFormatOption,
     named_path,
     require,
 )
+from catalog.cli.publisher_options import heartbeat_key_file, log_folder, trust_note_file
 from catalog.fast.published import MAX_READ
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -26,17 +27,17 @@ HELP_ORDER = 100
 
 
 def command(
-    log: LogOption,
+    log: OwnLogOption = None,
     key: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             parser=named_path,
             metavar="FILE",
             envvar="LDCAT_KEY",
-            help="Private keys, made by `ldcat keygen --for witness`.",
+            help="Private keys, made by `ldcat keygen --for witness`; if not given, the heartbeat's in ldcat.toml.",
         ),
-    ],
-    trust_file: LogTrustOption,
+    ] = None,
+    trust_file: OwnTrustOption = None,
     heartbeat: Annotated[
         bool,
         typer.Option("--heartbeat", help="Cosign again, with the current time: the checkpoint is still the newest."),
@@ -55,14 +56,15 @@ def command(
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     require(output, Format.TABLE, Format.JSON)
-    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_READ))
-    pairs = cosigner_keys(key, passphrase)
-    cosigned = cosign_now(LogFolder(log), pairs, trust, heartbeat=heartbeat)
+    trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_READ))
+    pairs = cosigner_keys(heartbeat_key_file(key), passphrase)
+    folder = LogFolder(log_folder(log))
+    cosigned = cosign_now(folder, pairs, trust, heartbeat=heartbeat)
     facts = cosigned_facts(cosigned, pairs[0].key.name)
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
+        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(folder.root))
     if not cosigned.signed and not quiet:
         render.note("it was cosigned already; --heartbeat cosigns it again")
     return 0

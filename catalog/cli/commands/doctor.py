@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import LogOption, TableFormatOption, named_path, require
+from catalog.cli.options import OwnLogOption, OwnTrustOption, TableFormatOption, require
+from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import Unreadable
 from catalog.fast.match_text import fact_lines
 from catalog.state.folders import remembered
@@ -29,16 +29,8 @@ HELP_ORDER = 170
 
 
 def command(
-    log: LogOption,
-    trust: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_TRUST",
-            help="Trust note that your users verify the log with.",
-        ),
-    ],
+    log: OwnLogOption = None,
+    trust: OwnTrustOption = None,
     url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Where the log is served: its headers are checked, and its bytes compared."),
@@ -60,7 +52,8 @@ def command(
 
     require(output, Format.TABLE, Format.JSON)
     host = None if url is None else StaticHost.parse(url)
-    trust_note = read_unsigned(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
+    log = log_folder(log)
+    trust_note = read_unsigned(read_bounded(str(trust_note_file(trust)), sys.stdin.buffer, MAX_NOTE))
     if not log.is_dir():
         raise Unreadable(f"no log at {log}", "ldcat publish makes it")
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}

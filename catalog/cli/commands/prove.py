@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.options import QuietOption, named_location
+from catalog.cli.publisher_options import log_folder
 from catalog.fast.match_text import SEARCHES_FURTHER, not_found
 from catalog.terminal import render
 from catalog.verify.location import HostedLocation
@@ -19,11 +20,15 @@ NOT_ENDORSED = "the log has no endorsement of it either"
 def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
     log: Annotated[
-        Any,  # CatalogLocation
+        Any,  # CatalogLocation | None
         typer.Option(
-            "--log", parser=named_location, metavar="DIR|URL", envvar="LDCAT_LOG", help="Folder of the log, or its URL."
+            "--log",
+            parser=named_location,
+            metavar="DIR|URL",
+            envvar="LDCAT_LOG",
+            help="Folder of the log, or its URL; if not given, that in ldcat.toml.",
         ),
-    ],
+    ] = None,
     quiet: QuietOption = False,
 ) -> int:
     """Prove that a log has a launch digest: print a proof bundle for each row that has it, then for each endorsement.
@@ -45,7 +50,7 @@ def command(
         prover = Prover(hosted)
         catalog = hosted.open(prover.release)
     else:
-        prover = Prover(LogFolder(log))
+        prover = Prover(LogFolder(log_folder(log)))
         catalog = Catalog.open_release(prover.release)
     for note in catalog.notes:
         render.warning(note.text)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase, require
+from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, require
+from catalog.cli.publisher_options import log_folder, log_signers, trust_note_file
 from catalog.state.folders import default_catalog, remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -24,13 +25,6 @@ HELP_ORDER = 80
 
 
 def command(
-    log: Annotated[
-        Path,
-        typer.Option(parser=named_path, metavar="DIR", help="Folder of the log, which a static host serves as it is."),
-    ],
-    key: Annotated[
-        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")
-    ],
     catalog: Annotated[
         Path | None,
         typer.Argument(
@@ -39,12 +33,30 @@ def command(
             help="Folder that `ldcat build` wrote; if not given, that of the default catalog.",
         ),
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="DIR",
+            help="Folder of the log, which a static host serves as it is; if not given, that in ldcat.toml.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_KEY",
+            help="Private keys of the log; if not given, those in ldcat.toml.",
+        ),
+    ] = None,
     trust: Annotated[
         Path | None,
         typer.Option(
             parser=named_path,
             metavar="NOTE",
-            help="Trust note that you stand by from this release on; if not given, that of the last release.",
+            help="Trust note that you stand by from this release on; if not given, that in ldcat.toml if it names the "
+            "log, otherwise that of the last release.",
         ),
     ] = None,
     lower_trust_version: Annotated[
@@ -65,13 +77,14 @@ def command(
     components contradict the measured files, or whose index disagrees with its rows.
     """
     from catalog.log.log_folder import LogFolder
-    from catalog.publish.key_files import read_keys
     from catalog.publish.publish import publish
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     require(output, Format.TABLE, Format.JSON)
-    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
+    if log is None:  # the log of ldcat.toml, and its trust note
+        log, trust = log_folder(None), trust_note_file(trust)
+    signers = log_signers(key, passphrase)
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = open_unpublished(catalog or default_catalog())
     opened.check_components()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, require
+from catalog.cli.publisher_options import log_folder, log_signers
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
@@ -33,15 +34,24 @@ class Severity(StrEnum):
 
 @with_row_options
 def command(
-    log: Annotated[Path, typer.Option(parser=named_path, metavar="DIR", help="Folder of the log.")],
-    key: Annotated[
-        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")
-    ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason: one line for whoever looks up such a row.")],
     severity: Annotated[
         Severity,
         typer.Option(help="revoked: do not rely on it; deprecated: still valid; restored: neither any more."),
     ],
+    log: Annotated[
+        Path | None,
+        typer.Option(parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_KEY",
+            help="Private keys of the log; if not given, those in ldcat.toml.",
+        ),
+    ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     *,
@@ -55,20 +65,19 @@ def command(
     from catalog.ask.selector import build_selector  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
     from catalog.log.revocations import new_revocation
-    from catalog.publish.key_files import read_keys
     from catalog.publish.publish import publish
     from catalog.verify.verify_release import unverified_release
 
     require(output, Format.TABLE, Format.JSON)
-    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
-    folder = LogFolder(log)
+    signers = log_signers(key, passphrase)
+    folder = LogFolder(log_folder(log))
     catalog = Catalog.open_release(unverified_release(folder, None))  # `publish` verifies it
     selector = build_selector(catalog, selected)
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     published = publish(catalog, folder, signers, state, revokes=[record], unchanged=True, now=int(time.time()))
-    _print(log, published, record, output)
+    _print(folder.root, published, record, output)
     return 0
 
 

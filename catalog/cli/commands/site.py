@@ -10,6 +10,7 @@ import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_path
+from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UsageError
 from catalog.terminal import render
 from catalog.verify.trust_choice import TrustChoice
@@ -18,12 +19,17 @@ HELP_ORDER = 190
 
 
 def command(
-    release: Annotated[
-        Path, typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a log, or of a release in it.")
-    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder to make or to update.")
     ],
+    release: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=named_path,
+            metavar="[RELEASE]",
+            help="Folder of a log, or of a release in it; if not given, the log of ldcat.toml and its trust note.",
+        ),
+    ] = None,
     trust_file: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
@@ -39,6 +45,9 @@ def command(
     from catalog.publish.site_folder import write_site  # pyarrow takes long to load
     from catalog.verify.release_files import LogFiles, checkpoint_of_release
 
+    if release is None:
+        release = log_folder(None)
+        trust_file = trust_note_file(trust_file or TrustChoice.of_environment().configured)
     opened = open_named(release, trust_file, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is not published in a log", "ldcat publish CATALOG --log DIR publishes it")

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import LogOption, PassphraseOption, TableFormatOption, named_path, read_passphrase, require
+from catalog.cli.options import (
+    OwnLogOption,
+    OwnTrustOption,
+    PassphraseOption,
+    TableFormatOption,
+    named_path,
+    read_passphrase,
+    require,
+)
+from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -91,17 +100,8 @@ def serve(
 
 @app.command("ask")
 def ask(
-    log: LogOption,
-    trust_file: Annotated[
-        Path,
-        typer.Option(
-            "--trust",
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_TRUST",
-            help="Trust note whose policy names the witnesses.",
-        ),
-    ],
+    log: OwnLogOption = None,
+    trust_file: OwnTrustOption = None,
     allow_http: Annotated[
         bool, typer.Option("--allow-http", help="Also ask witnesses on other machines over plain HTTP.")
     ] = False,
@@ -119,9 +119,9 @@ def ask(
     from catalog.transparency.trust import read_trust
 
     require(output, Format.TABLE, Format.JSON)
-    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_NOTE))
+    trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_NOTE))
     trust.check_expiry(int(time.time()))
-    submission = Submission.of(LogFolder(log), trust.policy)
+    submission = Submission.of(LogFolder(log_folder(log)), trust.policy)
     answers = _ask_all(submission, allow_http=allow_http)
     note = submission.add([line for answer in answers.values() for line in answer.cosignatures])
     signers = submission.signers(note)

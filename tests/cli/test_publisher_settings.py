@@ -1,0 +1,114 @@
+"""Commands of a publisher take from ldcat.toml what neither the command line nor a variable names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import BuildResult
+from catalog.state.publisher import SETTINGS
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+
+ORIGIN = "example.com/digests"
+
+
+@pytest.fixture
+def folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: keys, a signed trust note and ldcat.toml."""
+    folder = tmp_path / "publisher"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    log = run("keygen", ORIGIN, "-o", "log.key")[1].split()
+    heart = run("keygen", f"{ORIGIN}-heartbeat", "--for", "witness", "-o", "heart.key")[1].split()
+    (root,) = run("keygen", "root", "--for", "root", "-o", "root.key")[1].split()
+    policy = [f"log {key}" for key in log] + [f"witness h{number} {key}" for number, key in enumerate(heart)]
+    Path("policy").write_text("\n".join([*policy, "quorum none\n"]))
+    text = run("trust", "init", "--policy", "policy", "--root", f"a={root}", "--threshold", "1")[1]
+    Path("text").write_text(text)
+    Path("trust.note").write_text(run("trust", "sign", "text", "--key", "root.key")[1])
+    (folder / SETTINGS).write_text(
+        f'origin = "{ORIGIN}"\nlog = "public"\nkey = "log.key"\nheartbeat = "heart.key"\ntrust = "trust.note"\n'
+    )
+    return folder
+
+
+def test_every_command_of_a_publisher(run: Run, small: BuildResult, folder: Path) -> None:
+    digest = digest_of(small)
+    code, out, err = run("publish", str(small.folder), "-f", "json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["origin"], json.loads(out)["trust_version"]) == (ORIGIN, 1)
+    assert run("cosign", "--heartbeat")[0] == 0
+    assert run("revoke", "--reason", "x", "--severity", "deprecated", "--digest", digest)[0] == 0
+    assert run("witness", "ask")[0] == 0  # the policy has no quorum, and nobody with an address
+    code, out, _ = run("doctor")
+    assert code == 0, out
+    assert "example.com/digests" in out
+    assert json.loads(run("prove", digest)[1].splitlines()[0])
+    assert run("site", "-o", "site")[0] == 0
+    assert (folder / "site/checkpoint").read_bytes() == (folder / "public/checkpoint").read_bytes()
+
+
+def test_options_and_variables_come_first(
+    run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("keygen", "example.com/other", "-o", "other.key")
+    named = ("publish", str(small.folder), "--log", "other")
+    code, out, err = run(*named, "--key", "other.key", "-f", "json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["origin"], json.loads(out)["trust_version"]) == ("example.com/other", None)
+    monkeypatch.setenv("LDCAT_LOG", "nowhere")
+    assert "no log at nowhere" in run("doctor")[2]
+    assert "no log at elsewhere" in run("doctor", "--log", "elsewhere")[2]
+    run("keygen", "example.com/third", "-o", "third.key")
+    monkeypatch.setenv("LDCAT_KEY", "third.key")
+    code, _, err = run("publish", str(small.folder))
+    assert code == 2
+    assert "the trust note does not name the key example.com/third+" in err
+    assert not (folder / "public").exists()
+
+
+def test_keys_of_another_log_are_refused(run: Run, small: BuildResult, folder: Path) -> None:
+    (folder / SETTINGS).write_text((folder / SETTINGS).read_text().replace(ORIGIN, "example.com/x"))
+    code, out, err = run("publish", str(small.folder))
+    assert (code, out) == (2, "")
+    assert f"log.key has keys of {ORIGIN}, and {SETTINGS} is about example.com/x" in err
+    assert not (folder / "public").exists()
+
+
+def test_a_log_without_a_heartbeat(run: Run, folder: Path) -> None:
+    (folder / SETTINGS).write_text((folder / SETTINGS).read_text().replace("heartbeat =", "# heartbeat ="))
+    code, out, err = run("cosign", "--heartbeat")
+    assert (code, out) == (2, "")
+    assert f"{SETTINGS} names no heartbeat keys" in err
+    assert "ldcat: hint: ldcat witness ask" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (("publish",), "the folder of the log"),
+        (("publish", "--log", "log"), "the private keys of the log"),
+        (("revoke", "--reason", "x", "--severity", "revoked"), "the private keys of the log"),
+        (("cosign",), "the trust note"),
+        (("cosign", "--trust", "{note}"), "the private keys to cosign with"),
+        (("witness", "ask"), "the trust note"),
+        (("doctor",), "the folder of the log"),
+        (("doctor", "--log", "log"), "the trust note"),
+        (("prove", "0" * 96), "the folder of the log"),
+        (("site", "-o", "site"), "the folder of the log"),
+    ],
+)
+def test_without_settings_the_error_names_the_option(
+    run: Run, folder: Path, command: tuple[str, ...], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = folder.parent / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    code, out, err = run(*(word.format(note=folder / "trust.note") for word in command))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"ldcat: error: no option or variable names {what}\nldcat: hint: --")
+    assert "ldcat init" in err
+    assert list(empty.iterdir()) == []
