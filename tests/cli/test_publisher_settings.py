@@ -21,6 +21,7 @@ def folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "publisher"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     log = run("keygen", ORIGIN, "-o", "log.key")[1].split()
     heart = run("keygen", f"{ORIGIN}-heartbeat", "--for", "witness", "-o", "heart.key")[1].split()
     (root,) = run("keygen", "root", "--for", "root", "-o", "root.key")[1].split()
@@ -67,7 +68,7 @@ def test_options_and_variables_come_first(
     code, _, err = run("publish", str(small.folder))
     assert code == 2
     assert "the trust note does not name the key example.com/third+" in err
-    assert not (folder / "public").exists()
+    assert not (folder / "public/checkpoint").exists()
 
 
 def test_keys_of_another_log_are_refused(run: Run, small: BuildResult, folder: Path) -> None:
