@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from catalog.ask.builds import builds_with
-from catalog.errors import UsageError
+from catalog.cli.first_build import made_default
+from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
@@ -26,11 +27,20 @@ def open_named(
     quiet: bool,
     freshness: Freshness = Freshness.NEWEST,
 ) -> Catalog:
-    """Open a catalog, or the default one if no location is given, and print notices; raises as `open_catalog`."""
+    """Open a catalog, or the default one if no location is given, and print notices.
+
+    The default one is built if nothing is there, unless it should be verified: it is not published. Raises as
+    `made_default` and `open_catalog`.
+    """
     choice = TrustChoice.of_environment(trust, skip=skip)
-    return open_catalog(
-        location or default_catalog(), choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet)
-    )
+    is_default = location is None
+    location = location or (default_catalog() if trust or skip else made_default(quiet=quiet))
+    try:
+        return open_catalog(location, choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet))
+    except (MalformedInput, Unreadable) as error:
+        if is_default and isinstance(location, Path) and location.exists():
+            error.hint = f"move {location} away: the next lookup makes it again"
+        raise
 
 
 def known_builds(

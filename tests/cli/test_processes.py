@@ -44,15 +44,6 @@ def test_build_catalog_py_is_ldcat_build(tmp_path: Path) -> None:
     assert (tmp_path / "made/manifest.json").is_file()
 
 
-def test_the_default_location_of_the_catalog(tmp_path: Path) -> None:
-    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
-    environment.pop("LDCAT_CATALOG", None)
-    done = subprocess.run([*LDCAT, "lookup", "0" * 64], env=environment, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 5
-    assert f"no catalog at {tmp_path / 'ldcat/catalog'}" in done.stderr
-    assert "ldcat: hint: make one with: ldcat build" in done.stderr
-
-
 def test_a_closed_pipe(small: BuildResult) -> None:
     command = [*LDCAT, "sql", "FROM configurations", "--catalog", str(small.folder), "--format", "jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:

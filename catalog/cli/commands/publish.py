@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.first_build import made_default
 from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, require
 from catalog.cli.publisher_options import log_folder, log_signers, trust_note_file
-from catalog.state.folders import default_catalog, remembered
+from catalog.state.folders import remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.verify.checked_index import check_index_once
@@ -86,7 +87,7 @@ def command(
         log, trust = log_folder(None), trust_note_file(trust)
     signers = log_signers(key, passphrase)
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
-    opened = open_unpublished(catalog or default_catalog())
+    opened = open_unpublished(catalog or made_default(quiet=quiet))
     opened.check_components()
     check_index_once(opened)
     state = remembered("signed", signers[0].key.name)

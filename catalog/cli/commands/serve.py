@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog.cli.first_build import made_default
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location
 from catalog.terminal import render
 
@@ -49,6 +50,8 @@ def command(
     from catalog.web.serving import run_granian
 
     metrics = Metrics()
+    if release is None:
+        made_default(quiet=quiet)
     current = LiveRelease(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
     with server.listen(listen) as listening:
         with render.progress(quiet=quiet, plain=False) as begin:
