@@ -25,6 +25,9 @@ REAL = Path(__file__).parent / "real"
 
 _FSYNC = os.fsync
 
+for _name in ("CLICOLOR_FORCE", "FORCE_COLOR"):  # which the host may set: tests read plain text
+    os.environ.pop(_name, None)
+
 os.umask(0o022)  # state that a group can write is refused, and tests create its folders
 
 settings.register_profile(  # the pure-Python SHA-256 is slow, and so is any code on a loaded machine

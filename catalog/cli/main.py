@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from importlib import import_module
 from io import BufferedWriter, RawIOBase, TextIOWrapper
-from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,7 +15,8 @@ import typer
 from typer.exceptions import TyperException
 
 from catalog.abi import sha256
-from catalog.cli import commands
+from catalog.cli.command_modules import command_module, command_names
+from catalog.cli.help_text import HelpCommand, HelpGroup
 from catalog.cli.options import hash_backend
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.terminal import interrupts, render
@@ -26,21 +24,6 @@ from catalog.version import __version__
 
 _LAST = 1 << 20
 """Position in `ldcat --help` of a command without HELP_ORDER."""
-
-
-def command_names() -> list[str]:
-    """Every command by name, sorted: one for each module in commands/, but for those with a leading underscore.
-
-    No module is imported.
-    """
-    names = (info.name for info in pkgutil.iter_modules(commands.__path__))
-    return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
-
-
-def _module_name(command: str) -> str:
-    """Where a command is: a word that Python reserves, such as import, has an underscore after it."""
-    name = command.replace("-", "_")
-    return f"{commands.__name__}.{name}_" if iskeyword(name) else f"{commands.__name__}.{name}"
 
 
 def make_app(names: Iterable[str] | None = None) -> typer.Typer:
@@ -51,24 +34,21 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
     """
     app = typer.Typer(
         name="ldcat",
-        no_args_is_help=True,
+        cls=HelpGroup,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage error or a "
-        "configuration that cannot launch, 3 malformed input, 4 verification failed, 5 cannot read or write, "
-        "6 untrusted signer, 7 revoked, 8 stale, 9 older than a checkpoint seen before, 10 endorsed or inferred "
-        "alone, 11 signed record that contradicts its own log, 12 refused by a witness that saw more, 13 out of "
-        "memory, 14 candidates for a prefix, 70 internal error.",
     )
     app.callback()(ldcat)
     wanted = command_names() if names is None else names
-    modules = {name: import_module(_module_name(name)) for name in wanted}
+    modules = {name: command_module(name) for name in wanted}
     for name, module in sorted(modules.items(), key=lambda item: getattr(item[1], "HELP_ORDER", _LAST)):  # stable
         if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
+            for info in module.app.registered_commands:
+                info.cls = HelpCommand
+            app.add_typer(module.app, name=name, cls=HelpGroup)
         else:
-            app.command(name)(module.command)
+            app.command(name, cls=HelpCommand)(module.command)
     return app
 
 

@@ -77,9 +77,15 @@ def part_lines(lines: Sequence[str], notes: Sequence[Note]) -> Iterator[str]:
 
 
 def has_colours() -> bool:
-    """Whether stdout is a terminal that shows colours, and the user wants them: NO_COLOR is not set."""
-    has_some = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
-    return has_some and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    """Whether stdout shows colours, and the user wants them.
+
+    It does if it is a terminal, or if CLICOLOR_FORCE or FORCE_COLOR says so; NO_COLOR wins.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if any(os.environ.get(name, "0") not in ("", "0") for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
+        return True
+    return os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown") and sys.stdout.isatty()
 
 
 def coloured(line: str) -> str:

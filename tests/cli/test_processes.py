@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli import main
+from catalog.cli.command_modules import command_names
 from tests.support.cli import AMDSEV
 from tests.support.samples import ENDLESS, ONE_ROW, bare_image, hear_interrupts, write_spec
 from tests.support.waiting import until
@@ -127,7 +127,7 @@ def test_closed_streams_change_no_exit_code(small: BuildResult, tmp_path: Path) 
 
 def test_a_command_loads_only_what_it_needs() -> None:
     modules = {path.stem.rstrip("_").replace("_", "-") for path in (ROOT / "catalog/cli/commands").glob("[a-z]*.py")}
-    assert modules == set(main.command_names())
+    assert modules == set(command_names())
     program = (
         "import sys; from catalog.cli import main; code = main.run(sys.argv[1:]); "
         "heavy = {'pyarrow', 'duckdb', 'jinja2', 'cryptography'} & sys.modules.keys(); "

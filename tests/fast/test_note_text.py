@@ -81,12 +81,16 @@ def test_only_the_mark_is_coloured(line: str, painted: str) -> None:
         (True, {"TERM": "dumb"}, False),
         (True, {}, False),
         (False, {"TERM": "xterm"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"CLICOLOR_FORCE": "1"}, True),
+        (False, {"CLICOLOR_FORCE": "0", "FORCE_COLOR": ""}, False),
+        (True, {"TERM": "xterm", "FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
 def test_colours_are_for_terminals_that_want_them(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, variables: dict[str, str], wanted: bool
 ) -> None:
-    for name in ("TERM", "NO_COLOR"):
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

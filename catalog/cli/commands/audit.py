@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.cli.catalogs import print_image_notes
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     QuietOption,
     ReleaseArgument,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # these take long to import
     from catalog.audit.audit import AuditFinding
 
 HELP_ORDER = 150
+HELP_GROUP = Group.AUDITORS
 
 _MAX_TRUST = 1 << 20
 """Bytes of a trust note."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.cli.catalogs import print_image_notes
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 HELP_ORDER = 10
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 class EngineName(StrEnum):

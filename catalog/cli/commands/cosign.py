@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     OwnLogOption,
     OwnTrustOption,
@@ -24,6 +25,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 100
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.catalogs import open_named
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     HtmlOption,
     QuietOption,
@@ -30,6 +31,7 @@ from catalog.verify.opening import Freshness
 from catalog.verify.trust_choice import TrustChoice
 
 HELP_ORDER = 140
+HELP_GROUP = Group.AUDITORS
 
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
 _MARKS |= dict.fromkeys(REVOCATIONS, "x")

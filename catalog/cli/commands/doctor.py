@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.help_form import Group
 from catalog.cli.options import OwnLogOption, OwnTrustOption, TableFormatOption, require
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import Unreadable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 HELP_ORDER = 170
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(

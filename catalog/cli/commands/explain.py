@@ -41,6 +41,7 @@ from catalog.cli.evidence_options import (
     gather,
 )
 from catalog.cli.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     CatalogOption,
     HtmlOption,
@@ -82,6 +83,7 @@ from catalog.terminal.search_progress import search_progress
 from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 50
+HELP_GROUP = Group.GUEST_OWNERS
 
 _MORE = 10
 """How many times the budget is proposed, if it was too small."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalog.cli.help_form import Group
 from catalog.cli.options import TableFormatOption, named_path, require
 from catalog.errors import LdcatError, UsageError
 from catalog.files.inputs import MAX_TEXT_SIZE, exists, read_file, read_start, unreadable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from catalog.imports.imported import Imported
 
 HELP_ORDER = 75
+HELP_GROUP = Group.KEY_BROKERS
 
 _LONGEST_COMMENT = 65_536
 """Bytes that are read of a record besides its facts: it may name another document."""

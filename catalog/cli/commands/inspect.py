@@ -10,6 +10,7 @@ import typer
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
+from catalog.cli.help_form import Group
 from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
 from catalog.fast.match_text import published_in
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
@@ -19,6 +20,7 @@ from catalog.terminal.render import Format
 _NOT_KNOWN = "not known"
 
 HELP_ORDER = 30
+HELP_GROUP = Group.GUEST_OWNERS
 
 
 def command(

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from catalog.cli.help_form import Group
 from catalog.cli.options import PassphraseOption, named_path, read_passphrase
 from catalog.errors import UsageError
 from catalog.terminal import render
 
 HELP_ORDER = 70
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 class Algorithm(StrEnum):

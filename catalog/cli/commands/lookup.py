@@ -28,6 +28,7 @@ from catalog.cli.evidence_options import (
     gather,
     least_svns,
 )
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     CatalogOption,
     QuietOption,
@@ -55,6 +56,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 40
+HELP_GROUP = Group.GUEST_OWNERS
 
 
 def command(

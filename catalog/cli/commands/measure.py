@@ -13,6 +13,7 @@ import typer
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
+from catalog.cli.help_form import Group
 from catalog.cli.launch_options import (
     AppendOption,
     AppendSha256Option,
@@ -48,6 +49,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 20
+HELP_GROUP = Group.GUEST_OWNERS
 
 
 def command(

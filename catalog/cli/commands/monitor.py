@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalog.cli.help_form import Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path, number_option, require
 from catalog.errors import LdcatError
 from catalog.fast.published import MAX_READ
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 HELP_ORDER = 180
+HELP_GROUP = Group.AUDITORS
 
 
 def command(

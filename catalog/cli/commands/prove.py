@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, named_location
 from catalog.cli.publisher_options import log_folder
 from catalog.fast.match_text import SEARCHES_FURTHER, not_found
@@ -13,6 +14,7 @@ from catalog.terminal import render
 from catalog.verify.location import HostedLocation
 
 HELP_ORDER = 120
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 NOT_ENDORSED = "the log has no endorsement of it either"
 

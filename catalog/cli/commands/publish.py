@@ -11,6 +11,7 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.first_build import made_default
+from catalog.cli.help_form import Group
 from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, require
 from catalog.cli.publisher_options import log_folder, log_signers, trust_note_file
 from catalog.state.folders import remembered
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.publish.publish import Published
 
 HELP_ORDER = 80
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(

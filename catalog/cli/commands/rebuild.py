@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     LogOption,
     LogTrustOption,
@@ -28,6 +29,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 110
+HELP_GROUP = Group.AUDITORS
 
 MAX_SHOWN = 20
 """Differences in the table; JSON has all of them."""

@@ -10,6 +10,7 @@ import typer
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option, require
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
@@ -21,6 +22,7 @@ from catalog.terminal.render import Format
 from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 55
+HELP_GROUP = Group.GUEST_OWNERS
 
 
 def command(

@@ -9,11 +9,13 @@ import typer
 
 from catalog.ask.coverage import coverage
 from catalog.cli.catalogs import open_named
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption, named_path
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.terminal import render
 
 HELP_ORDER = 160
+HELP_GROUP = Group.AUDITORS
 
 
 def command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalog.cli.help_form import Group
 from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, require
 from catalog.cli.publisher_options import log_folder, log_signers
 from catalog.cli.row_options import with_row_options
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from catalog.publish.publish import Published
 
 HELP_ORDER = 90
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 class Severity(StrEnum):

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.first_build import made_default
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location
 from catalog.terminal import render
 
 HELP_ORDER = 200
+HELP_GROUP = Group.KEY_BROKERS
 
 
 def command(

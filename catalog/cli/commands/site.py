@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from catalog.cli.catalogs import open_named
+from catalog.cli.help_form import Group
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UsageError
@@ -16,6 +17,7 @@ from catalog.terminal import render
 from catalog.verify.trust_choice import TrustChoice
 
 HELP_ORDER = 190
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(

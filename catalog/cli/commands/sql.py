@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.catalogs import open_named
+from catalog.cli.help_form import Group
 from catalog.cli.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
 from catalog.errors import UsageError
 from catalog.sql.query import run_query
@@ -18,6 +19,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 60
+HELP_GROUP = Group.GUEST_OWNERS
 
 MAX_TABLE_ROWS = 1000
 """Rows of a table, all of which are kept in memory: columns are as wide as their widest cell."""

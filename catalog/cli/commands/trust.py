@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.help_form import Group
 from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
 
 HELP_ORDER = 210
+HELP_GROUP = Group.PLATFORM_OWNERS
 
 DAY = 86400
 """Seconds."""
@@ -32,7 +34,7 @@ DAY = 86400
 MAX_TRUST = 1 << 20
 """Bytes of a trust note or policy."""
 
-app = typer.Typer(help="Trust notes: which logs and witnesses to trust, signed by root keys.", no_args_is_help=True)
+app = typer.Typer(help="Trust notes: which logs and witnesses to trust, signed by root keys.")
 
 
 class LogSignatures(StrEnum):

@@ -10,12 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.evidence_files import read_bounded, read_digest
+from catalog.cli.help_form import Group
 from catalog.cli.options import TableFormatOption, named_path, require
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 130
+HELP_GROUP = Group.KEY_BROKERS
 
 
 def command(

@@ -10,6 +10,7 @@ import typer
 
 from catalog.ask.vmsa_pages import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.cli.catalogs import known_builds
+from catalog.cli.help_form import Group
 from catalog.cli.launch_options import (
     SevFeaturesOption,
     VcpuFamilyOption,
@@ -36,9 +37,9 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 HELP_ORDER = 220
+HELP_GROUP = Group.GUEST_OWNERS
 
 app = typer.Typer(
-    no_args_is_help=True,
     help="Show, build and compare VMSA pages: the 4096 bytes that SEV-ES and SEV-SNP measure for each vCPU.",
 )
 

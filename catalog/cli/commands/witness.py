@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.cli.help_form import Group
 from catalog.cli.options import (
     OwnLogOption,
     OwnTrustOption,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
 
 HELP_ORDER = 230
+HELP_GROUP = Group.AUDITORS
 
 ANSWER_SECONDS = 60
 """Seconds in which every witness has to answer, all requests to it included."""
@@ -39,7 +41,7 @@ ANSWER_SECONDS = 60
 MAX_AT_ONCE = 64
 """Number of witnesses that are asked at the same time."""
 
-app = typer.Typer(help="Run a witness (C2SP tlog-witness), and ask witnesses to cosign.", no_args_is_help=True)
+app = typer.Typer(help="Run a witness (C2SP tlog-witness), and ask witnesses to cosign.")
 
 
 @app.command("serve")

@@ -1,0 +1,54 @@
+"""The commands that there are, and what the module of each says about it (help_form.py)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from keyword import iskeyword
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+from catalog.cli import commands
+from catalog.cli.help_form import Example, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+
+def command_names() -> list[str]:
+    """Every command by name, sorted: one for each module in commands/, but for those with a leading underscore.
+
+    No module is imported.
+    """
+    names = (info.name for info in iter_modules(commands.__path__))
+    return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
+
+
+def command_module(command: str) -> ModuleType:
+    """The module of a command: a word that Python reserves, such as import, has an underscore after it."""
+    name = command.replace("-", "_")
+    return import_module(f"{commands.__name__}.{name}_" if iskeyword(name) else f"{commands.__name__}.{name}")
+
+
+def group_of(command: str) -> Group:
+    """Who uses a command; everybody if its module does not say."""
+    found: Group = getattr(command_module(command), "HELP_GROUP", Group.EVERYBODY)
+    return found
+
+
+def examples_of(words: tuple[str, ...]) -> tuple[Example, ...]:
+    """The examples of a command. words: its name, or the names of a command and a sub-command."""
+    found: tuple[Example, ...] = _said(words, "EXAMPLES", ())
+    return found
+
+
+def exit_codes_of(words: tuple[str, ...]) -> Mapping[int, str]:
+    """The meaning of each exit code that a command has besides those of every command. words: as `examples_of`."""
+    found: Mapping[int, str] = _said(words, "EXIT_CODES", {})
+    return found
+
+
+def _said(words: tuple[str, ...], name: str, otherwise: Any) -> Any:
+    module = command_module(words[0])
+    said = getattr(module, name, otherwise)
+    return said.get(words[1], otherwise) if words[1:] and said else said if not hasattr(module, "app") else otherwise

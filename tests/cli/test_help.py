@@ -1,0 +1,81 @@
+"""The help of every command, at several widths."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import typer.main
+
+from catalog.cli.command_modules import command_module, command_names
+from catalog.cli.help_form import Group
+from catalog.cli.help_page import EXIT_CODES, HelpPage, pages_below
+from catalog.cli.help_text import help_lines
+from catalog.cli.main import make_app
+from tests.support.cli import Run
+
+PAGES = {page.name: page for page in pages_below(typer.main.get_command(make_app()), "ldcat")}
+
+
+def text_of(page: HelpPage, width: int = 80) -> str:
+    return "\n".join(help_lines(page, width, colours=False))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+def test_no_line_is_wider_than_the_terminal_unless_a_name_is(page: HelpPage, width: int) -> None:
+    wide = [line for line in help_lines(page, width, colours=False) if len(line) > width]
+    names = [f"  {one.title()}" for group in page.options.values() for one in group]
+    assert [line for line in wide if line not in names and len(line.split()) > 1] == []
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+def test_every_width_has_the_same_words(page: HelpPage) -> None:
+    words = [text_of(page, width).replace(" \\\n", "").split() for width in (40, 80, 200)]
+    assert words[0] == words[1] == words[2]
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+def test_no_type_of_python_is_shown(page: HelpPage) -> None:
+    assert not re.search(r"<\w+>|\bSTR\b|\bANY\b", text_of(page))
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+def test_every_option_and_argument_is_explained(page: HelpPage) -> None:
+    shown = [*page.arguments, *(one for group in page.options.values() for one in group)]
+    assert all(one.text.endswith((".", ". ")) for one in shown), [one.title() for one in shown if not one.text]
+
+
+def test_every_command_has_a_group_and_is_in_it(run: Run) -> None:
+    assert all(isinstance(command_module(name).HELP_GROUP, Group) for name in command_names())
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    for group in Group:
+        listed = out.partition(f"\n{group}:\n")[2].partition("\n\n")[0]
+        expected = {name for name in command_names() if command_module(name).HELP_GROUP is group}
+        assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == expected
+
+
+def test_exit_codes_of_a_command_are_those_of_the_program() -> None:
+    assert all(set(page.exit_codes) <= set(EXIT_CODES) for page in PAGES.values())
+
+
+def test_without_a_command_help_comes_before_the_error(run: Run) -> None:
+    for words in ([], ["trust"]):
+        code, out, err = run(*words)
+        name = " ".join(["ldcat", *words])
+        assert (code, out) == (2, run(*words, "--help")[1])
+        assert err == f"ldcat: error: no command is given\nldcat: hint: {name} --help\n"
+
+
+def test_colours_mark_headings_and_names_and_change_no_text() -> None:
+    page = PAGES["ldcat keygen"]
+    inked = "\n".join(help_lines(page, 80, colours=True))
+    assert "\033[1mOptions:\033[0m" in inked
+    assert re.sub(r"\033\[\d*m", "", inked) == text_of(page)
+
+
+def test_help_follows_the_width_of_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width in (50, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert run("lookup", "--help")[1] == text_of(PAGES["ldcat lookup"], width) + "\n"
