@@ -18,6 +18,7 @@ from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note, Signature
+from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import WIDTH, TileReader
 from catalog.transparency.trust import Trust
 from tools.bench_builds import built, whole_command
@@ -71,7 +72,7 @@ def log_figures(folder: Path) -> Log:
         trust = _trust(keys[:kinds], witnesses)
         cosigned = [_cosigned(bundle, keys[:kinds], witnesses) for bundle in bundles]
         verified[name] = _verified(cosigned, trust)
-        sizes[name] = max(len(bytes(bundle.row)) for bundle in cosigned)
+        sizes[name] = max(len(bytes(TlogProof(bundle.row, bundle.checkpoint))) for bundle in cosigned)
     releases = [first, _published(folder, "second", ROWS + ROWS // 10, first.rows)]
     return Log(releases, size, len(tiles), made, verified, sizes)
 
@@ -134,13 +135,11 @@ def _trust(keys: Sequence[KeyPair], witnesses: Sequence[KeyPair]) -> Trust:
 
 def _cosigned(bundle: ProofBundle, keys: Sequence[KeyPair], witnesses: Sequence[KeyPair]) -> ProofBundle:
     """With the signatures of those keys of the log alone, and of the witnesses."""
-    note, now = bundle.row.checkpoint, int(time.time())
+    note, now = bundle.checkpoint, int(time.time())
     ids = [pair.key.key_id for pair in keys]
     kept = Note(note.text, tuple(signature for signature in note.signatures if signature.key_id in ids))
     made = (Signature(p.key.name, p.key.key_id, p.signer.sign(note.text, now)) for p in witnesses)
-    checkpoint = kept.with_signatures(made)
-    row, status = (replace(proof, checkpoint=checkpoint) for proof in (bundle.row, bundle.status))
-    return replace(bundle, row=row, status=status)
+    return replace(bundle, checkpoint=kept.with_signatures(made))
 
 
 def _verified(bundles: Sequence[ProofBundle], trust: Trust) -> float:

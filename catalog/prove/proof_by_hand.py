@@ -18,7 +18,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
 from catalog.transparency.keys import TIMESTAMP_SIZE, SignatureType, VerifierKey
 from catalog.transparency.note import Verified
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof
 
 _VERIFY = "openssl pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in"
 
@@ -44,9 +44,9 @@ def lines_by_hand(data: bytes, verdict: Verdict) -> list[str]:
 def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Iterator[str]:
     yield _BEGIN
     yield "# the checkpoint: log, leaves, root"
-    yield f"{_print(bundle.row.checkpoint.text.encode())} > checkpoint"
+    yield f"{_print(bundle.checkpoint.text.encode())} > checkpoint"
     yield "sed -n 3p checkpoint | base64 -d > root"
-    made = {(each.name, each.key_id): each.value for each in bundle.row.checkpoint.signatures}
+    made = {(each.name, each.key_id): each.value for each in bundle.checkpoint.signatures}
     for signer in verdict.signers:
         yield from _signature(signer.key, made[signer.key.name, signer.key.key_id], checkpoint)
         yield as_comment(_what_it_says(signer, verdict))
@@ -113,7 +113,7 @@ def _signature(key: VerifierKey, value: bytes, checkpoint: Checkpoint) -> Iterat
     yield "fi"
 
 
-def _inclusion(name: str, proof: TlogProof, checkpoint: Checkpoint) -> Iterator[str]:
+def _inclusion(name: str, proof: InclusionProof, checkpoint: Checkpoint) -> Iterator[str]:
     yield f"# {name}: leaf {proof.index} of {checkpoint.size}, and the path from it to the root"
     yield f"{_print(proof.extra or b'')} > {name}"
     yield f"printf '\\0' | cat - {name} | sha256 > node"

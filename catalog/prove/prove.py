@@ -21,7 +21,7 @@ from catalog.rows.digest_record import digest_record
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof
 from catalog.verify.verify_release import read_checkpoint, release_at
 
 
@@ -64,15 +64,16 @@ class Prover:
         index = self._find(leaf)
         if index is None:
             return None
-        return ProofBundle(self._proof(index), self._proof(self._checkpoint.size - 1), self._revocations)
+        status = self._proof(self._checkpoint.size - 1)
+        return ProofBundle(self._note, self._proof(index), status, self._revocations)
 
     @cached_property
     def _revocations(self) -> tuple[Revocation, ...]:
         return tuple(read_revocations(self._release))
 
-    def _proof(self, index: int) -> TlogProof:
+    def _proof(self, index: int) -> InclusionProof:
         leaf, hashes = self._reader.proof(index)
-        return TlogProof(index, tuple(hashes), self._note, leaf)
+        return InclusionProof(index, tuple(hashes), leaf)
 
     def _find(self, leaf: bytes) -> int | None:
         """The index of a row or an endorsed digest in the log; None if no release has it."""

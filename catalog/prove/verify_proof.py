@@ -30,7 +30,7 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note, Verified
 from catalog.transparency.policy import Policy
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof
 from catalog.transparency.trust import Trust
 
 
@@ -115,8 +115,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
     trust.check_expiry(now)
     try:
         bundle = ProofBundle.parse(data)
-        note = bundle.row.checkpoint
-        checkpoint, signers = trust.open_checkpoint(note)
+        checkpoint, signers = trust.open_checkpoint(bundle.checkpoint)
     except UntrustedSigner as error:
         return Verdict(Outcome.UNTRUSTED, str(error))
     except LdcatError as error:
@@ -149,7 +148,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         verdict,
         row=row,
         release=release,
-        newest=note,
+        newest=bundle.checkpoint,
         revocations=chain_revocations(bundle.revocations),
         fresh_until=until,
         notes=(*notes, *_unknown(row)),
@@ -199,7 +198,7 @@ def _unknown(row: DigestRecord | EndorsedRecord) -> Iterator[ReaderNote]:
         yield ReaderNote("technology-unknown", text)
 
 
-def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:
+def _included(proof: InclusionProof, checkpoint: Checkpoint) -> bytes:
     leaf = proof.extra or b""
     hashed = merkle.leaf_hash(leaf)
     merkle.verify_inclusion(hashed, proof.index, checkpoint.size, proof.hashes, checkpoint.root)

@@ -1,4 +1,4 @@
-"""Self-contained proofs (C2SP tlog-proof, a draft): a leaf index, an inclusion proof and its checkpoint."""
+"""Self-contained proofs (C2SP tlog-proof, a draft): a leaf's place in a tree, and the signed checkpoint of the tree."""
 
 from __future__ import annotations
 
@@ -14,34 +14,29 @@ MAX_TEXT = 2 * MAX_NOTE
 
 
 @dataclass(frozen=True, slots=True)
-class TlogProof:
-    """A tlog-proof.
+class InclusionProof:
+    """What a tlog-proof says before its checkpoint: its lines up to the blank one.
 
     index: of the leaf.
     hashes: its inclusion proof, from its sibling to the child of the root.
-    checkpoint: the signed checkpoint, unverified.
     extra: further bytes, which the format does not authenticate; None if there are none.
     """
 
     index: int
     hashes: tuple[bytes, ...]
-    checkpoint: Note
     extra: bytes | None = None
 
     @classmethod
-    def parse(cls, data: bytes) -> TlogProof:
-        """Parse a tlog-proof. Raises MalformedInput for any deviation from the format."""
-        if len(data) > MAX_TEXT:
-            raise MalformedInput(f"the proof has more than {MAX_TEXT} bytes")
-        head, blank, note = data.partition(b"\n\n")
+    def parse(cls, data: bytes) -> InclusionProof:
+        """Parse the lines, each with its newline. Raises MalformedInput for any deviation from the format."""
         try:
-            first, *lines = head.decode("ascii").split("\n")
+            first, *lines = data.decode("ascii").split("\n")
         except UnicodeDecodeError as error:
             raise MalformedInput("the proof is not ASCII before its checkpoint") from error
         if first != HEADER:
             raise MalformedInput(f"the first line of the proof is not {HEADER}")
-        if not blank:
-            raise MalformedInput("the proof has no checkpoint")
+        if not lines or lines.pop():
+            raise MalformedInput("the last line of the proof does not end with a newline")
         extra = None
         if lines and lines[0].startswith("extra "):
             extra = from_base64(lines.pop(0).removeprefix("extra "), "the extra data of the proof")
@@ -51,11 +46,37 @@ class TlogProof:
         if len(lines) > MAX_PROOF:
             raise MalformedInput(f"the proof has more than {MAX_PROOF} hashes")
         hashes = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
-        return cls(index, hashes, Note.parse(note), extra)
+        return cls(index, hashes, extra)
 
     def __bytes__(self) -> bytes:
         lines = [HEADER]
         if self.extra is not None:
             lines.append(f"extra {to_base64(self.extra)}")
         lines += [f"index {self.index}", *map(to_base64, self.hashes)]
-        return "\n".join(lines).encode("ascii") + b"\n\n" + bytes(self.checkpoint)
+        return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class TlogProof:
+    """A tlog-proof.
+
+    inclusion: the proof of one leaf.
+    checkpoint: the signed checkpoint, unverified.
+    """
+
+    inclusion: InclusionProof
+    checkpoint: Note
+
+    @classmethod
+    def parse(cls, data: bytes) -> TlogProof:
+        """Parse a tlog-proof. Raises MalformedInput for any deviation from the format."""
+        if len(data) > MAX_TEXT:
+            raise MalformedInput(f"the proof has more than {MAX_TEXT} bytes")
+        head, blank, note = data.partition(b"\n\n")
+        inclusion = InclusionProof.parse(head + b"\n")
+        if not blank:
+            raise MalformedInput("the proof has no checkpoint")
+        return cls(inclusion, Note.parse(note))
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.inclusion) + b"\n" + bytes(self.checkpoint)

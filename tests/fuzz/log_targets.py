@@ -33,7 +33,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof, TlogProof
 from catalog.transparency.tiles import format_bundle, parse_bundle
 from catalog.transparency.trust import Trust, read_unsigned
 from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
@@ -41,6 +41,7 @@ from catalog.verify.location import parse_location
 from tests.fuzz.target import Target
 from tests.support.endorsed_digests import endorsed, listed
 from tests.support.logs import LOG, NOW, MemoryLog, signature, signed, signer
+from tests.support.proof_bundles import in_format_1
 from tests.support.trust_notes import ROOT, trust_text
 
 WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
@@ -100,10 +101,10 @@ def _bundle() -> ProofBundle:
     log.append(leaves)
     note = signed(str(log.checkpoint(LOG.key.name)), LOG, WITNESS)
     proofs = [
-        TlogProof(index, tuple(merkle.inclusion_proof(index, 2, log.reader.node)), note, leaf)
+        InclusionProof(index, tuple(merkle.inclusion_proof(index, 2, log.reader.node)), leaf)
         for index, leaf in enumerate(leaves)
     ]
-    return ProofBundle(proofs[0], proofs[1], (REVOKED,))
+    return ProofBundle(note, proofs[0], proofs[1], (REVOKED,))
 
 
 def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
@@ -139,8 +140,8 @@ def _verdict(data: bytes) -> None:
 
 
 def _revocations_sha256() -> str:
-    none = TlogProof(0, (), Note("x\n", ()), b"")
-    return ProofBundle(none, none, (REVOKED,)).revocations_sha256
+    none = InclusionProof(0, ())
+    return ProofBundle(Note("x\n", ()), none, none, (REVOKED,)).revocations_sha256
 
 
 def _remembered(data: bytes) -> None:
@@ -187,7 +188,7 @@ def _key_files() -> list[bytes]:
 
 
 def _requests() -> list[bytes]:
-    note = _bundle().row.checkpoint
+    note = _bundle().checkpoint
     return [bytes(AddCheckpoint(0, (), note)), bytes(AddCheckpoint(1, (bytes(32), b"x" * 32), note))]
 
 
@@ -197,8 +198,17 @@ def _records() -> list[bytes]:
     return [_bundle().row.extra or b"", _bundle().status.extra or b"", *others]
 
 
+def _tlog_proofs() -> list[bytes]:
+    return [bytes(TlogProof(_bundle().row, _bundle().checkpoint))]
+
+
+def _bundles() -> list[bytes]:
+    """In both formats."""
+    return [bytes(_bundle()), in_format_1(_bundle())]
+
+
 def _checkpoint() -> bytes:
-    return bytes(_bundle().row.checkpoint)
+    return bytes(_bundle().checkpoint)
 
 
 def _range_index(data: bytes) -> None:
@@ -211,7 +221,7 @@ LOG_TARGETS = {
     "note": Target(_one_form(lambda data: bytes(Note.parse(data))), lambda: [_checkpoint()]),
     "checkpoint": Target(
         _one_form(lambda data: str(Checkpoint.parse(_text(data))).encode()),
-        lambda: [_bundle().row.checkpoint.text.encode()],
+        lambda: [_bundle().checkpoint.text.encode()],
     ),
     "verifier-key": Target(
         _one_form(lambda data: str(VerifierKey.parse(_text(data))).encode()),
@@ -219,9 +229,9 @@ LOG_TARGETS = {
     ),
     "trust-policy": Target(Policy.parse, lambda: [POLICY.encode()]),
     "trust-note": Target(_trust, lambda: [TRUST.encode(), bytes(signed(TRUST, ROOT))]),
-    "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), lambda: [bytes(_bundle().row)]),
-    "proof-bundle": Target(ProofBundle.parse, lambda: [bytes(_bundle())]),
-    "proof-verdict": Target(_verdict, lambda: [bytes(_bundle())]),
+    "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), _tlog_proofs),
+    "proof-bundle": Target(ProofBundle.parse, _bundles),
+    "proof-verdict": Target(_verdict, _bundles),
     "leaf": Target(_one_form(_leaf), _records),
     "revocations": Target(parse_revocations, lambda: [_bundle().revocations_json]),
     "entry-bundle": Target(
@@ -229,8 +239,8 @@ LOG_TARGETS = {
     ),
     "witness-request": Target(_one_form(lambda data: bytes(AddCheckpoint.parse(data))), _requests),
     "witness-answer": Target(
-        lambda data: parse_cosignatures(data, _bundle().row.checkpoint.text, [WITNESS.key]),
-        lambda: [f"{signature(WITNESS, _bundle().row.checkpoint.text)}\n".encode()],
+        lambda data: parse_cosignatures(data, _bundle().checkpoint.text, [WITNESS.key]),
+        lambda: [f"{signature(WITNESS, _bundle().checkpoint.text)}\n".encode()],
     ),
     "witness-conflict": Target(parse_conflict, lambda: [b"12\n"]),
     "private-keys": Target(_keys, _key_files),

@@ -129,19 +129,19 @@ def same_but_for_slack(changed: bytes, data: bytes) -> bool:
 
 
 def test_inclusion_proofs_of_every_row_are_accepted(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
-    found = [proof for bundle in bundles for proof in (bundle.row, bundle.status)]
-    heads = sumdb.ask(opened(bytes(proof.checkpoint), str(LOG.key)) for proof in found)
+    found = [(bundle.checkpoint, proof) for bundle in bundles for proof in (bundle.row, bundle.status)]
+    heads = sumdb.ask(opened(bytes(note), str(LOG.key)) for note, _ in found)
     questions = [
         {"op": "inclusion", "hashes": list(proof.hashes), "index": proof.index, "leaf": proof.extra}
         | {name: head[name] for name in ("size", "root")}
-        for proof, head in zip(found, heads, strict=True)
+        for (_, proof), head in zip(found, heads, strict=True)
     ]
     assert sumdb.accepts(questions) == [True] * len(questions)
 
 
 def test_a_changed_inclusion_proof_is_refused_by_both(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
     for proof in (bundles[5].row, bundles[5].status):
-        checkpoint = Checkpoint.parse(proof.checkpoint.text)
+        checkpoint = Checkpoint.parse(bundles[5].checkpoint.text)
         good = {"op": "inclusion", "hashes": list(proof.hashes), "index": proof.index, "leaf": proof.extra}
         good |= {"size": checkpoint.size, "root": checkpoint.root}
         questions = [good, *changes(good, "index", "size")]

@@ -131,11 +131,9 @@ def test_age_and_quorum_are_printed_as_counted(place: Path) -> None:
         f"# fresh until {until}: date -u -d @{until}; it is now: date +%s",
     ]
     spare = signer("spare.example", SignatureType.COSIGNATURE_ED25519)
-    text = bundle.row.checkpoint.text
-    note = bundle.row.checkpoint.with_signatures([at_no_time(spare, text)])
-    more = ProofBundle(
-        replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), bundle.revocations
-    )
+    text = bundle.checkpoint.text
+    note = bundle.checkpoint.with_signatures([at_no_time(spare, text)])
+    more = replace(bundle, checkpoint=note)
     for quorum, comment in (("w", "the quorum w"), ("none", "no quorum is required")):
         policy = trust.policy_text.replace("quorum w\n", f"witness spare {spare.key}\nquorum {quorum}\n")
         found = Trust.parse(str(trust).replace(trust.policy_text, policy))

@@ -23,8 +23,7 @@ from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
-from catalog.transparency.note import Note
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof
 from catalog.transparency.trust import MAX_AHEAD, Trust, read_trust
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, signed, signer
 from tests.support.trust_notes import ROOT, trust_of
@@ -92,11 +91,11 @@ def made(
     log.append(leaves)
     note = signed(str(log.checkpoint(ORIGIN)), *signers, now=at)
     entries = tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in listed)
-    return ProofBundle(proof(log, row, note, leaves), proof(log, len(leaves) - 1, note, leaves), entries)
+    return ProofBundle(note, proof(log, row, leaves), proof(log, len(leaves) - 1, leaves), entries)
 
 
-def proof(log: MemoryLog, index: int, note: Note, leaves: Sequence[bytes]) -> TlogProof:
-    return TlogProof(index, tuple(merkle.inclusion_proof(index, log.size, log.reader.node)), note, leaves[index])
+def proof(log: MemoryLog, index: int, leaves: Sequence[bytes]) -> InclusionProof:
+    return InclusionProof(index, tuple(merkle.inclusion_proof(index, log.size, log.reader.node)), leaves[index])
 
 
 def ask(bundle: ProofBundle, by: Trust | None = None, **changes: Any) -> Verdict:
@@ -111,7 +110,7 @@ def answer(bundle: ProofBundle, by: Trust | None = None, **changes: Any) -> tupl
 
 
 def checkpoint_of(bundle: ProofBundle) -> Checkpoint:
-    return Checkpoint.parse(bundle.row.checkpoint.text)
+    return Checkpoint.parse(bundle.checkpoint.text)
 
 
 def test_each_outcome_has_its_name_and_its_exit_code() -> None:
@@ -139,7 +138,7 @@ def test_a_match_has_all_that_was_verified() -> None:
     assert verdict.release is not None
     assert verdict.release.release == 1
     assert verdict.status is None
-    assert verdict.newest == bundle.row.checkpoint
+    assert verdict.newest == bundle.checkpoint
     assert verdict.fresh_until == NOW + 7 * DAY
     assert verdict.policy == by.policy
     assert verdict.revocations == RevocationChain.of(REVOKES)
@@ -265,7 +264,7 @@ def test_the_status_must_be_the_last_leaf_and_a_release_record() -> None:
     leaves = [*map(encode_leaf, ROWS), *map(encode_leaf, REVOKES), earlier.status.extra or b"", b"{}"]
     log = MemoryLog()
     log.append(leaves)
-    moved = replace(log_of_more, status=proof(log, at, log_of_more.row.checkpoint, leaves))
+    moved = replace(log_of_more, status=proof(log, at, leaves))
     assert answer(moved) == (Outcome.BAD, "the status of the bundle is not the last leaf of the checkpoint")
 
 

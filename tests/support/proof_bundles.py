@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from catalog.log.records import ReleaseRecord, Severity, canonical_json, encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
-from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.proof_bundle import FORMAT_1, ProofBundle
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.keys import SignatureType, Signer
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.note import Note
+from catalog.transparency.proof import InclusionProof, TlogProof
 from catalog.transparency.trust import Trust
 from tests.support.logs import NOW, MemoryLog, signed, signer
 from tests.support.trust_notes import trust_of
@@ -74,8 +75,16 @@ def bundle_of(
     signers = signers_of(origin)
     note = signed(str(log.checkpoint(origin)), *signers)
     proofs = [
-        TlogProof(at, tuple(merkle.inclusion_proof(at, log.size, log.reader.node)), note, leaves[at])
+        InclusionProof(at, tuple(merkle.inclusion_proof(at, log.size, log.reader.node)), leaves[at])
         for at in (index, log.size - 1)
     ]
     policy = f"log {signers[0].key}\nlog {signers[1].key}\nwitness w {signers[2].key}\nquorum w\n"
-    return ProofBundle(proofs[0], proofs[1], (revocation,)), trust_of(policy)
+    return ProofBundle(note, proofs[0], proofs[1], (revocation,)), trust_of(policy)
+
+
+def in_format_1(bundle: ProofBundle, other: Note | None = None) -> bytes:
+    """The bundle as ldcat wrote it before format 2. other: the checkpoint of the status, if not that of the row."""
+    proofs = {"row": bundle.checkpoint, "status": other or bundle.checkpoint}
+    texts = {name: bytes(TlogProof(getattr(bundle, name), note)).decode() for name, note in proofs.items()}
+    listed = [{name: getattr(one, name) for name in ("selector", "severity", "reason")} for one in bundle.revocations]
+    return canonical_json({"format": FORMAT_1, **texts, "revocations": listed}) + b"\n"

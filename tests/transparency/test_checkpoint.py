@@ -12,7 +12,7 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof, TlogProof
 from tests.support.logs import MemoryLog, signed, signer
 
 ROOT = base64.b64encode(bytes(range(32))).decode()
@@ -67,7 +67,7 @@ def proof_of(log: MemoryLog, index: int, extra: bytes | None = None) -> TlogProo
     signers = [signer("example.com/log"), signer("example.com/w", SignatureType.COSIGNATURE_ED25519)]
     note = signed(str(log.checkpoint()), *signers)
     hashes = merkle.inclusion_proof(index, log.size, log.reader.node)
-    return TlogProof(index, tuple(hashes), note, extra)
+    return TlogProof(InclusionProof(index, tuple(hashes), extra), note)
 
 
 def test_a_proof_is_self_contained(log: MemoryLog) -> None:
@@ -78,7 +78,7 @@ def test_a_proof_is_self_contained(log: MemoryLog) -> None:
         assert bytes(again) == bytes(proof)
         checkpoint = Checkpoint.parse(again.checkpoint.text)
         leaf = merkle.leaf_hash(b"entry %d" % index)
-        merkle.verify_inclusion(leaf, index, checkpoint.size, again.hashes, checkpoint.root)
+        merkle.verify_inclusion(leaf, index, checkpoint.size, again.inclusion.hashes, checkpoint.root)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,26 @@ def test_invalid_proofs_are_refused(log: MemoryLog, change: Callable[[bytes], by
         TlogProof.parse(change(data))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data + b"\n",
+        lambda data: data.replace(b"\nindex", b"\n\nindex"),
+        lambda data: data + b"\nexample.com/log\n",
+    ],
+)
+def test_invalid_inclusion_proofs_are_refused(log: MemoryLog, change: Callable[[bytes], bytes]) -> None:
+    data = bytes(proof_of(log, 7, b"e").inclusion)
+    assert bytes(InclusionProof.parse(data)) == data
+    with pytest.raises(MalformedInput):
+        InclusionProof.parse(change(data))
+
+
 def test_a_proof_with_two_witnesses_is_small(log: MemoryLog) -> None:
     witnesses = [signer(f"witness.example/{n}", SignatureType.COSIGNATURE_ED25519) for n in (1, 2)]
     note = signed(str(log.checkpoint()), signer("example.com/log"), *witnesses)
     hashes = tuple(bytes(32) for _ in range(20))  # as many as in a tree of a million leaves
-    assert len(bytes(TlogProof(7, hashes, note, bytes(400)))) < 2000
+    assert len(bytes(TlogProof(InclusionProof(7, hashes, bytes(400)), note))) < 2000
     assert Note.parse(bytes(note)) == note

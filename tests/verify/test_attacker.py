@@ -50,11 +50,12 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
-from catalog.transparency.proof import TlogProof
+from catalog.transparency.proof import InclusionProof
 from catalog.transparency.trust import Trust, follow, open_trust
 from catalog.verify.verify_release import verify_release
 from tests.support.endorsed_digests import listed
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, naive_root, signature, signed, signer
+from tests.support.proof_bundles import in_format_1
 from tests.support.trust_notes import trust_text
 
 COUNTERFEIT = signer(ORIGIN, seed=1)
@@ -229,11 +230,11 @@ class History:
         self.heads.append(head)
         return head
 
-    def proof(self, index: int, head: Head, note: Note) -> TlogProof:
+    def proof(self, index: int, head: Head) -> InclusionProof:
         memory = MemoryLog()
         memory.append(self.leaves[: head.checkpoint.size])
         hashes = merkle.inclusion_proof(index, head.checkpoint.size, memory.reader.node)
-        return TlogProof(index, tuple(hashes), note, self.leaves[index])
+        return InclusionProof(index, tuple(hashes), self.leaves[index])
 
     def files(self, head: Head, note: Note) -> dict[str, bytes]:
         """The files that a host of the log has at a checkpoint, as far as they are read."""
@@ -416,7 +417,7 @@ class Attack(RuleBasedStateMachine):
 
     def _ask_host(self, offer: Offer, history: History, client: Client, here: bool, patience: int) -> None:
         """First a host that hangs after so many files, then one that does not."""
-        head, note = offer.head, offer.bundle.row.checkpoint
+        head, note = offer.head, offer.bundle.checkpoint
         for left in (patience, 1000):
             host = Host(Path("/nowhere"), history.files(head, note), here, [left])
             found: type[LdcatError] | None
@@ -472,21 +473,22 @@ class Attack(RuleBasedStateMachine):
     def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
         bundle = self._draw_offer(data).bundle
         made = replace(bundle, row=replace(bundle.row, extra=encode_leaf(row(number))))
-        self._ask(bytes(made), self.clients[client], row(number).launch_digest, "made up")
+        self._ask(self._written(data, made), self.clients[client], row(number).launch_digest, "made up")
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def serve_what_is_put_together(self, data: st.DataObject, client: int) -> None:
         one, other = (self._draw_offer(data).bundle for _ in range(2))
 
-        def either(name: str) -> TlogProof:
-            parts = [data.draw(st.sampled_from([one, other])) for _ in range(4)]
-            index, hashes, extra, note = (getattr(part, name) for part in parts)
-            return TlogProof(index.index, hashes.hashes, note.checkpoint, extra.extra)
+        def either() -> ProofBundle:
+            return data.draw(st.sampled_from([one, other]))
 
-        made = ProofBundle(either("row"), either("status"), data.draw(st.sampled_from([one, other])).revocations)
-        note = data.draw(st.sampled_from([one, other])).row.checkpoint
-        same = replace(made, row=replace(made.row, checkpoint=note), status=replace(made.status, checkpoint=note))
-        self._ask(bytes(data.draw(st.sampled_from([made, same]))), self.clients[client], None, "spliced")
+        def proof(name: str) -> InclusionProof:
+            index, hashes, extra = (getattr(either(), name) for _ in range(3))
+            return InclusionProof(index.index, hashes.hashes, extra.extra)
+
+        made = ProofBundle(either().checkpoint, proof("row"), proof("status"), either().revocations)
+        texts = [bytes(made), in_format_1(made), in_format_1(made, either().checkpoint)]
+        self._ask(data.draw(st.sampled_from(texts)), self.clients[client], None, "spliced")
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def serve_what_stands_elsewhere(self, data: st.DataObject, client: int) -> None:
@@ -496,22 +498,22 @@ class Attack(RuleBasedStateMachine):
         bundle = self._offer(data, self.honest, head, every=True).bundle
         what = data.draw(st.sampled_from(["status", "revocations", "row"]))
         if what == "status":
-            status = self.honest.proof(old.checkpoint.size - 1, head, bundle.row.checkpoint)
+            status = self.honest.proof(old.checkpoint.size - 1, head)
             made, right = replace(bundle, status=status, revocations=revocations_of(old)), old is head
         elif what == "revocations":
             made, right = replace(bundle, revocations=revocations_of(old)), old.listed == head.listed
         else:
             at = data.draw(st.integers(0, head.checkpoint.size - 1))
-            made = replace(bundle, row=self.honest.proof(at, head, bundle.row.checkpoint))
+            made = replace(bundle, row=self.honest.proof(at, head))
             right = is_answer(self.honest.leaves[at])
         right = right and not self._is_false(head, self.clients[client])
-        verdict = self._ask(bytes(made), self.clients[client], None, "elsewhere")
+        verdict = self._ask(self._written(data, made), self.clients[client], None, "elsewhere")
         assert right == (verdict.outcome in ANSWERS) or verdict.outcome is Outcome.STALE
 
     @rule(data=st.data(), client=st.integers(0, 1), cut=st.booleans())
     def serve_what_is_damaged(self, data: st.DataObject, client: int, cut: bool) -> None:
         bundle = self._draw_offer(data).bundle
-        good = bytes(bundle)
+        good = self._written(data, bundle)
         at = data.draw(st.integers(0, len(good) - 2))
         changed = bytes([good[at] ^ data.draw(st.integers(1, 255))])
         verdict = self._ask(
@@ -550,8 +552,9 @@ class Attack(RuleBasedStateMachine):
 
     def _serve(self, offer: Offer, client: Client, other: bool, kind: str) -> None:
         expected = self._expected(offer, client, other)
-        verdict = self._ask(bytes(offer.bundle), client, "00" * 32 if other else None, kind)
-        assert verdict.outcome is expected, verdict.why
+        for text in (bytes(offer.bundle), in_format_1(offer.bundle)):
+            verdict = self._ask(text, client, "00" * 32 if other else None, kind)
+            assert verdict.outcome is expected, verdict.why
 
     def _expected(self, offer: Offer, client: Client, other: bool) -> Outcome:
         voices: dict[int, list[int]] = {}
@@ -612,6 +615,10 @@ class Attack(RuleBasedStateMachine):
 
     # What the attacker can choose from.
 
+    def _written(self, data: st.DataObject, bundle: ProofBundle) -> bytes:
+        """In either format."""
+        return in_format_1(bundle) if data.draw(st.booleans()) else bytes(bundle)
+
     def _draw_head(self, data: st.DataObject) -> tuple[History, Head]:
         history = data.draw(st.sampled_from([self.honest, self.honest, *self.forks]))
         return history, data.draw(st.sampled_from(history.heads))
@@ -630,8 +637,7 @@ class Attack(RuleBasedStateMachine):
         size = head.checkpoint.size
         rows = [index for index in range(size) if is_answer(history.leaves[index])]
         index = data.draw(st.sampled_from(rows or [size - 1]))
-        proofs = history.proof(index, head, note), history.proof(size - 1, head, note)
-        bundle = ProofBundle(*proofs, revocations_of(head))
+        bundle = ProofBundle(note, history.proof(index, head), history.proof(size - 1, head), revocations_of(head))
         return Offer(bundle, head, {number: time for number, (time, _) in chosen.items()})
 
 

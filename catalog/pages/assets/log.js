@@ -59,7 +59,7 @@ export async function prove(catalog, leaf) {
     signers: [...new Set(signers.map(({ key }) => key.name))],
     fresh,
     revocations: list,
-    bundle: `${canonical({ format: "ldcat-proof/1", revocations: list, row, status })}\n`,
+    bundle: `${canonical({ format: "ldcat-proof/2", checkpoint: log.note, revocations: list, row, status })}\n`,
   };
 }
 
@@ -159,7 +159,7 @@ class Log {
     return entries;
   }
 
-  // The tlog-proof of a leaf as text. Throws NotProven if its hashes do not lead to the root of the checkpoint.
+  // The lines of a tlog-proof of a leaf, up to its checkpoint. Throws NotProven if its hashes do not lead to the root of the checkpoint.
   async inclusion(index, entry) {
     const hashes = await this.#path(index, 0, this.size);
     let found = await leafHash(entry);
@@ -177,7 +177,7 @@ class Log {
       throw new NotProven("the hashes of the log do not lead from this row to its checkpoint");
     }
     const lines = ["c2sp.org/tlog-proof@v1", `extra ${toBase64(entry)}`, `index ${index}`, ...hashes.map(toBase64)];
-    return `${lines.join("\n")}\n\n${this.note}`;
+    return `${lines.join("\n")}\n`;
   }
 
   // RFC 6962, 2.1.1: the audit path of a leaf in the tree of the leaves from `low` to `high`, the lowest hash first.
