@@ -1,35 +1,11 @@
-"""The HTTP server of a witness, Uvicorn in this process: one socket, short connections, one line for each failure.
-
-TLS, many clients and access control belong to a reverse proxy in front of it.
-"""
+"""What a server of this process needs before it runs: packages, and the socket at which it listens."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
 
 from catalog.errors import Unreadable, UsageError
-from catalog.terminal import render
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-MAX_CONNECTIONS = 400
-"""Connections at a time: below the usual limit of open files for a process."""
-
-CONNECTION_SECONDS = 30
-"""Seconds after which a connection is closed as soon as no response is due."""
-
-GRACE_SECONDS = 10
-"""Seconds for pending responses when the server has to stop."""
-
-MAX_HEAD = 16 << 10
-"""Bytes: request line and headers."""
 
 
 def need_extra(*names: str) -> None:
@@ -60,70 +36,3 @@ def listening_url(listening: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def run_uvicorn(app: ASGIApp, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Run the witness in Uvicorn until SIGTERM or SIGINT, and finish pending responses; a second SIGINT stops at once.
-
-    ready: called once connections are accepted and signals are handled.
-    """
-    import uvicorn
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Connection(H11Protocol):
-        """A connection of limited duration, so that slow or silent clients do not keep others out."""
-
-        _end: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            if len(self.connections) > MAX_CONNECTIONS:
-                transport.abort()
-            else:
-                self._end = self.loop.call_later(CONNECTION_SECONDS, self._finish)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._end:
-                self._end.cancel()
-            super().connection_lost(exc)
-
-        def _finish(self) -> None:
-            if not self.transport.is_closing():
-                self.shutdown()
-
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Generator[None, None, None]:
-            yield  # signals are handled below, and not raised again
-
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=CONNECTION_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD,
-    )
-    server = Server(config)
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_say)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.handle_exit, number, None)
-        ready()
-        await server.serve(sockets=[listening])
-
-    asyncio.run(run())
-
-
-def _say(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    del loop
-    render.warning(f"{context['message']}: {context.get('exception')!r}")

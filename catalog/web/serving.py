@@ -1,4 +1,4 @@
-"""The HTTP server of the lookup service: Granian on a socket that is opened here, until SIGTERM or SIGINT.
+"""The HTTP server of the lookup service and of a witness: Granian on a socket opened here, until SIGTERM or SIGINT.
 
 TLS belongs to a reverse proxy in front of it.
 """
@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from contextlib import suppress
 from threading import Timer
 from typing import Any
@@ -20,21 +20,21 @@ from granian.http import HTTP1Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
-from catalog.web.current import LiveRelease
-from catalog.web.front import ResponseCache
-from catalog.web.memory import give_back
+Message = MutableMapping[str, Any]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+"""An ASGI application."""
 
 MAX_CONNECTIONS = 8192
-"""Connections served at a time, if the process may open that many files; others wait."""
+"""Connections of the service at a time; others wait. More than this wait in no queue."""
 
 _FILES = 128
-"""Files that the service needs besides connections."""
+"""Files that the process needs besides connections."""
 
 SILENT_SECONDS = 10
-"""Seconds in which a new connection has to send something, and a request has to send all its headers."""
+"""Seconds in which a connection has to send something, and a request has to send all its headers."""
 
 GRACE_SECONDS = 10
-"""Seconds for pending responses when the service has to stop; then it stops anyway."""
+"""Seconds for pending responses when the server has to stop; then it stops anyway."""
 
 MAX_BUFFER = 64 << 10
 """Bytes: headers of a request, and how much of its body is read ahead."""
@@ -43,7 +43,7 @@ MAX_BUFFER = 64 << 10
 class _Server(Server):
     """Granian's own socket would share its port with other processes and hide which port it got: adr 0014."""
 
-    def __init__(self, app: ResponseCache, listening: socket.socket, connections: int) -> None:
+    def __init__(self, app: App, listening: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
@@ -62,54 +62,68 @@ class _Server(Server):
 
 
 def run_granian(
-    front: ResponseCache, current: LiveRelease, listening: socket.socket, *, ready: Callable[[], None]
+    app: App,
+    listening: socket.socket,
+    *,
+    ready: Callable[[], None],
+    connections: int = MAX_CONNECTIONS,
+    besides: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    hangup: Callable[[], None] | None = None,
+    finish: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run the service in Granian until SIGTERM or SIGINT, and finish pending responses; a second signal stops at once.
+    """Run an application until SIGTERM or SIGINT, and finish pending responses; a second signal stops at once.
 
     ready: called once connections are accepted and signals are handled.
+    connections: how many are served at a time, if the process may open that many files; others wait.
+    besides: what runs meanwhile.
+    hangup: called at SIGHUP; if not given, SIGHUP ends the process as usual.
+    finish: called before the process ends.
     """
-    connections = _connections()
+    connections = _connections(connections)
     listening.listen(MAX_CONNECTIONS)
     listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)  # silent clients cost nothing
 
     async def run() -> None:
-        server = _Server(front, listening, connections)
+        server = _Server(app, listening, connections)
+        loop = asyncio.get_running_loop()
         ending: list[Timer] = []
 
         def end() -> None:
             if ending:
-                _end(front)
-            ending.append(Timer(GRACE_SECONDS, _end, (front,)))
+                _end(finish)
+            ending.append(Timer(GRACE_SECONDS, _end, (finish,)))
             ending[0].daemon = True
             ending[0].start()
             server.stop()  # type: ignore[no-untyped-call]
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, end)
-        besides = [asyncio.create_task(current.watch()), asyncio.create_task(give_back(lambda: front.requests))]
+            loop.add_signal_handler(number, end)
+        if hangup is not None:
+            loop.add_signal_handler(signal.SIGHUP, hangup)
+        tasks = [asyncio.create_task(begin()) for begin in besides]
         ready()
         try:
             await server.serve()
         finally:
-            for task in besides:
+            for task in tasks:
                 task.cancel()
-            front.flush()
+            finish()
 
     asyncio.run(run())
 
 
-def _end(front: ResponseCache) -> None:
+def _end(finish: Callable[[], None]) -> None:
     """End the process, even if threads or slow clients are not finished."""
-    front.flush()
+    finish()
     os._exit(0)
 
 
-def _connections() -> int:
+def _connections(most: int) -> int:
     """Connections served at a time. The limit of open files of this process is raised as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + _FILES
+    wanted = most + _FILES
     allowed = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(16, min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) - _FILES)
+    return min(most, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from catalog.transparency.witness import Answer, Records, Witness
 
+MAX_CONNECTIONS = 400
+"""Connections served at a time; others wait."""
+
 BODY_SECONDS = 10
 """Seconds: time in which a whole request has to arrive."""
 

@@ -60,5 +60,11 @@ def command(
             current.open(begin, quiet=quiet)
         front = ResponseCache(routes(metrics), current, metrics, log=not quiet)
         ready = f"serves at {server.listening_url(listening)}"
-        run_granian(front, current, listening, ready=lambda: None if quiet else render.note(ready))
+        run_granian(
+            front,
+            listening,
+            ready=lambda: None if quiet else render.note(ready),
+            besides=[current.watch, lambda: memory.give_back(lambda: front.requests)],
+            finish=front.flush,
+        )
     return 0

@@ -81,13 +81,14 @@ def serve(
     because a witness that does not know what it cosigned may cosign a fork.
     """
     from catalog.web import server
-    from catalog.web.witness_app import witness_app
 
-    server.need_extra("starlette", "uvicorn")
+    server.need_extra("starlette", "granian")
     from catalog.publish.key_files import read_keys
     from catalog.publish.witness_store import WitnessStore
     from catalog.transparency.policy import MAX_POLICY, Policy
     from catalog.transparency.witness import Witness
+    from catalog.web.serving import run_granian
+    from catalog.web.witness_app import MAX_CONNECTIONS, witness_app
 
     policy = Policy.parse(read_bounded(str(logs), sys.stdin.buffer, MAX_POLICY))
     witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, read_passphrase(passphrase))])
@@ -96,7 +97,7 @@ def serve(
         names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
         ready = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
         web = witness_app(witness, store, lambda: int(time.time()))
-        server.run_uvicorn(web, listening, ready=lambda: render.note(ready))
+        run_granian(web, listening, ready=lambda: render.note(ready), connections=MAX_CONNECTIONS)
     return 0
 
 
