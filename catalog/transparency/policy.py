@@ -60,13 +60,11 @@ class Policy:
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
-        """Parse a policy. Raises MalformedInput, naming the line."""
+        """Parse a policy; its last line may lack the newline. Raises MalformedInput, naming the line."""
         if len(data) > MAX_POLICY or data.count(b"\n") > MAX_LINES:
             raise MalformedInput(f"the trust policy has more than {MAX_POLICY} bytes or {MAX_LINES} lines")
         if _CONTROL.search(data):
             raise MalformedInput("the trust policy contains control characters")
-        if data and not data.endswith(b"\n"):
-            raise MalformedInput("the last line of the trust policy has no newline")
         reader = _Reader()
         for number, raw in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
             words = _BLANKS.split(raw.strip(" \t"))

@@ -140,3 +140,31 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 )
 def test_every_time_can_be_printed(seconds: int, text: str) -> None:
     assert moment(seconds) == text
+
+
+def test_a_policy_is_printed_for_other_tools(run: Run, tmp_path: Path) -> None:
+    """Whole, or with Ed25519 keys only; its last line may lack the newline when it is read."""
+    pq = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44).key
+    lines = f"log {pq}\n{WITNESSES}group two 2 w1 pq w2 w3\nquorum two"
+    _, text, _ = init(run, tmp_path, lines)
+    (tmp_path / "policy").write_text(lines)
+    code, same, _ = run("trust", "init", "--policy", str(tmp_path / "policy"), *ROOT)
+    assert (code, same.partition("\n\n")[2]) == (0, text.partition("\n\n")[2])
+    _, note = signed(run, tmp_path, text)
+    code, out, err = run("trust", "show", str(note), "--policy")
+    assert (code, out) == (0, f"{lines}\n")
+    assert err == (
+        "ldcat: note: a policy does not say that the trust note expires, nor that a checkpoint is stale after 604800 "
+        "seconds\n"
+    )
+    code, out, _ = run("trust", "show", str(note), "--policy", "--algorithm", "ed25519")
+    witnesses = f"witness w1 {W1}\nwitness w2 {W2}\nwitness w3 {W3}\n"
+    assert (code, out) == (0, f"log {LOG}\n{witnesses}group two 2 w1 w2 w3\nquorum two\n")
+    code, out, err = run("trust", "show", str(note), "--algorithm", "ed25519")
+    assert (code, out, "--algorithm is for a policy" in err) == (2, "", True)
+    code, out, err = run("trust", "show", str(note), "--policy", "--format", "json")
+    assert (code, out, "no format json" in err) == (2, "", True)
+    _, all_of_them = signed(run, tmp_path, init(run, tmp_path, lines, "--log-signatures", "all")[1])
+    code, out, err = run("trust", "show", str(all_of_them), "--policy", "--algorithm", "ed25519")
+    assert (code, out, "log-signatures all" in err) == (2, "", True)
+    assert "nor that all keys of the log have to sign" in run("trust", "show", str(all_of_them), "--policy")[2]

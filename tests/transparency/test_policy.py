@@ -47,6 +47,7 @@ def test_the_quorum_of_the_example() -> None:
 
 def test_other_quorums() -> None:
     assert Policy.parse(b"quorum none\n").accepts([])
+    assert Policy.parse(b"quorum none").accepts([])  # the newline of the last line may be missing
     one = Policy.parse(f"{WITNESSES}quorum X2\n".encode())
     assert one.accepts([KEYS["X2"]])
     assert not one.accepts([KEYS["X1"], KEYS["X3"]])
@@ -72,7 +73,6 @@ SAME_KEY = signer("X1.example", SignatureType.COSIGNATURE_ED25519)
     [
         ("", "no quorum"),
         (f"log {LOG}\n", "no quorum"),
-        ("quorum none", "has no newline"),
         ("quorum none\nquorum none\n", "line 2 .*second quorum"),
         ("quorum X1\n", "defined above"),
         ("quorum\n", "unknown line"),

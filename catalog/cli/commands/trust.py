@@ -15,6 +15,7 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
 from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
+from catalog.cli.trust_view import trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
@@ -42,6 +43,12 @@ class LogSignatures(StrEnum):
 
     ANY = "any"
     ALL = "all"
+
+
+class PolicyAlgorithm(StrEnum):
+    """Algorithms to which a policy can be narrowed."""
+
+    ED25519 = "ed25519"
 
 
 NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="Trust note.")]
@@ -156,16 +163,32 @@ def sign(
 
 
 @app.command("show")
-def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
-    """Show whom a trust note trusts, and until when. Enough of its own root keys must have signed it."""
+def show(
+    note: NoteArgument,
+    policy: Annotated[bool, typer.Option("--policy", help="Print its C2SP tlog-policy, for other tools.")] = False,
+    algorithm: Annotated[
+        PolicyAlgorithm | None,
+        typer.Option(help="With --policy: leave out the keys of other algorithms, which released Go tools refuse."),
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Show whom a trust note trusts, and until when. Enough of its own root keys must have signed it.
+
+    With --policy --algorithm ed25519 the policy accepts the same Ed25519 cosignatures as that of the note, and has one
+    log line. It is refused if the quorum, or `log-signatures all`, demands an ML-DSA-44 signature.
+    """
     from catalog.transparency.trust import read_trust
 
-    require(output, Format.TABLE, Format.JSON)
+    require(output, Format.TABLE, *([] if policy else [Format.JSON]))
+    if algorithm and not policy:
+        raise UsageError("--algorithm is for a policy", "ldcat trust show NOTE --policy --algorithm ed25519")
     trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
-    if output is Format.JSON:
-        render.json_document(_record(trust))
+    if policy:
+        _print_policy(trust, algorithm)
+    elif output is Format.JSON:
+        render.json_document(trust_record(trust))
     else:
-        render.facts(_facts(trust), title=note)
+        render.facts(trust_facts(trust), title=note)
     return 0
 
 
@@ -181,8 +204,21 @@ def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", 
 
 
 def _policy(path: Path) -> str:
-    """The text of a policy; bytes that are not UTF-8 become surrogates, which `Policy.parse` refuses."""
-    return read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
+    """The text of a policy; bytes that are not UTF-8 become surrogates. Its last line ends with a newline."""
+    text = read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _print_policy(trust: Trust, algorithm: PolicyAlgorithm | None) -> None:
+    from catalog.transparency.ed25519_policy import ed25519_policy
+
+    text = trust.policy_text
+    if algorithm:
+        text = ed25519_policy(trust.policy, all_log_signatures=trust.all_log_signatures)
+    render.exact(text.rstrip("\n"))
+    lost = f"that the trust note expires, nor that a checkpoint is stale after {trust.max_age} seconds"
+    demand = ", nor that all keys of the log have to sign" if trust.all_log_signatures else ""
+    render.note(f"a policy does not say {lost}{demand}")
 
 
 def _roots(options: Sequence[str]) -> dict[str, VerifierKey]:
@@ -234,43 +270,3 @@ def _root(option: str) -> tuple[str, str]:
             "--root ROLE=VKEY, with the verifier key that ldcat keygen --for root prints",
         )
     return role, key
-
-
-def _record(trust: Trust) -> dict[str, object]:
-    policy = trust.policy
-    return {
-        "version": trust.version,
-        "expires": trust.expires,
-        "max_age": trust.max_age,
-        "threshold": trust.threshold,
-        "log_signatures": LogSignatures.ALL if trust.all_log_signatures else LogSignatures.ANY,
-        "roots": {role: str(key) for role, key in trust.roots.items()},
-        "logs": [str(key) for key in policy.logs],
-        "witnesses": {name: str(key) for name, key in policy.witnesses.items()},
-        "witness_urls": dict(policy.witness_urls),
-        "groups": {
-            name: {"threshold": group.threshold, "members": list(group.members)}
-            for name, group in policy.groups.items()
-        },
-        "quorum": policy.quorum,
-    }
-
-
-def _facts(trust: Trust) -> list[tuple[str, object]]:
-    """Names and values for people. Keys are shown by name, ID and type; the note and JSON have them whole."""
-
-    def named(key: VerifierKey) -> str:
-        return f"{key.name}+{key.key_id.hex()} ({key.type.title})"
-
-    policy = trust.policy
-    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", render.moment(trust.expires))]
-    facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
-    facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
-    facts += [("log", named(key)) for key in policy.logs]
-    if trust.all_log_signatures:
-        facts.append(("log signatures", "all that are named"))
-    for name, key in policy.witnesses.items():
-        facts.append((f"witness {name}", f"{named(key)} {policy.witness_urls.get(name, '')}".rstrip()))
-    for name, group in policy.groups.items():
-        facts.append((f"group {name}", f"{group.threshold} of {', '.join(group.members)}"))
-    return [*facts, ("quorum", policy.quorum or "none")]
