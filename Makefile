@@ -7,7 +7,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence
 
-.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom dist clean
+.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/python -m compileall -q catalog ldcat  # else a lookup compiles all that it loads, every time if it cannot write
@@ -77,6 +77,9 @@ lock: $(VENV)/.installed-release  ## update the versions and hashes of the packa
 sbom: $(VENV)/.installed-release  ## write the software bill of materials of the service's image, as CycloneDX
 	mkdir -p dist
 	$(BIN)/python -m tools.sbom dist/ldcat.cdx.json
+
+wheels: $(VENV)/.installed-release  ## write sdist and wheels (Linux, x86-64 and aarch64) to build/wheels, and try one in a clean environment
+	$(BIN)/python -m tools.wheels build/wheels
 
 dist: $(VENV)/.installed-release  ## write sdist, wheel and SBOM to dist/, reproducibly; refused while a marked place is not filled in
 	$(BIN)/python -m tools.release dist

@@ -1,8 +1,9 @@
-"""What pyproject.toml cannot say: compiled helpers where a C compiler is, and the same bytes wherever it is built."""
+"""What pyproject.toml cannot say: helpers that a C compiler makes, one wheel for all Pythons, reproducible bytes."""
 
 import gzip
 import os
 import stat
+import sysconfig
 import tarfile
 import time
 import zipfile
@@ -54,6 +55,10 @@ int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_si
 """
 
 
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded Pythons have none before 3.15
+OLDEST = "cp311"
+
+
 def mode_of(found):
     """Without what the umask of a checkout says."""
     return 0o755 if stat.S_ISDIR(found) or found & stat.S_IXUSR else 0o644
@@ -79,9 +84,20 @@ class Sdist(sdist):
 
 
 class Wheel(bdist_wheel):
-    """Setuptools takes the time from SOURCE_DATE_EPOCH, and modes from the checkout."""
+    """For all Pythons from the oldest one on, and for every platform if nothing was compiled.
+
+    Setuptools takes the time from SOURCE_DATE_EPOCH, and modes from the checkout.
+    """
+
+    def finalize_options(self):
+        self.py_limited_api = STABLE_ABI and OLDEST
+        super().finalize_options()
 
     def run(self):
+        self.run_command("build_ext")
+        built = self.get_finalized_command("build_ext").get_outputs()
+        if not any(Path(path).exists() for path in built):
+            self.root_is_pure, self.plat_name_supplied, self.distribution.ext_modules = True, False, []
         super().run()
         path = Path(self.distribution.dist_files[-1][2])
         with zipfile.ZipFile(path) as made:
@@ -102,12 +118,20 @@ class Extensions(build_ext):
         self.compiler.linker_so = [word for word in linker if not word.startswith("-Wl,-rpath")]
         super().build_extensions()
 
+    def copy_extensions_to_source(self):
+        for older in Path("catalog").rglob("_*.cpython-*.so"):  # for one Python, which would take them first
+            older.unlink()
+        super().copy_extensions_to_source()
+
 
 def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    helper.set_source(module, source, depends=sources, extra_compile_args=["-O3", "-g0", "-Wno-psabi"], **options)
+    flags = ["-O3", "-g0", "-Wno-psabi"]
+    macro = ("Py_LIMITED_API", "0x030b0000") if STABLE_ABI else ("_CFFI_NO_LIMITED_API", None)
+    options |= {"py_limited_api": STABLE_ABI, "define_macros": [macro]}
+    helper.set_source(module, source, depends=sources, extra_compile_args=flags, **options)
     built = helper.distutils_extension("build")
     built.optional = True  # without a compiler the Python reference gives the same digests
     return built

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from catalog import __version__
-from tools import release
+from tools import release, wheels
 from tools.sbom import LOCK, sbom
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
     subprocess.run(wheel, check=True, env=environment, capture_output=True)
-    (built,) = folder.glob("ldcat-*.whl")
+    (built,) = folder.glob("ldcat-*-py3-none-any.whl")
     target = folder / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True)
     return target
@@ -58,15 +59,18 @@ build_meta.build_wheel(out)
 """
 
 
-def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
-    """The sdist and the wheel of a checkout in a folder, built with a given umask and time."""
-    source.mkdir(parents=True)
+def checkout(source: Path) -> None:
+    """What is shipped of this checkout, copied to a folder."""
     for name in SHIPPED:
         if (ROOT / name).is_dir():
             ignored = shutil.ignore_patterns("*.so", "__pycache__")
             shutil.copytree(ROOT / name, source / name, ignore=ignored, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(ROOT / name, source / name)
+
+
+def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
+    """The sdist and the wheel of the files in a folder, built with a given umask and time."""
     for path in source.rglob("*"):
         path.chmod((0o777 if path.is_dir() or path.parent.name == "bin" else 0o666) & ~umask)
         os.utime(path, (when, when))
@@ -79,15 +83,23 @@ def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
 
 
 def test_builds_are_reproducible(tmp_path: Path) -> None:
-    one = built_in(tmp_path / "a/source", 0o022, 10**9)
-    other = built_in(tmp_path / "b/in another folder/source", 0o077, 1_700_000_001)
+    source = tmp_path / "a/source"
+    source.mkdir(parents=True)
+    checkout(source)
+    one = built_in(source, 0o022, 10**9)
     assert sorted(name.rpartition(".")[2] for name in one) == ["gz", "whl"]
+    with tarfile.open(next((tmp_path / "a/out").glob("*.tar.gz"))) as sdist:
+        sdist.extractall(tmp_path / "b/in another folder", filter="data")
+    (unpacked,) = (tmp_path / "b/in another folder").iterdir()
+    other = built_in(unpacked, 0o077, 1_700_000_001)
     assert one.keys() == other.keys()
     for name, data in one.items():
         assert data == other[name], name
     with zipfile.ZipFile(next((tmp_path / "a/out").glob("*.whl"))) as wheel:
         modules = [name for name in wheel.namelist() if name.endswith(".so")]
         assert len(modules) == (3 if shutil.which("cc") else 0)
+        tag = "cp311-abi3-linux" if modules else "py3-none-any"
+        assert tag in str(wheel.filename)
         for name in modules:
             for path in (tmp_path, Path(sys.base_prefix), Path.home()):
                 assert str(path).encode() not in wheel.read(name), name
@@ -232,6 +244,15 @@ def test_no_release_is_made_while_placeholders_are_left(tmp_path: Path) -> None:
         filled = text.replace("PUBLISHER: fill in before release: ", "").replace("(unreleased)", "(2026-12-01)")
         (tmp_path / name).write_text(filled)
     assert list(release.places(tmp_path)) == []
+
+
+def test_wheels_fit_their_platforms_and_answer_in_a_clean_environment(tmp_path: Path) -> None:
+    if "LDCAT_REQUIRE_ORACLES" not in os.environ:
+        pytest.skip("it takes packages from a registry, and a compiler for each platform")
+    made = wheels.build_all(tmp_path)
+    platforms = [path.name.partition("-abi3-")[2] for path in made[1:]]
+    assert platforms == ["manylinux_2_17_x86_64.whl", "manylinux_2_17_aarch64.whl"]
+    assert len(list(wheels.try_newest(made))) == 1
 
 
 def test_the_security_policy_is_complete() -> None:
