@@ -12,7 +12,7 @@ import typer.main
 
 from catalog import errors
 from catalog.cli.help_page import EXIT_CODES
-from catalog.cli.main import make_app
+from catalog.cli.program.app import make_app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

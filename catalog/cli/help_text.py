@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
-from typer.core import TyperCommand, TyperGroup
-
-from catalog.cli.help_page import HelpPage, page_of
+from catalog.cli.help_page import HelpPage
 from catalog.fast.note_text import has_colours
-
-if TYPE_CHECKING:
-    from typer._click import Context, HelpFormatter
-
 
 _HEADING, _NAME = "1", "36"
 _COLUMN = 28
 """Where the texts of options begin, if names are shorter than this; longer names have a line of their own."""
 _NARROW = 64
 """In fewer columns every text is below its name."""
-
-
-class HelpCommand(TyperCommand):
-    """A command with our help instead of rich's."""
-
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        formatter.write(help_text(page_of(ctx)))
-
-
-class HelpGroup(TyperGroup):
-    """A group of commands with our help instead of rich's, which is also printed if no command is given."""
-
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        if not args:
-            sys.stdout.write(help_text(page_of(ctx)))
-            ctx.fail("no command is given")
-        return super().parse_args(ctx, args)
-
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        formatter.write(help_text(page_of(ctx)))
 
 
 def help_text(page: HelpPage) -> str:

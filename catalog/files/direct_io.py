@@ -10,9 +10,8 @@ import ctypes
 import mmap
 import os
 import threading
+from importlib.util import find_spec
 from pathlib import Path
-
-import pyarrow as pa
 
 from catalog.errors import LdcatError
 
@@ -34,7 +33,10 @@ def keep_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, _KEPT)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
         mallopt(_M_ARENA_MAX, 1)  # the arenas of other threads have at most 64 MiB
-        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
+        if find_spec("pyarrow"):  # not in a slim install
+            import pyarrow as pa
+
+            pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
 
 
 class ScratchBuffer(threading.local):

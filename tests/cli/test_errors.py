@@ -12,7 +12,7 @@ import typer
 
 from catalog import errors
 from catalog.build.builder import BuildResult
-from catalog.cli import main
+from catalog.cli.program.app import make_app
 from catalog.errors import LdcatError
 from tests.support.cli import AMDSEV, NOWHERE, SNP, Run
 
@@ -172,7 +172,7 @@ def test_no_option_accepts_an_empty_path(run: Run, tmp_path: Path, monkeypatch: 
             if descriptor and descriptor.annotation is Path and not descriptor.parameter_info.parser:
                 yield f"{name} {parameter.name}"
 
-    assert sorted(unguarded(typer.main.get_command(main.make_app()), "ldcat")) == []
+    assert sorted(unguarded(typer.main.get_command(make_app()), "ldcat")) == []
     monkeypatch.chdir(tmp_path)
     for command in (("publish", "--log", "", "--key", "k"), ("keygen", "example.com/log", "-o", "")):
         assert run(*command)[:2] == (2, "")

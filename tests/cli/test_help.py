@@ -11,7 +11,7 @@ from catalog.cli.command_modules import command_module, command_names
 from catalog.cli.help_form import Group
 from catalog.cli.help_page import EXIT_CODES, HelpPage, pages_below
 from catalog.cli.help_text import help_lines
-from catalog.cli.main import make_app
+from catalog.cli.program.app import make_app
 from tests.support.cli import Run
 
 PAGES = {page.name: page for page in pages_below(typer.main.get_command(make_app()), "ldcat")}

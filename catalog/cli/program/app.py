@@ -1,0 +1,86 @@
+"""The full program: every command in typer, which parses the command line and prints help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from catalog.abi import sha256
+from catalog.cli.command_modules import command_module, command_names
+from catalog.cli.options import hash_backend
+from catalog.cli.program.help_commands import HelpCommand, HelpGroup
+from catalog.errors import UsageError
+from catalog.terminal import render
+from catalog.version import __version__
+
+_LAST = 1 << 20
+"""Position in `ldcat --help` of a command without HELP_ORDER."""
+
+
+def make_app(names: Iterable[str] | None = None) -> typer.Typer:
+    """The program with the named commands, or with all; modules of other commands are not imported.
+
+    The module of a command has a function `command`, or a Typer `app`. HELP_ORDER, if present, is its position in
+    `ldcat --help`.
+    """
+    app = typer.Typer(
+        name="ldcat",
+        cls=HelpGroup,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(ldcat)
+    wanted = command_names() if names is None else names
+    modules = {name: command_module(name) for name in wanted}
+    for name, module in sorted(modules.items(), key=lambda item: getattr(item[1], "HELP_ORDER", _LAST)):  # stable
+        if hasattr(module, "app"):
+            for info in module.app.registered_commands:
+                info.cls = HelpCommand
+            app.add_typer(module.app, name=name, cls=HelpGroup)
+        else:
+            app.command(name, cls=HelpCommand)(module.command)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {hash_backend()})")
+        raise typer.Exit
+
+
+def ldcat(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP.
+
+    Build a catalog, look up digests and attestation reports in it, and publish it as a signed log that others verify.
+    """
+
+
+def run_in_typer(arguments: Sequence[str]) -> object:
+    """The result of a command; raises as the command does, and UsageError for a command line that it does not have.
+
+    The object of its context is the command line.
+    """
+    app = make_app(_needed(arguments))
+    try:
+        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
+    except TyperException as failure:
+        message = " ".join(failure.format_message().split()) or "no command is given"
+        context = getattr(failure, "ctx", None)  # usage errors have the command here
+        command = context.command_path if context else "ldcat"
+        raise UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help") from failure
+    except typer.Abort as aborted:
+        raise KeyboardInterrupt from aborted
+
+
+def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
+    """The commands that a command line needs; None for all, to list them in help and errors."""
+    first = arguments[:1]
+    return () if list(first) == ["--version"] else first if set(first) & set(command_names()) else None
