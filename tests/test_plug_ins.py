@@ -116,7 +116,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})
     measure = ("measure", "whole.fd", "-t", "toy")
     built, measured, ignored, refused, inspected = copy.run(
-        ("build", "spec.toml", "--out", "digests", "-q"),
+        ("build", "spec.toml", "--output", "digests", "-q"),
         (*measure, "-f", "json"),
         (*measure, "--vcpus", 2, "--vmm", "qemu-kvm-init2"),
         (*measure, "--kernel", "vmlinuz"),
@@ -161,7 +161,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
         ("keygen", "example.com/toys", "-o", "log.key"),
         ("publish", "digests", "--log", "log", "--key", "log.key"),
         ("lookup", digest, "--catalog", "log", "--insecure-skip-verify", "-f", "json"),
-        ("prove", digest, "--log", "log"),
+        ("prove", digest, "--catalog", "log"),
         ("site", "log", "-o", "site", "--insecure-skip-verify"),
     )
     assert (keys.code, published.code, signed.code, proof.code, site.code) == (0, 0, 0, 0, 0)
@@ -179,7 +179,7 @@ def test_explain_searches_no_vcpu_axis_for_a_technology_without_vcpus(tmp_path: 
     write_spec(write_inputs(tmp_path), spec)
     copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})
     built, unknown = copy.run(
-        ("build", "spec.toml", "--out", "digests", "-q"),
+        ("build", "spec.toml", "--output", "digests", "-q"),
         ("explain", UNKNOWN, "--catalog", "digests", "--budget", 0.001, "-f", "json"),
     )
     assert (built.code, unknown.code) == (0, 1)
@@ -203,7 +203,7 @@ def test_a_vmm_profile_is_one_file(tmp_path: Path) -> None:
         ("measure", "whole.fd", "-t", "sev-snp", "--vmm", "acme-2026", "--vcpus", 2, "--vcpu-type", "EPYC-Milan", "-q"),
         build,
         ("vmsa", "show", "bsp.bin", "-f", "json"),
-        ("build", "spec.toml", "--out", "digests", "-q"),
+        ("build", "spec.toml", "--output", "digests", "-q"),
     )
     assert (measured.code, page.code, built.code) == (0, 0, 0)
     assert [made["vmm"] for made in shown.record["profiles"]] == ["acme-2026"]
@@ -252,7 +252,7 @@ def test_a_format_of_documents_is_one_file(tmp_path: Path) -> None:
 def test_a_command_is_one_file(tmp_path: Path, damaged: bool) -> None:
     write_spec(write_inputs(tmp_path), PROFILE_SPEC.replace('"acme-2026", ', ""))
     copy = Copy.with_files(tmp_path / "copy", {"catalog/cli/commands/reference_values.py": COMMAND.lstrip()})
-    [built] = copy.run(("build", "spec.toml", "--out", "digests", "-q"))
+    [built] = copy.run(("build", "spec.toml", "--output", "digests", "-q"))
     assert built.code == 0
     if damaged:
         part = tmp_path / "digests/sev-snp/launch_digests.parquet"

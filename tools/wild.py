@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="wild-") as work:
         folder = options.catalog or Path(work) / "catalog"
         if options.catalog is None:
-            build = [sys.executable, "-m", "catalog", "build", "--out", str(folder), "--quiet"]
+            build = [sys.executable, "-m", "catalog", "build", "--output", str(folder), "--quiet"]
             subprocess.run(build, cwd=ROOT, check=True)  # noqa: S603  our own command
         found = look_up(folder, entries)
     for line in table(found):

@@ -75,7 +75,7 @@ def check_room(folder: Path, needed: int) -> None:
     if total and needed > free:  # some file systems hold nothing at all
         raise DiskFull(
             f"the catalog needs about {_readable(needed)} in {folder}, and {_readable(free)} are free",
-            "name a folder on a larger disk with --out, or list fewer values in the spec",
+            "name a folder on a larger disk with --output, or list fewer values in the spec",
         )
 
 

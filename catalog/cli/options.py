@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -89,12 +89,6 @@ def invocation() -> str:
     return called if Path(called).name == "ldcat" and (found is None or not Path(called).samefile(found)) else "ldcat"
 
 
-def require(chosen: Format, *possible: Format) -> None:
-    """Raises UsageError if a command does not have the chosen format."""
-    if chosen not in possible:
-        raise UsageError(f"this command has no format {chosen.value}", f"one of: {', '.join(possible)}")
-
-
 MAX_PASSPHRASE = 1024
 """Bytes of a passphrase file."""
 
@@ -138,10 +132,35 @@ ReleaseArgument = Annotated[
     ),
 ]
 
-LogOption = Annotated[
-    Path,
-    typer.Option("--log", parser=named_path, metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log."),
+LogArgument = Annotated[
+    Path, typer.Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")
 ]
+
+WrittenLogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."
+    ),
+]
+"""Without LDCAT_LOG: what was appended to the wrong log cannot be removed."""
+
+KEY = typer.Option(
+    "--key", parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys, which `ldcat keygen` made."
+)
+
+OwnKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_KEY",
+        help="Private keys, which `ldcat keygen` made; if not given, those in ldcat.toml.",
+    ),
+]
+
+OUTPUT = ("--output", "-o")
+"""What is written is a file or a folder, so each command has its own help."""
 
 OwnLogOption = Annotated[
     Path | None,
@@ -161,7 +180,7 @@ OwnTrustOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_TRUST",
-        help="Trust note that names the log's keys and policy; if not given, that in ldcat.toml.",
+        help="Trust note to verify against: keys of the log, policy; if not given, that in ldcat.toml.",
     ),
 ]
 
@@ -175,25 +194,24 @@ HtmlOption = Annotated[
     ),
 ]
 
-LogTrustOption = Annotated[
-    Path,
-    typer.Option(
-        "--trust",
-        parser=named_path,
-        metavar="FILE",
-        envvar="LDCAT_TRUST",
-        help="Trust note that names the log's keys and policy.",
-    ),
-]
+LOG_TRUST = typer.Option(
+    "--trust",
+    parser=named_path,
+    metavar="FILE",
+    envvar="LDCAT_TRUST",
+    help="Trust note to verify against: keys of the log, policy.",
+)
+
+LogTrustOption = Annotated[Path, LOG_TRUST]
 
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")
 ]
 
-TableFormatOption = Annotated[
-    Format,
-    typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format; not every command has all of these."),
-]
+FORMAT = typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format.")
+"""Of every command that has more than one; its type is a Literal of those that the command has."""
+
+TableFormatOption = Annotated[Literal[Format.TABLE, Format.JSON], FORMAT]
 
 TrustOption = Annotated[
     Path | None,

@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import Signer
 
 
-def log_folder(given: Path | None) -> Path:
-    """The folder of the log. Raises UsageError if nothing names it, and as `Publisher.find`."""
-    return given or _settings("the folder of the log", "--log DIR").log
+def log_folder(given: Path | None, option: str = "--log DIR") -> Path:
+    """The folder of the log, which an option names. Raises UsageError if nothing does, and as `Publisher.find`."""
+    return given or _settings("the folder of the log", option).log
 
 
 def log_signers(given: Path | None, passphrase: Path | None) -> list[Signer]:

@@ -15,6 +15,14 @@ def need_extra(*names: str) -> None:
             raise UsageError(f"serving needs the package {name}", "pip install 'ldcat[serve]'")
 
 
+def address(listen: str, host: str | None, port: int | None) -> str:
+    """HOST:PORT of `listen`, with another host or port if they are given."""
+    listen_host, _, listen_port = listen.rpartition(":")
+    if host is not None and ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return f"{listen_host if host is None else host}:{listen_port if port is None else port}"
+
+
 def listen(address: str) -> socket.socket:
     """A socket that listens at HOST:PORT; port 0 takes any free port.
 

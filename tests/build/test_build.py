@@ -325,7 +325,7 @@ def test_a_killed_build_leaves_no_partial_catalog(
     spec = write_spec(tmp_path, ENDLESS, "endless.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
-    command = [sys.executable, "-m", "catalog", "build", str(spec), "--out", str(folder), "-q", "--processes", "2"]
+    command = [sys.executable, "-m", "catalog", "build", str(spec), "--output", str(folder), "-q", "--processes", "2"]
     environment = {**os.environ, "LDCAT_HASH_BACKEND": backend}
     on_the_way = tmp_path / ".catalog.ldcat-partial"
     rows = on_the_way / "sev-snp-spill"

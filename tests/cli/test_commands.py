@@ -37,7 +37,7 @@ def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(name, "python")
     assert "SHA-256 chains: python, SHA-384 chains: python" in run("--version")[1]
     monkeypatch.setenv(name, "abacus")
-    code, out, err = run("build", "--out", str(tmp_path / "catalog"))
+    code, out, err = run("build", "--output", str(tmp_path / "catalog"))
     assert (code, out) == (2, "")
     assert err.startswith("ldcat: error: there is no hash backend 'abacus' on this machine\nldcat: hint: one of: ")
 
@@ -56,7 +56,7 @@ def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_invalid_engine_options_are_refused(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
-    code, out, err = run("build", "--out", str(tmp_path / "catalog"), *options)
+    code, out, err = run("build", "--output", str(tmp_path / "catalog"), *options)
     assert (code, out) == (2, "")
     assert err.startswith(f"ldcat: error: {message}")
     assert not (tmp_path / "catalog").exists()
@@ -183,11 +183,11 @@ def test_a_local_database(run: Run, tmp_path: Path) -> None:
 
 def test_build_prints_the_folder_and_a_lookup_to_try(run: Run, inputs: Path, tmp_path: Path) -> None:
     spec, folder = write_spec(inputs, SMALL), tmp_path / "made"
-    code, out, err = run("build", str(spec), "--out", str(folder), "--processes", "1")
+    code, out, err = run("build", str(spec), "--output", str(folder), "--processes", "1")
     assert (code, out) == (0, f"{folder}\n")
     tried = next(line for line in err.splitlines() if "try: " in line).partition("try: ldcat ")[2].split()
     assert run(*tried)[0] == 0
-    assert run("build", str(spec), "--out", str(folder), "--processes", "0b1", "-q") == (0, f"{folder}\n", "")
+    assert run("build", str(spec), "--output", str(folder), "--processes", "0b1", "-q") == (0, f"{folder}\n", "")
 
 
 def test_options_have_environment_variables(run: Run, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_each_cosigner_has_its_own_record(run: Run, place: Place, key: Path, tmp
 @pytest.mark.parametrize(
     ("more", "code", "part"),
     [
-        (("-f", "csv"), 2, "no format csv"),
+        (("-f", "csv"), 2, "'csv' is not one of"),
         (("--key", "/nowhere"), 5, "/nowhere"),
         (("--log", "{tmp}/nothing"), 5, "no log at"),
         (("--trust", "{tmp}/log/checkpoint"), 3, "trust note"),

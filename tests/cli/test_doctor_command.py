@@ -62,7 +62,7 @@ def place(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def doctor_arguments(place: Path) -> tuple[str, ...]:
-    return ("doctor", "--log", str(place / "log"), "--trust", str(place / "trust"))
+    return ("doctor", str(place / "log"), "--trust", str(place / "trust"))
 
 
 def test_a_healthy_log(run: Run, place: Path) -> None:

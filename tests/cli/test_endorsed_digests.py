@@ -50,7 +50,7 @@ class Place:
         return made
 
     def build(self, name: str, code: int = 0) -> str:
-        return self("build", self.folder / "spec.toml", "--out", self.folder / name, code=code)
+        return self("build", self.folder / "spec.toml", "--output", self.folder / name, code=code)
 
     def publish(self, name: str) -> dict[str, Any]:
         return self.json("publish", self.folder / name, *self._signed)
@@ -64,7 +64,7 @@ class Place:
     def prove(self, digest: str) -> list[Path]:
         """The bundles of a digest, a file each."""
         paths = []
-        for number, line in enumerate(self("prove", digest, "--log", self.log).splitlines()):
+        for number, line in enumerate(self("prove", digest, "--catalog", self.log).splitlines()):
             paths.append(self.folder / f"{digest[:8]}.{number}")
             paths[-1].write_text(line)
         return paths
@@ -136,9 +136,9 @@ def test_diff_audit_rebuild_and_sql(place: Place) -> None:
     assert [(one["severity"], one["rule"]) for one in findings if one["rule"] == "endorsed"] == [
         ("note", "endorsed")  # the root of the tests does not ship with ldcat
     ]
-    rebuilt = place.json("rebuild", "--log", place.log, *place.trust)
+    rebuilt = place.json("rebuild", place.log, *place.trust)
     assert (rebuilt["same"], rebuilt["rows"], rebuilt["endorsed"]) == (True, 1, 3)
-    assert "endorsed digests follow from nothing" in place("rebuild", "--log", place.log, *place.trust)
+    assert "endorsed digests follow from nothing" in place("rebuild", place.log, *place.trust)
     query = "SELECT checked FROM endorsements WHERE launch_digest = '0x{}' ORDER BY ALL"
     out = place("sql", query.format(DIGEST.upper()), "--catalog", place.log, *place.trust, "--format", "csv")
     assert out.split() == ["checked", "none", "signature"]
@@ -154,7 +154,7 @@ def test_from_a_host(place: Place, url: str) -> None:
     assert place.json("monitor", url, *place.trust)["change"] == "first"
     found = place.json("lookup", DIGEST, "--catalog", url, *place.trust, code=10)
     assert len(found["endorsements"]) == 2
-    assert len(place("prove", DIGEST, "--log", url).splitlines()) == 2
+    assert len(place("prove", DIGEST, "--catalog", url).splitlines()) == 2
     shutil.rmtree(place.folder / "imports")
     write_spec(place.folder, ONE_ROW)
     place.build("third")
@@ -166,7 +166,7 @@ def test_from_a_host(place: Place, url: str) -> None:
 def test_a_changed_byte_of_the_document_is_refused_everywhere(place: Place, run: Run) -> None:
     name = hashlib.sha256((place.folder / "uvm.cose").read_bytes()).hexdigest()
     for path, command in (
-        (place.folder / "imports/documents" / name, ("build", str(place.folder / "spec.toml"), "--out", "x")),
+        (place.folder / "imports/documents" / name, ("build", str(place.folder / "spec.toml"), "--output", "x")),
         (place.folder / "second/endorsements" / name, ("audit", str(place.folder / "second"))),
         (place.log / "releases/2/endorsements" / name, ("audit", str(place.log), *place.trust)),
     ):
@@ -194,8 +194,8 @@ def test_a_changed_byte_of_the_list_is_refused_everywhere(place: Place, run: Run
             [
                 ("lookup", DIGEST, "--catalog", str(place.log), *place.trust),
                 ("audit", str(place.log), *place.trust),
-                ("prove", DIGEST, "--log", str(place.log)),
-                ("rebuild", "--log", str(place.log), *place.trust),
+                ("prove", DIGEST, "--catalog", str(place.log)),
+                ("rebuild", str(place.log), *place.trust),
             ],
         ),
     ):

@@ -260,14 +260,14 @@ def test_a_published_log_revokes_endorsements(
 
 def test_a_proof_that_cannot_be_made(run: Run, catalog: BuildResult, tmp_path: Path) -> None:
     place = Place(tmp_path / "place", catalog, int(time.time()))
-    code, out, err = run("prove", NOWHERE, "--log", str(place.log))
+    code, out, err = run("prove", NOWHERE, "--catalog", str(place.log))
     assert (code, out) == (1, "")
     assert err.splitlines() == [
         f"ldcat: note: no configuration of this catalog has the 48-byte launch digest {NOWHERE}",
         "ldcat: note: the log has no endorsement of it either",
         "ldcat: note: ldcat explain searches further",
     ]
-    assert run("prove", SNP_DIGEST, "--log", str(place.log))[0] == 0
+    assert run("prove", SNP_DIGEST, "--catalog", str(place.log))[0] == 0
 
 
 def test_a_catalog_on_a_host_has_its_endorsements(

@@ -54,7 +54,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("measure", AMDSEV, "-t", "sev", "--kernel", "/etc"), 5, "is a directory"),
         (("lookup", "xyz"), 3, "the argument is neither a file nor a launch digest"),
         (("lookup", NOWHERE, "--catalog", "/nowhere"), 5, "no catalog at /nowhere"),
-        (("lookup", NOWHERE, "--format", "hex"), 2, "this command has no format hex"),
+        (("lookup", NOWHERE, "--format", "hex"), 2, "'hex' is not one of"),
         (("lookup", NOWHERE, "--format", "xml"), 2, "xml"),
         (("inspect", "/etc/hostname"), 3, "not whole pages"),
         (("inspect", "nobody"), 2, "unknown build"),
@@ -183,4 +183,4 @@ def test_a_spec_needs_a_folder(run: Run, tmp_path: Path) -> None:
     spec = tmp_path / "spec.toml"
     spec.write_text('name = "x"\nfirmware = { builds = ["*"] }\n[technologies.sev]\n')
     code, _, err = run("build", str(spec))
-    assert (code, "a spec needs a folder for its catalog" in err, "--out DIR" in err) == (2, True, True)
+    assert (code, "a spec needs a folder for its catalog" in err, "--output PATH" in err) == (2, True, True)

@@ -177,7 +177,7 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
     trust = ("--trust", str(lying.trust))
     proof = home / "bundle"
     digest, revoked = digest_in(lying.catalog), digest_in(lying.catalog, vcpus=3)
-    code, out, err = run("prove", revoked, "--log", str(lying.log))
+    code, out, err = run("prove", revoked, "--catalog", str(lying.log))
     assert code == 0
     check("json", out, err, terminal)
     proof.write_text(out)
@@ -191,8 +191,8 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
             (("table", "json"), 0, ("inspect", HOSTILE, *lying.options())),
             (("table", "json"), 1, ("diff", f"{lying.log}/releases/1", str(lying.log), *trust)),
             (("table", "json", "sarif"), None, ("audit", str(lying.log), *trust, "--remeasure", "1", "-q")),
-            (("table", "json"), None, ("rebuild", "--log", str(lying.log), *trust, "-q")),
-            (("table", "json"), None, ("doctor", "--log", str(lying.log), *trust)),
+            (("table", "json"), None, ("rebuild", str(lying.log), *trust, "-q")),
+            (("table", "json"), None, ("doctor", str(lying.log), *trust)),
             (("table", "json"), None, ("monitor", url, *trust)),
             (("table", "json"), None, ("trust", "show", str(lying.trust))),
             (("table", "json"), 7, ("verify-proof", str(proof), *trust)),
@@ -225,7 +225,7 @@ def test_the_fast_path_prints_the_same_as_the_full_path(run: Run, lying: LyingPl
 
 
 def test_the_script_of_a_shown_proof_runs_no_other_command(run: Run, lying: LyingPlace, home: Path) -> None:
-    _, out, _ = run("prove", digest_in(lying.catalog), "--log", str(lying.log))
+    _, out, _ = run("prove", digest_in(lying.catalog), "--catalog", str(lying.log))
     (home / "bundle").write_text(out)
     code, script, err = run("verify-proof", str(home / "bundle"), "--trust", str(lying.trust), "--show")
     assert code == 0, err

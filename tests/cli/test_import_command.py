@@ -124,7 +124,7 @@ def test_standard_input_that_cannot_be_read_is_an_error(run: Run, monkeypatch: p
         (("measurement.snp.cbor", "--name", ""), 2, "invalid value for '--name'"),
         (("manifest.json", "--origin", "", "-o", "new"), 2, "invalid value for '--origin'"),
         (("-", "-"), 2, "stdin can be read only once"),
-        (("manifest.json", "-f", "csv"), 2, "this command has no format csv"),
+        (("manifest.json", "-f", "csv"), 2, "'csv' is not one of"),
     ],
 )
 def test_what_is_refused_is_said_in_a_line_and_nothing_is_written(

@@ -109,7 +109,7 @@ def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
 
 def test_an_interrupted_build_changes_nothing(tmp_path: Path) -> None:
     spec, out = write_spec(tmp_path, ONE_ROW), tmp_path / "catalog"
-    arguments = ("build", str(spec), "--out", str(out), "--quiet", "--processes", "1")
+    arguments = ("build", str(spec), "--output", str(out), "--quiet", "--processes", "1")
     total = calls_of("bin/ldcat", *arguments)
     before = (out / "manifest.json").read_bytes()
     for call in random.Random(7).sample(range(1, total - 500), 8):

@@ -187,7 +187,7 @@ def test_explain_names_no_hash_that_is_not_known(asked: Asked) -> None:
 
 @pytest.mark.parametrize("launch_digest", DIGESTS, ids=["firmware", "kernel", "base"])
 def test_a_row_is_proven(asked: Asked, tmp_path: Path, launch_digest: str) -> None:
-    code, out, _ = asked.run("prove", launch_digest, "--log", str(asked.place.log))
+    code, out, _ = asked.run("prove", launch_digest, "--catalog", str(asked.place.log))
     assert code == 0
     (tmp_path / "proof.json").write_text(out)
     code, out, _ = asked.run(
@@ -211,7 +211,7 @@ def test_a_row_is_proven(asked: Asked, tmp_path: Path, launch_digest: str) -> No
 def test_audit_and_rebuild_recompute_every_row(asked: Asked, built: BuildResult) -> None:
     assert asked.run("audit", str(built.folder))[0] == 0
     assert asked.run("audit", str(asked.place.log), "--trust", str(asked.place.trust))[0] == 0
-    code, out, _ = asked.run("rebuild", "--log", str(asked.place.log), "--trust", str(asked.place.trust), "-f", "json")
+    code, out, _ = asked.run("rebuild", str(asked.place.log), "--trust", str(asked.place.trust), "-f", "json")
     assert (code, json.loads(out)["rows"]) == (0, 20)
 
 
@@ -369,7 +369,7 @@ def test_nothing_unknown_is_in_any_file_or_output(asked: Asked, built: BuildResu
         for command in (
             ("lookup", launch_digest, *asked.place.options()),
             ("explain", launch_digest, *asked.place.options()),
-            ("prove", launch_digest, "--log", str(asked.place.log)),
+            ("prove", launch_digest, "--catalog", str(asked.place.log)),
         )
         for more in ((), *([("-f", "json")] if command[0] != "prove" else []))
     ]

@@ -256,7 +256,7 @@ def test_a_proof_of_an_unknown_technology_has_a_note(
     run: Run, published: Place, later: BuildResult, tmp_path: Path
 ) -> None:
     with later_version():
-        code, bundle, _ = run("prove", of(later, NAME), "--log", str(published.log))
+        code, bundle, _ = run("prove", of(later, NAME), "--catalog", str(published.log))
     assert code == 0
     (tmp_path / "proof").write_text(bundle.splitlines()[0])
     code, out, err = run("verify-proof", str(tmp_path / "proof"), "--trust", str(published.trust))
@@ -264,7 +264,7 @@ def test_a_proof_of_an_unknown_technology_has_a_note(
     assert err == (
         "ldcat: note: this version of ldcat does not know technology 'tdx': the row's fields are not checked\n"
     )
-    code, _, err = run("prove", tdx_digest(later), "--log", str(published.log))
+    code, _, err = run("prove", tdx_digest(later), "--catalog", str(published.log))
     assert (code, WARNED in err) == (1, True)
 
 
@@ -294,7 +294,7 @@ def test_unknown_data_is_not_signed(
     with pytest.raises(Exception, match="this version of ldcat does not know"):
         log.publish(REVOKE)
     trust = ("--trust", str(log.trust))
-    code, out, _ = run("rebuild", "--log", str(log.log), *trust, "--cosign", "--key", keys["witness"], "-f", "json")
+    code, out, _ = run("rebuild", str(log.log), *trust, "--cosign", "--key", keys["witness"], "-f", "json")
     record = json.loads(out)
     assert (code, record["same"], record["cosigned"]) == (4, False, None)
     assert (log.log / "checkpoint").read_bytes() == before
@@ -304,7 +304,7 @@ def test_unknown_data_is_not_signed(
 
 def test_doctor_and_monitor_have_a_note(run: Run, published: Place) -> None:
     trust = ("--trust", str(published.trust))
-    code, out, _ = run("doctor", "--log", str(published.log), *trust, "-f", "json")
+    code, out, _ = run("doctor", str(published.log), *trust, "-f", "json")
     notes = [one for one in json.loads(out)["findings"] if "does not know technology" in one["what"]]
     assert (code, [one["severity"] for one in notes]) == (0, ["note"])
     with static_host(published.log) as host:
@@ -368,7 +368,7 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
         assert (code, warned in err) == (0, True)
         code, out, err = run("monitor", url, *trust, "-f", "json")
         assert (code, json.loads(out)["notes"], err) == (0, [NOTE_NOT_CONSIDERED], warned)
-    code, out, _ = run("doctor", "--log", str(recorded.log), *trust, "-f", "json")
+    code, out, _ = run("doctor", str(recorded.log), *trust, "-f", "json")
     assert NOT_CONSIDERED in {one["what"] for one in json.loads(out)["findings"] if one["severity"] == "note"}
     code, out, _ = run("audit", str(recorded.log), *trust, "--remeasure", "0", "-f", "json")
     errors = [one for one in json.loads(out)["findings"] if one["severity"] == "error"]

@@ -89,7 +89,7 @@ def test_audit_and_doctor_name_each_link(run: Run, place: Place, tmp_path: Path,
         found = [(one["rule"], one["subject"]) for one in json.loads(out)["findings"] if FOLLOWED in one["evidence"]]
         assert code == 1
         assert ("link", name) in found
-    code, out, _ = run("doctor", "--log", str(place.log), *trust, "--format", "json")
+    code, out, _ = run("doctor", str(place.log), *trust, "--format", "json")
     found = [(one["severity"], one["subject"]) for one in json.loads(out)["findings"] if one["what"] == FOLLOWED]
     assert (code, found) == (1, [("error", name)])
 
@@ -148,7 +148,7 @@ def test_leftovers_of_a_crash_are_reported_and_removed_by_the_next_publish(
     for name in names:
         (place.log / name).parent.mkdir(parents=True, exist_ok=True)
         (place.log / name).write_bytes(b"half")
-    _, out, _ = run("doctor", "--log", str(place.log), "--trust", str(place.trust), "--format", "json")
+    _, out, _ = run("doctor", str(place.log), "--trust", str(place.trust), "--format", "json")
     subjects = {one["subject"] for one in json.loads(out)["findings"] if one["severity"] == "note"}
     assert {*names[:2], "releases/2"} <= subjects
     (place.log / "releases/2/more").write_bytes(b"of another catalog")

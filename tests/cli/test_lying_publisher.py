@@ -88,12 +88,12 @@ def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool 
     assert run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))[0] == 0
     before = (place.log / "checkpoint").read_bytes()
     cosign = ("--cosign", "--key", str(tmp_path / "key"))
-    yield "rebuild", run("rebuild", "--log", str(place.log), *trust, *cosign)[0]
+    yield "rebuild", run("rebuild", str(place.log), *trust, *cosign)[0]
     assert ((place.log / "checkpoint").read_bytes() == before) != cosigns
     code, out, _ = run("audit", str(place.log), *trust, "--remeasure", "0", "-f", "json")
     found = {finding["rule"] for finding in json.loads(out)["findings"] if finding["severity"] == "error"}
     yield "audit", FALSE if (code, "record" in found) == (1, True) else code
-    code, out, _ = run("doctor", "--log", str(place.log), *trust, "-f", "json")
+    code, out, _ = run("doctor", str(place.log), *trust, "-f", "json")
     subjects = {finding["subject"] for finding in json.loads(out)["findings"] if finding["severity"] == "error"}
     yield "doctor", FALSE if (code, "release record" in subjects) == (1, True) else code
 
@@ -321,7 +321,7 @@ def test_a_policy_can_require_the_cosignature_of_a_rebuilder(
     made = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(key), "--algorithm", "ed25519")[1]
     policy = f"log {LOG.key}\nwitness rebuilder {made.strip()}\nquorum rebuilder\n"
     revoked.trust.write_bytes(bytes(trust_note(policy)))
-    rebuild = ("rebuild", "--log", str(log.root), "--trust", str(revoked.trust), "--cosign", "--key", str(key))
+    rebuild = ("rebuild", str(log.root), "--trust", str(revoked.trust), "--cosign", "--key", str(key))
     with serving(revoked.log) as port:
         url = f"http://127.0.0.1:{port}/logs"
         lookup = ("lookup", digest, "--catalog", url, "--trust", str(revoked.trust))

@@ -59,7 +59,7 @@ def test_a_closed_pipe(small: BuildResult) -> None:
 @pytest.mark.parametrize("backend", ["", "python"])
 def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
     spec = write_spec(tmp_path, ENDLESS)
-    command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
+    command = [*LDCAT, "build", str(spec), "--output", str(tmp_path / "catalog"), "--processes", "2"]
     environment = {**os.environ, "LDCAT_HASH_BACKEND": backend}
     with subprocess.Popen(
         command,

@@ -46,7 +46,7 @@ def place(run: Run, small: BuildResult, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
-    code, out, err = run("prove", digest, "--log", str(place / "log"))
+    code, out, err = run("prove", digest, "--catalog", str(place / "log"))
     assert code == 0
     (place / "proof").write_text(out.splitlines()[0] + "\n")
     verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"))
@@ -66,7 +66,7 @@ def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
 def test_verification_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All output is a script, with the verdict as a comment."""
     monkeypatch.setenv("TMPDIR", str(place))
-    (place / "proof").write_text(run("prove", digest, "--log", str(place / "log"))[1].splitlines()[0] + "\n")
+    (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0] + "\n")
     verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"), "--show")
     code, out, err = run(*verify)
     assert (code, err) == (0, "")
@@ -82,7 +82,7 @@ def test_verification_by_hand(run: Run, place: Path, digest: str, monkeypatch: p
 
 
 def test_a_digest_that_is_not_in_the_log(run: Run, place: Path) -> None:
-    code, out, err = run("prove", NOWHERE, "--log", str(place / "log"))
+    code, out, err = run("prove", NOWHERE, "--catalog", str(place / "log"))
     assert (code, out) == (1, "")
     assert err.startswith("ldcat: note: no configuration")
 
@@ -99,8 +99,8 @@ def test_trust_notes(run: Run, place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("prove", NOWHERE, "--log", "{tmp}"), 5, "no log at"),
-        (("prove", "xyz", "--log", "{tmp}/log"), 3, "not a launch digest"),
+        (("prove", NOWHERE, "--catalog", "{tmp}"), 5, "no log at"),
+        (("prove", "xyz", "--catalog", "{tmp}/log"), 3, "not a launch digest"),
         (("verify-proof", "{tmp}/nowhere", "--trust", "{tmp}/trust.1"), 5, "nowhere"),
         (("verify-proof", "{tmp}/policy", "--trust", "{tmp}/policy"), 3, "the trust note has no signatures"),
         (("trust", "init", "--policy", "{tmp}/policy", "--root", "a", "--threshold", "1"), 2, "is not a root key"),

@@ -63,7 +63,7 @@ class Publisher:
     def proved(self, digest: str) -> list[dict[str, Any]]:
         """The outcome of each proof of a digest."""
         found = []
-        for line in self._run("prove", digest, "--log", str(self._place / "log"))[1].splitlines():
+        for line in self._run("prove", digest, "--catalog", str(self._place / "log"))[1].splitlines():
             (self._place / "proof").write_text(line + "\n")
             code, out, _ = self._run(
                 "verify-proof", str(self._place / "proof"), "--trust", str(self._place / "trust.1"), "-f", "json"

@@ -148,7 +148,7 @@ def test_audit_and_proof_of_a_hosted_log(
     trust = ("--trust", str(place.trust))
     code, out, err = run("audit", url, *trust, "--quiet")
     assert (code, err) == (0, ""), out
-    code, out, _ = run("prove", str(small.example), "--log", url)
+    code, out, _ = run("prove", str(small.example), "--catalog", url)
     assert code == 0
     (tmp_path / "proof").write_text(out.splitlines()[0])
     assert run("verify-proof", str(tmp_path / "proof"), *trust)[0] == 0

@@ -102,12 +102,12 @@ def test_a_trust_note_requires_all_signatures_of_its_log(run: Run, small: BuildR
     assert code == 2
     assert "the trust note demands all signatures of the log" in err
     assert publish(run, small, tmp_path, note, pairs)[0] == 0
-    assert run("doctor", "--log", str(tmp_path / "log"), "--trust", str(note))[0] == 0
+    assert run("doctor", str(tmp_path / "log"), "--trust", str(note))[0] == 0
     published = tmp_path / "log/checkpoint"
     lines = published.read_text().splitlines(keepends=True)
     for without in (-1, -2):
         published.write_text("".join(line for line in lines if line is not lines[without]))
-        code, out, _ = run("doctor", "--log", str(tmp_path / "log"), "--trust", str(note))
+        code, out, _ = run("doctor", str(tmp_path / "log"), "--trust", str(note))
         assert code == 1
         assert "the trust note demands all signatures of the log" in out
         place = ("--catalog", str(tmp_path / "log"), "--trust", str(note))

@@ -133,7 +133,7 @@ def test_a_signed_false_command_line_is_not_shown(
     assert repr(EVIL) in found[0]["evidence"]
     publisher.publish(false)
     assert not rebuilt(publisher).same
-    code, out, _ = run("rebuild", "--log", str(place.log), "--trust", str(place.trust), "-f", "json", "-q")
+    code, out, _ = run("rebuild", str(place.log), "--trust", str(place.trust), "-f", "json", "-q")
     assert code != 0
     assert manifest.NAMES in out
 

@@ -74,7 +74,7 @@ def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
 def verdict(run: Run, small: BuildResult, place: Path) -> str:
     """The outcome for a guest owner who verifies a digest of the log."""
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
-    proofs = run("prove", digest, "--log", f"{place}/log", "-q")[1].splitlines()
+    proofs = run("prove", digest, "--catalog", f"{place}/log", "-q")[1].splitlines()
     (place / "proof").write_text(proofs[0] + "\n")
     out = run("verify-proof", f"{place}/proof", "--trust", f"{place}/trust", "--report", digest, "-f", "json")[1]
     return str(json.loads(out)["outcome"])

@@ -75,7 +75,7 @@ def _start(machine: Machine, folder: Path, key: Path) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LDCAT_"))}
     environment |= {"PYTHONPATH": f"{folder}:{ROOT}", "XDG_STATE_HOME": str(folder / "state"), **machine.settings}
     line = 'umask "$1"; key=$2; shift 2; "$@" && exec "$PYTHON" -m catalog publish catalog --log log --key "$key"'
-    made = _ldcat("build", *machine.arguments, "--out", "catalog", "inputs/spec.toml")
+    made = _ldcat("build", *machine.arguments, "--output", "catalog", "inputs/spec.toml")
     return subprocess.Popen(
         ["/bin/sh", "-c", line, "sh", machine.umask, str(key), *made],
         env=environment | {"PYTHON": sys.executable},

@@ -182,7 +182,7 @@ def test_the_python_api_shows_the_field(copy: Copy, log: Path, digest: str) -> N
 
 
 def test_leaves_have_the_field_and_proofs_verify(copy: Copy, log: Path, digest: str) -> None:
-    bundle = copy.run("prove", digest, "--log", log).splitlines()[0].encode()
+    bundle = copy.run("prove", digest, "--catalog", log).splitlines()[0].encode()
     (copy.folder / "bundle.json").write_bytes(bundle)
     verdict = copy.json("verify-proof", "bundle.json", "--trust", "trust.note")
     assert (verdict["outcome"], verdict["row"]["vmm_revision"]) == ("match", VALUE)
@@ -217,7 +217,7 @@ def test_diff_shows_the_field_of_each_row(copy: Copy, log: Path) -> None:
 def test_audits_recompute_the_field(copy: Copy, log: Path) -> None:
     copy.run("audit", "all")
     copy.run("audit", log, "--trust", "trust.note")
-    copy.run("rebuild", "--log", log, "--trust", "trust.note")
+    copy.run("rebuild", log, "--trust", "trust.note")
 
 
 def test_an_audit_finds_a_false_value(copy: Copy, log: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_spec_of_a_trillion_rows_is_refused_before_the_build(
     assert rows > 10**12
     tracemalloc.start()
     try:
-        code = run(["build", str(spec), "--out", str(out)])
+        code = run(["build", str(spec), "--output", str(out)])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -102,7 +102,7 @@ def test_max_rows_limits_the_rows_of_a_catalog(
 ) -> None:
     spec = write_spec(inputs, SMALL)
     rows = cross_product(load_spec(spec)).rows
-    command = ["build", str(spec), "--out", str(tmp_path / "catalog")]
+    command = ["build", str(spec), "--output", str(tmp_path / "catalog")]
     assert run([*command, "--max-rows", str(rows - 1)]) == 2
     assert f"asks for {rows} rows" in capsys.readouterr().err
     monkeypatch.setenv("LDCAT_MAX_ROWS", str(rows - 1))
@@ -115,7 +115,7 @@ def test_a_build_without_enough_disk_space_is_refused_at_the_start(
 ) -> None:
     spec, out = write_spec(tmp_path, HUGE), tmp_path / "not/yet/there"
     monkeypatch.setattr("catalog.build.builder.cross_product", lambda _: pytest.fail("it was made"))
-    assert run(["build", str(spec), "--out", str(out), "--max-rows", str(10**13)]) == 5
+    assert run(["build", str(spec), "--output", str(out), "--max-rows", str(10**13)]) == 5
     error = capsys.readouterr().err.splitlines()[0]
     assert error.startswith("ldcat: error: the catalog needs about ")
     assert f" GB in {out}, and " in error
@@ -136,7 +136,7 @@ def test_the_free_space_of_the_target_file_system_counts(tmp_path: Path, monkeyp
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     needed = room_needed(load_spec(spec), count_rows(load_spec(spec)))
     free = [needed, needed - 1]
-    command = ["build", str(spec), "--out", str(tmp_path / "link/catalog")]
+    command = ["build", str(spec), "--output", str(tmp_path / "link/catalog")]
     assert (run(command), run(command)) == (5, 0)
     assert paths == [tmp_path / "elsewhere"] * 2
 

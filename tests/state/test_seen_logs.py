@@ -84,7 +84,7 @@ def test_a_hanging_host_does_not_block_other_verifications(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     digest, folder = digest_of(small), place.log if of == "the same log" else other
-    proof = run("prove", digest, "--log", str(folder), "-q")[1].splitlines()[0].encode()
+    proof = run("prove", digest, "--catalog", str(folder), "-q")[1].splitlines()[0].encode()
     with waiting_for_a_host(place, place.log) as waiting, ThreadPoolExecutor(2) as threads:
         lookup = threads.submit(Release.open, folder, place.trust)
         proving = threads.submit(verify_proof, proof, place.trust, digest=digest)

@@ -72,7 +72,7 @@ def test_the_page_of_a_site(place: Place, tmp_path: Path, browser: Browser, monk
         assert answer.locator(".match.revoked li").first.inner_text() == (
             "DANGER: revoked by the publisher of this log: a broken kernel"
         )
-        assert f"ldcat prove {SNP_DIGEST} --log {host.url.rstrip('/')}" in answer.locator("code").all_inner_texts()
+        assert f"ldcat prove {SNP_DIGEST} --catalog {host.url.rstrip('/')}" in answer.locator("code").all_inner_texts()
         assert "ldcat explain" not in answer.inner_text()
         paste(seen, VALID)
         assert answer.locator("h2.revoked").count() == 0

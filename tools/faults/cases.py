@@ -126,7 +126,7 @@ def _reader_cases(shop: Workshop) -> list[Case]:
         ),
         Case("lookup at a host", "published", ("lookup", shop.digest, "--catalog", url, *_TRUST), optional=none),
         Case("prove", "published", ("prove", shop.digest, *_LOG)),
-        Case("prove at a host", "published", ("prove", shop.digest, "--log", url)),
+        Case("prove at a host", "published", ("prove", shop.digest, "--catalog", url)),
         Case("verify-proof", "published", ("verify-proof", "proof", *_TRUST), optional=none),
         Case("monitor", "published", ("monitor", url, *_TRUST), optional=none),
         Case(

@@ -111,7 +111,7 @@ def _stages(place: Place, keys: Mapping[str, str], url: str, witness: str) -> st
     back("both")
     ldcat("publish", "fewer", "--log", "log", "--key", "log.key")
     shutil.copytree(root / "log", place.aside / "served/log")
-    (root / "proof").write_text(ldcat("prove", digest, "--log", "log"))
+    (root / "proof").write_text(ldcat("prove", digest, "--catalog", "log"))
     keep("published")
     ldcat("monitor", f"{url}/log", "--trust", "trust.note")
     keep("watched")

@@ -5,21 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.help_form import Group
-from catalog.cli.options import (
-    QuietOption,
-    ReleaseArgument,
-    TableFormatOption,
-    hash_backend,
-    named_path,
-    number_option,
-    require,
-)
+from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path, number_option
 from catalog.cli.sarif import sarif
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
@@ -49,15 +41,7 @@ def _remeasured(text: str) -> int | None:
 
 def command(
     folder: ReleaseArgument,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_TRUST",
-            help="Trust note that says who has to sign the log.",
-        ),
-    ] = None,
+    trust: Annotated[Path | None, LOG_TRUST] = None,
     firmware: Annotated[
         list[Path] | None,
         typer.Option(
@@ -69,7 +53,7 @@ def command(
     remeasure: Annotated[
         str, typer.Option(metavar="all|N", help="How many rows of each technology have their digests recomputed.")
     ] = "all",
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
     """Check every claim of a catalog or a release, and report every one that does not hold.
@@ -78,7 +62,6 @@ def command(
     their inputs. For a release, signatures and every leaf of the log are checked too, and that each row is a leaf. A
     signature proves no claim. Exit code 1 if a claim does not hold.
     """
-    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF)
     from catalog.audit.audit import RULES, holds
     from catalog.audit.audit_opening import open_for_audit
     from catalog.transparency.trust import read_unsigned

@@ -12,7 +12,7 @@ import typer
 
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.help_form import Group
-from catalog.cli.options import QuietOption, hash_backend, invocation, named_path, number_option
+from catalog.cli.options import OUTPUT, QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
 from catalog.state.folders import default_catalog, receipts
@@ -43,10 +43,9 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            "-o",
+            *OUTPUT,
             parser=named_path,
-            metavar="DIR",
+            metavar="PATH",
             envvar="LDCAT_OUT",
             help="Folder to write, whole or not at all. Required with SPEC; else that of the default catalog.",
         ),
@@ -87,7 +86,7 @@ def command(
     backend = hash_backend()
     loaded = load_spec(spec)
     if spec is not None and out is None:
-        raise UsageError("a spec needs a folder for its catalog", "name it with --out DIR")
+        raise UsageError("a spec needs a folder for its catalog", "name it with --output PATH")
     folder = out or default_catalog()
     print_image_notes(loaded.builds, quiet=quiet)
     with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, backend) as opened:

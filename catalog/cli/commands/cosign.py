@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +10,12 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
 from catalog.cli.options import (
+    OwnKeyOption,
     OwnLogOption,
     OwnTrustOption,
     PassphraseOption,
     QuietOption,
     TableFormatOption,
-    named_path,
-    require,
 )
 from catalog.cli.publisher_options import heartbeat_key_file, log_folder, trust_note_file
 from catalog.fast.published import MAX_READ
@@ -30,15 +28,7 @@ HELP_GROUP = Group.PLATFORM_OWNERS
 
 def command(
     log: OwnLogOption = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_KEY",
-            help="Private keys, made by `ldcat keygen --for witness`; if not given, the heartbeat's in ldcat.toml.",
-        ),
-    ] = None,
+    key: OwnKeyOption = None,
     trust_file: OwnTrustOption = None,
     heartbeat: Annotated[
         bool,
@@ -57,7 +47,6 @@ def command(
     from catalog.log.log_folder import LogFolder
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
-    require(output, Format.TABLE, Format.JSON)
     trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_READ))
     pairs = cosigner_keys(heartbeat_key_file(key), passphrase)
     folder = LogFolder(log_folder(log))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.help_form import Group
 from catalog.cli.options import (
+    FORMAT,
     HtmlOption,
     QuietOption,
     SkipVerifyOption,
-    TableFormatOption,
     TrustOption,
     named_location,
-    require,
 )
 from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
 from catalog.diff.endorsement_changes import grouped
@@ -53,7 +52,7 @@ def command(
     trust_file: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     html: HtmlOption = None,
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
     """Compare two catalogs or releases: their components, endorsed digests, and every row.
@@ -63,7 +62,6 @@ def command(
     differs, json has everything. Exit code 0 if nothing differs, 1 if something does, 4 if the checkpoints of one log
     are not consistent.
     """
-    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     published = [is_published(one) for one in (old, new)]
     before, after = (
         open_named(location, trust_file, skip=skip_verify, quiet=quiet, freshness=freshness)

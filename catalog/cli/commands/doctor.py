@@ -11,13 +11,15 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
-from catalog.cli.options import OwnLogOption, OwnTrustOption, TableFormatOption, require
+from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
 from catalog.cli.publisher_options import log_folder, trust_note_file
-from catalog.errors import Unreadable
+from catalog.errors import Unreadable, UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.state.folders import remembered
+from catalog.state.publisher import Publisher
 from catalog.terminal import render
 from catalog.terminal.render import Format
+from catalog.verify.location import CatalogLocation, HostedLocation
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
@@ -31,44 +33,67 @@ HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(
-    log: OwnLogOption = None,
+    location: Annotated[
+        Any,  # CatalogLocation | None
+        typer.Argument(
+            parser=named_location,
+            metavar="[LOG]",
+            envvar="LDCAT_LOG",
+            help="Folder of the log, or its URL; if not given, the folder in ldcat.toml.",
+        ),
+    ] = None,
     trust: OwnTrustOption = None,
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where the log is served: its headers are checked, and its bytes compared."),
+        typer.Option(
+            metavar="URL", help="Where the folder is served: its headers are checked, and its bytes compared."
+        ),
     ] = None,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
     """Report current and upcoming problems of a published log, and what to do about each.
 
     It checks the signatures that the policy of the trust note demands, expiry dates, whether the files are consistent,
-    and the headers of the host that serves them. Exit code 1 if a finding is an error; warnings and notes do not
-    change it.
+    and the headers of the host that serves them. With a URL in place of the folder, what the host serves is checked.
+    Exit code 1 if a finding is an error; warnings and notes do not change it.
     """
-    from catalog.log.log_folder import LogFolder
     from catalog.net.static_host import StaticHost
     from catalog.operate.doctor import examination_to_dict, examine
     from catalog.operate.finding import is_healthy
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import Trust, read_unsigned
+    from catalog.verify.hosted_log import HostedLog
 
-    require(output, Format.TABLE, Format.JSON)
-    host = None if url is None else StaticHost.parse(url)
-    log = log_folder(log)
+    log = _log(location, url)
+    host = log.host if isinstance(log, HostedLog) else None if url is None else StaticHost.parse(url)
     trust_note = read_unsigned(read_bounded(str(trust_note_file(trust)), sys.stdin.buffer, MAX_NOTE))
-    if not log.is_dir():
-        raise Unreadable(f"no log at {log}", "ldcat publish makes it")
+    if log.is_here and not log.root.is_dir():
+        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
     now = int(time.time())
-    found = examine(LogFolder(log), trust_note, signed, now=now)
-    served = [] if host is None else list(_ask(host, LogFolder(log), found, now))
+    found = examine(log, trust_note, signed, now=now)
+    served = [] if host is None else list(_ask(host, log, found, now))
     record = examination_to_dict(found, served, now)
     if output is Format.JSON:
         render.json_document(record)
     else:
-        for text in _lines(record, str(log)):
+        for text in _lines(record, log.name):
             render.line(text)
     return 0 if is_healthy([*found.findings, *served]) else 1
+
+
+def _log(location: CatalogLocation | None, url: str | None) -> LogFolder:
+    """The log to examine: a folder, or what a host serves. Raises UsageError for two URLs, and as `log_folder`."""
+    from catalog.log.log_folder import LogFolder
+    from catalog.verify.hosted_log import HostedLog
+
+    if location is None and url and not Publisher.find():
+        return HostedLog.of(HostedLocation(url, None))
+    if not isinstance(location, HostedLocation):
+        return LogFolder(log_folder(location, "ldcat doctor FOLDER|URL"))
+    if url:
+        raise UsageError("two URLs are given", "ldcat doctor URL, or ldcat doctor FOLDER --url URL")
+    return HostedLog.of(HostedLocation(location.url, None))
 
 
 def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iterator[Finding]:

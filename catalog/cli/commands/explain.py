@@ -51,7 +51,6 @@ from catalog.cli.options import (
     TrustOption,
     hash_backend,
     invocation,
-    require,
 )
 from catalog.cli.report_options import (
     AtOption,
@@ -135,7 +134,6 @@ def command(
     of axes. Exit code 0 with the axes that differ, 1 if nothing was found, with what is excluded, 4 if the certificates
     do not endorse a report. Ctrl-C ends the search: what was excluded by then is printed, with exit code 130.
     """
-    require(output, Format.TABLE, Format.JSON)
     Budget.starting(budget, monotonic)  # refuses an invalid one at once
     if evidence == expect == "-":
         raise UsageError("stdin can be read only once", "give one of the two as a file")

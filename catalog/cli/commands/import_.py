@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.cli.help_form import Group
-from catalog.cli.options import TableFormatOption, named_path, require
+from catalog.cli.options import OUTPUT, QuietOption, TableFormatOption, named_path
 from catalog.errors import LdcatError, UsageError
 from catalog.files.inputs import MAX_TEXT_SIZE, exists, read_file, read_start, unreadable
 from catalog.files.outputs import write_whole
@@ -65,9 +65,10 @@ def command(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--output", "-o", parser=named_path, metavar="FOLDER", help="Write records to this folder."),
+        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Write records to this folder."),
     ] = None,
     output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Read documents that others publish about launches: firmware, kernels, endorsed launch digests.
 
@@ -76,7 +77,6 @@ def command(
     """
     from catalog.imports.import_files import import_files, to_dict  # cryptography takes long to load
 
-    require(output, Format.TABLE, Format.JSON)
     if files.count("-") > 1:
         raise UsageError("stdin can be read only once", "give the others as files")
     given = _given(root or [], feed, checksums)
@@ -84,7 +84,7 @@ def command(
     written: list[Path] = []
     if folder is not None:
         _check_endorsers(imported for _, _, imported in read)
-        written = _write(folder, [import_files(imported, data) for _, data, imported in read])
+        written = _write(folder, [import_files(imported, data) for _, data, imported in read], quiet=quiet)
     if output is Format.JSON:
         documents = [{"file": file, **to_dict(imported)} for file, _, imported in read]
         render.json_document({"documents": documents, "written": [str(path) for path in written]})
@@ -137,7 +137,7 @@ def _check_endorsers(read: Iterable[Imported]) -> None:
             )
 
 
-def _write(folder: Path, sets: Iterable[dict[str, bytes]]) -> list[Path]:
+def _write(folder: Path, sets: Iterable[dict[str, bytes]], *, quiet: bool) -> list[Path]:
     """Write the files of all documents, after checking that none contradicts another or one that is there.
 
     A record that is there with the same facts, from another document, is left as it is.
@@ -155,7 +155,7 @@ def _write(folder: Path, sets: Iterable[dict[str, bytes]]) -> list[Path]:
                 raise UsageError(f"{folder / name} is there with other contents", "give another --name, or remove it")
             if there != data:
                 kept.append(name)
-    for name in kept:
+    for name in () if quiet else kept:
         render.note(f"{folder / name} is there with the same facts, and left as it is")
     written = {name: data for name, data in wanted.items() if name not in kept}
     for name, data in written.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
 from catalog.cli.help_form import Group
-from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
+from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.fast.match_text import published_in
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
 from catalog.terminal import render
@@ -33,14 +33,13 @@ def command(
     catalog: BuildsOption = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.TOML], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
 
     --format toml prints its record, with which every launch digest can be computed without the image.
     """
-    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
     inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
     record = inspection.to_dict()
     print_image_notes([inspection.build], quiet=quiet)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from catalog.cli.help_form import Group
-from catalog.cli.options import PassphraseOption, named_path, read_passphrase
+from catalog.cli.options import OUTPUT, PassphraseOption, named_path, read_passphrase
 from catalog.errors import UsageError
 from catalog.terminal import render
 
@@ -39,9 +39,7 @@ def command(
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", parser=named_path, metavar="FILE", help="File for the private keys; never overwritten."
-        ),
+        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="File for the private keys; never overwritten."),
     ],
     role: Annotated[
         Role, typer.Option("--for", help="What the key signs: checkpoints, cosignatures or trust notes.")

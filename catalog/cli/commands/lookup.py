@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Literal
 
 from catalog.ask.answer import Answer
 from catalog.ask.answer_text import miss_notes, told
@@ -30,13 +31,12 @@ from catalog.cli.evidence_options import (
 )
 from catalog.cli.help_form import Group
 from catalog.cli.options import (
+    FORMAT,
     CatalogOption,
     QuietOption,
     SkipVerifyOption,
-    TableFormatOption,
     TrustOption,
     hash_backend,
-    require,
 )
 from catalog.cli.prefix_lookup import candidates, parse_prefix
 from catalog.cli.report_options import (
@@ -82,7 +82,7 @@ def command(
     prefix: PrefixOption = False,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
     """Find every configuration that has this launch digest.
@@ -95,7 +95,6 @@ def command(
     certificates do not endorse a report, or it is not as demanded; for a published release also 6 untrusted signer, 8
     stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own log.
     """
-    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
     others = (tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)
     if prefix:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal
 
 import typer
 
@@ -32,11 +32,11 @@ from catalog.cli.launch_options import (
     VmmOption,
 )
 from catalog.cli.options import (
+    FORMAT,
     BuildsOption,
     QuietOption,
     SkipVerifyOption,
     TrustOption,
-    require,
     signature_number,
 )
 from catalog.diff.flat import flat
@@ -85,16 +85,7 @@ def command(
     catalog: BuildsOption = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
-    output: Annotated[
-        Format | None,
-        typer.Option(
-            "--format",
-            "-f",
-            envvar="LDCAT_FORMAT",
-            help="Output format: hex by default, which prints bare digests; table for several numbers of vCPUs.",
-            show_default=False,
-        ),
-    ] = None,
+    output: Annotated[Literal[Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV] | None, FORMAT] = None,
     quiet: QuietOption = False,
 ) -> int:
     """Compute launch digests of a configuration, for one or more vCPU counts.
@@ -109,8 +100,6 @@ def command(
             raise UsageError("--batch and another input are given", "give only --batch FILE")
         return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
     numbers = None if vcpus is None else sorted(parse_counts(vcpus.split(",")))
-    if output is not None:
-        require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     request = Request(
         firmware=_given_firmware(firmware),
         technology=_given_technology(technology),

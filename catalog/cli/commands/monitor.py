@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from catalog.cli.help_form import Group
-from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path, number_option, require
+from catalog.cli.options import FORMAT, LogTrustOption, QuietOption, named_path, number_option
 from catalog.errors import LdcatError
 from catalog.fast.published import MAX_READ
 from catalog.files.inputs import read_file
@@ -48,7 +48,7 @@ def command(
             help="Check again and again, until interrupted; if not given, once.",
         ),
     ] = None,
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
     """Check a published log, and compare it with its state at the last check.
@@ -61,7 +61,6 @@ def command(
     from catalog.transparency.trust import read_trust
     from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
 
-    require(output, Format.TABLE, Format.JSON, Format.JSONL)
     log = HostedLog.of(HostedLocation(url, None))
     kept = evidence or state_folder() / "watched" / "evidence"
     while True:

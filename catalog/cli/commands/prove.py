@@ -24,10 +24,10 @@ def command(
     log: Annotated[
         Any,  # CatalogLocation | None
         typer.Option(
-            "--log",
+            "--catalog",
             parser=named_location,
             metavar="DIR|URL",
-            envvar="LDCAT_LOG",
+            envvar=["LDCAT_LOG", "LDCAT_CATALOG"],
             help="Folder of the log, or its URL; if not given, that in ldcat.toml.",
         ),
     ] = None,
@@ -52,7 +52,7 @@ def command(
         prover = Prover(hosted)
         catalog = hosted.open(prover.release)
     else:
-        prover = Prover(LogFolder(log_folder(log)))
+        prover = Prover(LogFolder(log_folder(log, "--catalog DIR|URL")))
         catalog = Catalog.open_release(prover.release)
     for note in catalog.notes:
         render.warning(note.text)

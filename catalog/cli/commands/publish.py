@@ -12,7 +12,14 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.first_build import made_default
 from catalog.cli.help_form import Group
-from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, require
+from catalog.cli.options import (
+    OwnKeyOption,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    WrittenLogOption,
+    named_path,
+)
 from catalog.cli.publisher_options import log_folder, log_signers, trust_note_file
 from catalog.state.folders import remembered
 from catalog.terminal import render
@@ -36,28 +43,13 @@ def command(
             help="Folder that `ldcat build` wrote; if not given, that of the default catalog.",
         ),
     ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="DIR",
-            help="Folder of the log, which a static host serves as it is; if not given, that in ldcat.toml.",
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_KEY",
-            help="Private keys of the log; if not given, those in ldcat.toml.",
-        ),
-    ] = None,
+    log: WrittenLogOption = None,
+    key: OwnKeyOption = None,
     trust: Annotated[
         Path | None,
         typer.Option(
             parser=named_path,
-            metavar="NOTE",
+            metavar="FILE",
             help="Trust note that you stand by from this release on; if not given, that in ldcat.toml if it names the "
             "log, otherwise that of the last release.",
         ),
@@ -84,7 +76,6 @@ def command(
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
-    require(output, Format.TABLE, Format.JSON)
     if log is None:  # the log of ldcat.toml, and its trust note
         log, trust = log_folder(None), trust_note_file(trust)
     signers = log_signers(key, passphrase)

@@ -13,14 +13,13 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
 from catalog.cli.options import (
-    LogOption,
+    KEY,
+    LogArgument,
     LogTrustOption,
     PassphraseOption,
     QuietOption,
     TableFormatOption,
     hash_backend,
-    named_path,
-    require,
 )
 from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.fast.match_text import fact_lines
@@ -36,18 +35,10 @@ MAX_SHOWN = 20
 
 
 def command(
-    log: LogOption,
+    log: LogArgument,
     trust_file: LogTrustOption,
     cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_KEY",
-            help="Private keys to cosign with, made by `ldcat keygen --for witness`.",
-        ),
-    ] = None,
+    key: Annotated[Path | None, KEY] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -65,7 +56,6 @@ def command(
     from catalog.verify.verify_release import read_checkpoint
     from catalog.work.engine import local_engine, processors
 
-    require(output, Format.TABLE, Format.JSON)
     if cosign and key is None:
         raise UsageError("--cosign needs a key", "--key FILE, made by ldcat keygen --for witness")
     trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_READ))

@@ -11,7 +11,7 @@ import typer
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
 from catalog.cli.help_form import Group
-from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option, require
+from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.fast.note_text import note_line
@@ -61,7 +61,6 @@ def command(
     with more vCPUs by equal steps, which are tried for every VMM profile, vCPU type and reset address that is known. No
     firmware and no catalog is needed. Exit code 0 if a relation was found, 1 if none.
     """
-    require(output, Format.TABLE, Format.JSON)
     if digests.count("-") > 1:
         raise UsageError("stdin can be read only once", "give the other digests as a file")
     given: list[LaunchDigest] = []

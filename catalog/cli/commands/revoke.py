@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.cli.help_form import Group
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, require
+from catalog.cli.options import OwnKeyOption, PassphraseOption, TableFormatOption, WrittenLogOption
 from catalog.cli.publisher_options import log_folder, log_signers
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
@@ -41,19 +41,8 @@ def command(
         Severity,
         typer.Option(help="revoked: do not rely on it; deprecated: still valid; restored: neither any more."),
     ],
-    log: Annotated[
-        Path | None,
-        typer.Option(parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
-    ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_KEY",
-            help="Private keys of the log; if not given, those in ldcat.toml.",
-        ),
-    ] = None,
+    log: WrittenLogOption = None,
+    key: OwnKeyOption = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     *,
@@ -70,7 +59,6 @@ def command(
     from catalog.publish.publish import publish
     from catalog.verify.verify_release import unverified_release
 
-    require(output, Format.TABLE, Format.JSON)
     signers = log_signers(key, passphrase)
     folder = LogFolder(log_folder(log))
     catalog = Catalog.open_release(unverified_release(folder, None))  # `publish` verifies it

@@ -8,7 +8,7 @@ import typer
 
 from catalog.cli.first_build import made_default
 from catalog.cli.help_form import Group
-from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location
+from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location, number_option
 from catalog.terminal import render
 
 HELP_ORDER = 200
@@ -28,6 +28,12 @@ def command(
         str,
         typer.Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 means any free port."),
     ] = "127.0.0.1:8080",
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Where to listen, in place of the host of --listen.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(parser=number_option, metavar="PORT", help="The same, in place of the port.")
+    ] = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
@@ -55,7 +61,7 @@ def command(
     if release is None:
         made_default(quiet=quiet)
     current = LiveRelease(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
-    with server.listen(listen) as listening:
+    with server.listen(server.address(listen, host, port)) as listening:
         with render.progress(quiet=quiet, plain=False) as begin:
             current.open(begin, quiet=quiet)
         front = ResponseCache(routes(metrics), current, metrics, log=not quiet)

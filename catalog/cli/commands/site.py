@@ -10,7 +10,7 @@ import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.help_form import Group
-from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_path
+from catalog.cli.options import OUTPUT, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UsageError
 from catalog.terminal import render
@@ -21,9 +21,7 @@ HELP_GROUP = Group.PLATFORM_OWNERS
 
 
 def command(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder to make or to update.")
-    ],
+    out: Annotated[Path, typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to make or to update.")],
     release: Annotated[
         Path | None,
         typer.Argument(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.help_form import Group
-from catalog.cli.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
+from catalog.cli.options import FORMAT, CatalogOption, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.errors import UsageError
 from catalog.sql.query import run_query
 from catalog.store.database import write_database
@@ -45,13 +45,13 @@ def command(
     ] = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
-    output: TableFormatOption = Format.TABLE,
+    output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Run an SQL query (DuckDB) on a catalog. A query reads the catalog and nothing else."""
-    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if (query is None) == (database is None):
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
-    opened = open_named(catalog, trust, skip=skip_verify, quiet=False)
+    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     if opened.revocations:
         render.warning("the log revokes or deprecates some rows: the column revocation says which")
     if database is not None:

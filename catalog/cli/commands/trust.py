@@ -14,7 +14,7 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
+from catalog.cli.options import KEY, PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase
 from catalog.cli.trust_view import trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
@@ -68,6 +68,7 @@ def init(
     log_signatures: Annotated[
         LogSignatures, typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign.")
     ] = LogSignatures.ANY,
+    quiet: QuietOption = False,
 ) -> int:
     """Print the text of a new trust note, to be signed with `ldcat trust sign`.
 
@@ -89,7 +90,7 @@ def init(
         policy_text=text,
         all_log_signatures=log_signatures is LogSignatures.ALL,
     )
-    return _print(trust)
+    return _print(trust, quiet=quiet)
 
 
 @app.command("rotate")
@@ -115,6 +116,7 @@ def rotate(
         LogSignatures | None,
         typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign."),
     ] = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Print the text of the next version of a trust note.
 
@@ -141,15 +143,13 @@ def rotate(
         policy_text=text,
         all_log_signatures=before.all_log_signatures if log_signatures is None else log_signatures is LogSignatures.ALL,
     )
-    return _print(trust)
+    return _print(trust, quiet=quiet)
 
 
 @app.command("sign")
 def sign(
     note: Annotated[str, typer.Argument(metavar="TEXT|NOTE|-", help="Text of `ldcat trust init`, or a signed note.")],
-    key: Annotated[
-        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private key of a root.")
-    ],
+    key: Annotated[Path, KEY],
     passphrase: PassphraseOption = None,
 ) -> int:
     """Print a trust note with one more signature."""
@@ -179,7 +179,8 @@ def show(
     """
     from catalog.transparency.trust import read_trust
 
-    require(output, Format.TABLE, *([] if policy else [Format.JSON]))
+    if policy and output is Format.JSON:
+        raise UsageError("--policy prints a policy, which has no format json", "leave out --policy or --format")
     if algorithm and not policy:
         raise UsageError("--algorithm is for a policy", "ldcat trust show NOTE --policy --algorithm ed25519")
     trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
@@ -235,7 +236,7 @@ def _after(days: int) -> int:
     return int(time.time()) + days * DAY
 
 
-def _print(trust: Trust) -> int:
+def _print(trust: Trust, *, quiet: bool) -> int:
     """Print the text to sign; raises UsageError for a note that should not be signed, MalformedInput."""
     if 1 < trust.threshold == len(trust.roots):
         raise UsageError(
@@ -243,12 +244,12 @@ def _print(trust: Trust) -> int:
         )
     if trust.expires <= time.time():
         raise UsageError("the trust note would have expired already", "--days DAYS")
-    _report_policy(trust.policy)
+    _report_policy(trust.policy, quiet=quiet)
     render.exact(str(trust.parse(str(trust))).rstrip("\n"))
     return 0
 
 
-def _report_policy(policy: Policy) -> None:
+def _report_policy(policy: Policy, *, quiet: bool) -> None:
     """Print warnings and notes about a policy; raises UsageError if it cannot work."""
     from catalog.operate.doctor_policy import policy_findings
     from catalog.operate.finding import Severity
@@ -258,8 +259,11 @@ def _report_policy(policy: Policy) -> None:
         if finding.severity is Severity.ERROR:
             raise UsageError(f"the policy: {finding.subject}: {finding.what}", finding.advice)
     for finding in found:
-        say = render.warning if finding.severity is Severity.WARNING else render.note
-        say(f"the policy: {finding.subject}: {finding.what}; {finding.advice}")
+        text = f"the policy: {finding.subject}: {finding.what}; {finding.advice}"
+        if finding.severity is Severity.WARNING:
+            render.warning(text)
+        elif not quiet:
+            render.note(text)
 
 
 def _root(option: str) -> tuple[str, str]:

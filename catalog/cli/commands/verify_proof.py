@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.help_form import Group
-from catalog.cli.options import TableFormatOption, named_path, require
+from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption
+from catalog.errors import UsageError
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -22,15 +22,7 @@ HELP_GROUP = Group.KEY_BROKERS
 
 def command(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Proof bundle that `ldcat prove` printed.")],
-    trust: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            envvar="LDCAT_TRUST",
-            help="Trust note with the keys and the policy to verify with.",
-        ),
-    ],
+    trust: LogTrustOption,
     report: Annotated[
         str | None,
         typer.Option(
@@ -42,6 +34,7 @@ def command(
         typer.Option("--show", help="Print a /bin/sh script that verifies the same with sha256sum and openssl."),
     ] = False,
     output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> int:
     """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
 
@@ -55,7 +48,8 @@ def command(
     from catalog.prove.verify_proof import verdict_to_dict
     from catalog.transparency.trust import read_trust
 
-    require(output, Format.TABLE, *([] if show else [Format.JSON]))
+    if show and output is Format.JSON:
+        raise UsageError("--show prints a script, which has no format json", "leave out --show or --format")
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
@@ -66,7 +60,7 @@ def command(
     else:
         for text in _lines(record):
             render.line(as_comment(text) if show else text)
-    for one in verdict.notes:
+    for one in () if quiet else verdict.notes:
         render.note(one.text)
     if show:
         for text in lines_by_hand(data, verdict):

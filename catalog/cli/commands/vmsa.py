@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,8 @@ from catalog.cli.launch_options import (
     VcpuTypeOption,
 )
 from catalog.cli.options import (
+    FORMAT,
+    OUTPUT,
     BuildsOption,
     QuietOption,
     SkipVerifyOption,
@@ -27,7 +29,6 @@ from catalog.cli.options import (
     TrustOption,
     named_path,
     number_option,
-    require,
     signature_number,
 )
 from catalog.errors import UsageError
@@ -52,9 +53,10 @@ PageArgument = Annotated[
 
 
 @app.command("show")
-def show(file: PageArgument, output: TableFormatOption = Format.TABLE) -> None:
+def show(
+    file: PageArgument, output: Annotated[Literal[Format.TABLE, Format.JSON, Format.HEX], FORMAT] = Format.TABLE
+) -> None:
     """Show a VMSA page: hashes, the VMM profiles that make it, segments, registers, and bytes without a name."""
-    require(output, Format.TABLE, Format.JSON, Format.HEX)
     _print(_read(file), output)
 
 
@@ -88,21 +90,19 @@ def build(
     target: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
+            *OUTPUT,
             parser=named_path,
-            metavar="FILE",
+            metavar="PATH",
             help="Write the 4096 bytes to this file, and print its path.",
         ),
     ] = None,
     catalog: BuildsOption = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
-    output: TableFormatOption = Format.HEX,
+    output: Annotated[Literal[Format.HEX, Format.TABLE, Format.JSON], FORMAT] = Format.HEX,
     quiet: QuietOption = False,
 ) -> None:
     """Build the VMSA page of a BSP or an AP, byte for byte as `ldcat measure` hashes it."""
-    require(output, Format.HEX, Format.TABLE, Format.JSON)
     request = PageRequest(
         technology=technology,
         vmm=vmm,
@@ -127,7 +127,6 @@ def build(
 @app.command("diff")
 def diff(a: PageArgument, b: PageArgument, output: TableFormatOption = Format.TABLE) -> int:
     """Compare two VMSA pages by register, segment field and unnamed bytes. Exit code 0 if they are equal, 1 if not."""
-    require(output, Format.TABLE, Format.JSON)
     if a == b == "-":
         raise UsageError("stdin can be read only once", "give one of the two as a file")
     found = differences(_read(a), _read(b))

@@ -15,13 +15,14 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Group
 from catalog.cli.options import (
+    KEY,
     OwnLogOption,
     OwnTrustOption,
     PassphraseOption,
+    QuietOption,
     TableFormatOption,
     named_path,
     read_passphrase,
-    require,
 )
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UntrustedSigner, WitnessRefused
@@ -46,9 +47,7 @@ app = typer.Typer(help="Run a witness (C2SP tlog-witness), and ask witnesses to 
 
 @app.command("serve")
 def serve(
-    key: Annotated[
-        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")
-    ],
+    key: Annotated[Path, KEY],
     logs: Annotated[
         Path,
         typer.Option(
@@ -74,6 +73,7 @@ def serve(
     ],
     create: Annotated[bool, typer.Option("--create", help="Make the database, for a witness with new keys.")] = False,
     passphrase: PassphraseOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Cosign checkpoints that are consistent with the last one cosigned, until SIGTERM or SIGINT.
 
@@ -97,7 +97,7 @@ def serve(
         names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
         ready = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
         web = witness_app(witness, store, lambda: int(time.time()))
-        run_granian(web, listening, ready=lambda: render.note(ready), connections=MAX_CONNECTIONS)
+        run_granian(web, listening, ready=lambda: None if quiet else render.note(ready), connections=MAX_CONNECTIONS)
     return 0
 
 
@@ -121,7 +121,6 @@ def ask(
     from catalog.transparency.note import MAX_NOTE, Verified
     from catalog.transparency.trust import read_trust
 
-    require(output, Format.TABLE, Format.JSON)
     trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_NOTE))
     trust.check_expiry(int(time.time()))
     submission = Submission.of(LogFolder(log_folder(log)), trust.policy)

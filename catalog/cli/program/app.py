@@ -72,7 +72,7 @@ def run_in_typer(arguments: Sequence[str]) -> object:
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
     except TyperException as failure:
-        message = " ".join(failure.format_message().split()) or "no command is given"
+        message = " ".join(failure.format_message().replace("Value error, ", "").split()) or "no command is given"
         context = getattr(failure, "ctx", None)  # usage errors have the command here
         command = context.command_path if context else "ldcat"
         raise UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help") from failure

@@ -233,7 +233,7 @@ function tools(digest, canProve) {
     make("a", { href: `#d=${digest}` }, "Permalink"), " ",
     make("span", { class: "hint" }, "the part after # is sent to no host"),
     commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()),
-    ...(canProve ? [commandOf(`ldcat prove ${digest} --log`, catalogUrl())] : []));
+    ...(canProve ? [commandOf(`ldcat prove ${digest} --catalog`, catalogUrl())] : []));
 }
 
 function commandOf(command, last) {
