@@ -62,7 +62,7 @@ def test_options_and_variables_come_first(
     assert (json.loads(out)["origin"], json.loads(out)["trust_version"]) == ("example.com/other", None)
     monkeypatch.setenv("LDCAT_LOG", "nowhere")
     assert "no log at nowhere" in run("doctor")[2]
-    assert "no log at elsewhere" in run("doctor", "--log", "elsewhere")[2]
+    assert "no log at elsewhere" in run("doctor", "elsewhere")[2]
     run("keygen", "example.com/third", "-o", "third.key")
     monkeypatch.setenv("LDCAT_KEY", "third.key")
     code, _, err = run("publish", str(small.folder))
@@ -97,7 +97,7 @@ def test_a_log_without_a_heartbeat(run: Run, folder: Path) -> None:
         (("cosign", "--trust", "{note}"), "the private keys to cosign with"),
         (("witness", "ask"), "the trust note"),
         (("doctor",), "the folder of the log"),
-        (("doctor", "--log", "log"), "the trust note"),
+        (("doctor", "log"), "the trust note"),
         (("prove", "0" * 96), "the folder of the log"),
         (("site", "-o", "site"), "the folder of the log"),
     ],
@@ -110,6 +110,6 @@ def test_without_settings_the_error_names_the_option(
     monkeypatch.chdir(empty)
     code, out, err = run(*(word.format(note=folder / "trust.note") for word in command))
     assert (code, out) == (2, "")
-    assert err.startswith(f"ldcat: error: no option or variable names {what}\nldcat: hint: --")
+    assert err.startswith(f"ldcat: error: no option or variable names {what}\nldcat: hint: ")
     assert "ldcat init" in err
     assert list(empty.iterdir()) == []

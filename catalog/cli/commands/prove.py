@@ -27,7 +27,7 @@ def command(
             "--catalog",
             parser=named_location,
             metavar="DIR|URL",
-            envvar=["LDCAT_LOG", "LDCAT_CATALOG"],
+            envvar="LDCAT_LOG",
             help="Folder of the log, or its URL; if not given, that in ldcat.toml.",
         ),
     ] = None,
