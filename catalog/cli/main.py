@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from catalog.cli.command_modules import command_names
-from catalog.cli.old_names import with_new_names
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.terminal import interrupts, render
 
@@ -48,10 +47,6 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code of the table in errors.py."""
-    arguments, old_names = with_new_names(arguments)
-    if old_names and not ({"--quiet", "-q"} & set(arguments) or os.environ.get("LDCAT_QUIET")):
-        for text in old_names:
-            render.note(text)
     try:
         result = _result(arguments)
     except LdcatError as failure:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from catalog.cli.main import make_app
-from catalog.cli.old_names import OLD_NAMES, POSITION, with_new_names
+from catalog.cli.program.app import make_app
+from catalog.cli.program.old_names import OLD_NAMES, POSITION, with_new_names
 from tests.support.cli import NOWHERE, Run
 
 DOCUMENTED: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from catalog.abi import sha256
 from catalog.cli.command_modules import command_module, command_names
 from catalog.cli.options import hash_backend
 from catalog.cli.program.help_commands import HelpCommand, HelpGroup
+from catalog.cli.program.old_names import with_new_names
 from catalog.errors import UsageError
 from catalog.terminal import render
 from catalog.version import __version__
@@ -68,6 +70,10 @@ def run_in_typer(arguments: Sequence[str]) -> object:
 
     The object of its context is the command line.
     """
+    arguments, old_names = with_new_names(arguments)
+    if old_names and not ({"--quiet", "-q"} & set(arguments) or os.environ.get("LDCAT_QUIET")):
+        for text in old_names:
+            render.note(text)
     app = make_app(_needed(arguments))
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
