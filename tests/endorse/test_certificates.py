@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omne_attest import vectors
 
-from catalog.endorse.certificates import parse_certificates
+from catalog.endorse.certificates import parse_carried, parse_certificates
 from catalog.errors import MalformedInput
 from tests.support.attestation_builder import certificate_table, chain
 from tests.support.certificate_builder import pem
@@ -26,6 +26,11 @@ def test_pem_and_der() -> None:
     found = b"".join(pem(certificate.der) for certificate in made.all)
     assert parse_certificates(b"a comment\n" + found) == made.all
     assert parse_certificates(made.ask.der) == [made.ask]
+
+
+def test_what_came_with_evidence_and_cannot_be_read_is_left_out() -> None:
+    made = chain()
+    assert parse_carried([made.ask.der, b"no certificate", made.ark.der]) == [made.ask, made.ark]
 
 
 @pytest.mark.parametrize("little_endian", [True, False])

@@ -6,7 +6,7 @@ import pytest
 from omne_attest import vectors
 
 from catalog.abi.report import AttestationReport
-from catalog.endorse.kds import certificate_sources
+from catalog.endorse.kds import CertificateSource, certificate_sources
 from tests.support.attestation_builder import CHIP, report_bytes
 
 TURIN_TCB = bytes([1, 4, 0, 22, 0, 0, 0, 213])
@@ -29,6 +29,11 @@ def test_the_vcek_is_named_by_chip_and_tcb() -> None:
     real = certificate_sources(AttestationReport.parse(vectors.attestation()))
     assert real[0].url is not None
     assert real[0].url.startswith(f"{KDS}/vcek/v1/Milan/")
+
+
+def test_a_source_in_json_has_a_url_or_none() -> None:
+    assert CertificateSource("the ARK", KDS).to_dict() == {"what": "the ARK", "url": KDS}
+    assert CertificateSource("the ARK").to_dict() == {"what": "the ARK", "url": None}
 
 
 def test_since_turin_a_chip_id_is_short_and_there_is_an_fmc() -> None:

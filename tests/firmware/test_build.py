@@ -55,6 +55,22 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
     assert read.to_toml() == text
 
 
+def test_a_record_without_the_image_states_what_the_digest_follows_from() -> None:
+    record = replace(BUILD, component=replace(FIRMWARE, sha256=None, sha384=None, size=None, sha256_midstate=None))
+    assert FirmwareBuild.parse(record.to_toml()) == record
+    for key in ("sections", "reset_vector"):
+        lines = record.to_toml().splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith(f"{key} ="))
+        last = lines.index("]", first) if lines[first].endswith("[") else first
+        without = "\n".join(lines[:first] + lines[last + 1 :])
+        with pytest.raises(
+            MalformedRecord, match=f"{key} (is|are) not known, so no digest follows from the SNP baseline"
+        ):
+            FirmwareBuild.parse(without)
+    without_sections = replace(record, component=replace(record.component, sections=()))
+    assert "sections = []\n" in without_sections.to_toml()
+
+
 @pytest.mark.parametrize("version", ["", "ab", "x" * 128, "caf\\u00e9", "a\\nb c", 'a\\"bc', "a\\\\bc"])
 def test_a_version_that_no_image_can_have_is_refused(version: str) -> None:
     with pytest.raises(MalformedRecord, match="firmware_version is not 3 to 127 printable ASCII characters"):

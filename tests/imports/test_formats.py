@@ -106,6 +106,7 @@ def test_contrast_with_an_ap_eip_is_a_base_of_one_vcpu() -> None:
     claims = Claims(vcpus=1, product="Milan", policy=policy, reset_vector=0x80B004)
     assert claimed(imported) == [(ONE, Endorser("contrast"), claims)]
     assert imported.bases == (Base(ONE, "sev-snp", Endorser("contrast"), 1, 0x80B004, "Milan"),)
+    assert imported.bases[0].label == f"base-{ONE.hex()[:16]}"
 
 
 def test_contrast_without_an_ap_eip_is_no_base() -> None:

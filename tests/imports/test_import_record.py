@@ -19,7 +19,7 @@ from catalog.imports import import_wire
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
-from catalog.imports.import_files import import_files, to_dict
+from catalog.imports.import_files import import_files, to_dict, without_comment
 from catalog.imports.import_record import parse_import
 from catalog.imports.import_toml import import_toml, kernel_toml
 from catalog.imports.imported import Imported
@@ -215,6 +215,17 @@ def test_names_and_publisher_are_given_where_the_document_has_none() -> None:
     assert (corim.origin, corim.endorsed[0].endorser.id) == ("https://example", "https://publisher.example")
     contrast = read_document(made.contrast_manifest(), GIVEN).said_by("https://example")
     assert contrast.bases[0].endorser.id == "https://example"
+
+
+def test_the_comment_that_names_a_document_is_no_part_of_what_it_says() -> None:
+    imported = read_document(made.as_json([made.secretvm_row()]), GIVEN).named("mine")
+    written = {name: record for name, record in import_files(imported, b"").items() if "/" in name}
+    assert written
+    for record in written.values():
+        first, _, facts = record.partition(b"\n")
+        assert first.startswith(b"# from ")
+        assert without_comment(record) == facts
+        assert without_comment(facts) == facts
 
 
 def test_a_whole_record_is_written_as_it_is_everywhere_else() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, OvmfImage
+from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import measure, technologies
@@ -37,6 +39,15 @@ def test_sev_launches_any_image() -> None:
         data, firmware = component(**chosen)
         assert SEV.firmware_blocker(firmware) is None
         assert measure(SEV, firmware, a_point(SEV)).value == hashlib.sha256(data).digest()
+
+
+def test_what_follows_from_the_image_alone_is_not_computed_without_it() -> None:
+    firmware = component(hashes_area=AMDSEV_AREA)[1]
+    part = replace(firmware, sha256=None, sha384=None, size=None, sha256_midstate=None)
+    for technology in (SEV, SEV_ES):
+        assert "only what SEV-SNP needs" in str(technology.firmware_blocker(part))
+    unknown = replace(part, hashes_area=None)
+    assert "is not known" in str(hashes_area_blocker(unknown))
 
 
 @pytest.mark.parametrize("name", ["qemu-kvm-legacy", "qemu-kvm-init2"])

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, expect
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
 from catalog.fast.plain_lookup import plain_lookup
-from catalog.firmware.kernel_record import KernelRecord
 from catalog.store.component_tables import read_rows
 from tests.support.browsers import page_of, paste
 from tests.support.catalogs import build, rows_of, with_kernel
@@ -115,18 +114,6 @@ def test_measure_takes_the_hash(run: Run) -> None:
     assert (code, "does not have the SHA-256" in err) == (2, True)
     code, _, err = run("measure", AMDSEV, *SNP, "--vcpus", "2", "--append-sha256", SHA256)
     assert (code, "only measured with a kernel" in err) == (2, True)
-
-
-RECORD = 'name = "k"\nkernel = {{ sha256 = "{}" }}\n'.format("11" * 32)
-
-
-def test_a_record_whose_hash_is_of_another_text_is_refused() -> None:
-    both = KernelRecord.parse(f'{RECORD}append = "{APPEND}"\nappend_sha256 = "{SHA256}"\n')
-    assert (both.append, both.hashes.cmdline.hex()) == (APPEND, SHA256)
-    with pytest.raises(MalformedRecord, match="append does not have the SHA-256 append_sha256"):
-        KernelRecord.parse(f'{RECORD}append = "x"\nappend_sha256 = "{SHA256}"\n')
-    with pytest.raises(MalformedRecord, match="append_sha256"):
-        KernelRecord.parse(f'{RECORD}append_sha256 = "{SHA256[2:]}"\n')
 
 
 def test_a_null_is_refused_where_a_value_has_to_be(hashed: BuildResult) -> None:
