@@ -1,16 +1,25 @@
-"""What a publisher's command uses: what its options or their variables name, otherwise ldcat.toml."""
+"""What a publisher's command uses, from its options, their variables or ldcat.toml; and what has to run after it."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.ask.evidence_files import read_bounded
 from catalog.cli.options import read_passphrase
-from catalog.errors import UsageError
+from catalog.errors import LdcatError, UsageError
 from catalog.state.publisher import SETTINGS, Publisher
+from catalog.terminal import render
 
 if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.publish.publish import Published
     from catalog.transparency.keys import Signer
+    from catalog.transparency.trust import Trust
 
 
 def log_folder(given: Path | None, option: str = "--log DIR") -> Path:
@@ -52,6 +61,30 @@ def trust_note_file(given: Path | None) -> Path:
     return given or _settings("the trust note", "--trust FILE").trust
 
 
+def freshness(log: Path, published: Published, note: Path | None = None) -> tuple[int | None, str]:
+    """Until when a published checkpoint is fresh, in seconds since 1970, and what to do about it, as one sentence.
+
+    note: the trust note, if the command line names one; otherwise that in ldcat.toml or LDCAT_TRUST, if it names the
+    log. Without any, or if clients do not accept the checkpoint now, there is no time.
+    """
+    from catalog.log.log_folder import LogFolder  # cryptography takes long to load
+    from catalog.publish.keeping_fresh import UNKNOWN_FRESHNESS, fresh_until, freshness_text, renewal
+
+    settings = _settings_of(log)
+    for path in (note, settings and settings.trust, os.environ.get("LDCAT_TRUST")):
+        with suppress(LdcatError):  # it is published already
+            if path and (trust := _trust_of(Path(path), published.checkpoint.origin)):
+                checkpoint = LogFolder(log).checkpoint()
+                assert checkpoint is not None, "it was published"  # noqa: S101
+                until = fresh_until(trust, checkpoint, published.time, int(time.time()))
+                is_set = settings is not None and Path(path) == settings.trust
+                options = {} if is_set else {"log": log, "note": Path(path), "key": Path("FILE")}
+                command = renewal(trust, **options)
+                when = None if until is None else render.moment(until)
+                return until, freshness_text(when, shlex.join(command) if command else None)
+    return None, UNKNOWN_FRESHNESS
+
+
 def _settings(what: str, option: str) -> Publisher:
     if found := Publisher.find():
         return found
@@ -59,3 +92,20 @@ def _settings(what: str, option: str) -> Publisher:
         f"no option or variable names {what}",
         f"{option}; or run it in a folder that ldcat init made: {SETTINGS} names it",
     )
+
+
+def _settings_of(log: Path) -> Publisher | None:
+    """ldcat.toml of the current folder, if it is about this log."""
+    with suppress(LdcatError):
+        if (found := Publisher.find()) and found.log.resolve() == log.resolve():
+            return found
+    return None
+
+
+def _trust_of(path: Path, origin: str) -> Trust | None:
+    """A trust note, if it names the log. Raises as `read_trust` and `read_bounded`."""
+    from catalog.transparency.note import MAX_NOTE
+    from catalog.transparency.trust import read_trust
+
+    trust = read_trust(read_bounded(str(path), sys.stdin.buffer, MAX_NOTE))
+    return trust if any(key.name == origin for key in trust.policy.logs) else None

@@ -15,9 +15,10 @@ from catalog.errors import LdcatError
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LogFolder, release_path
 from catalog.log.records import ReleaseRecord
 from catalog.net.probes import PROBE_ORIGIN, FileKind, Probe, ProbeResponse
-from catalog.operate.finding import Finding, error, note, span, warning
+from catalog.operate.finding import Finding, error, note, warning
 from catalog.store import manifest
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.durations import span
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, tile_path
 

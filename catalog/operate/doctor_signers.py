@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import LdcatError, Stale
-from catalog.operate.finding import Finding, error, is_healthy, note, span, warning
+from catalog.operate.finding import Finding, error, is_healthy, note, warning
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.durations import span
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import MAX_AHEAD, Trust

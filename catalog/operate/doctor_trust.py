@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from catalog.log.records import ReleaseRecord
 from catalog.operate.doctor_signers import Signatures
-from catalog.operate.finding import Finding, error, note, span, warning
+from catalog.operate.finding import Finding, error, note, warning
+from catalog.transparency.durations import span
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
 

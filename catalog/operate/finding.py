@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-
 
 class Severity(StrEnum):
     """How bad a finding is.
@@ -56,10 +54,3 @@ def note(subject: str, what: str, advice: str) -> Finding:
 def is_healthy(findings: Iterable[Finding]) -> bool:
     """Whether no finding is an error."""
     return all(finding.severity is not Severity.ERROR for finding in findings)
-
-
-def span(seconds: int) -> str:
-    """A time span for people, in the largest unit of which there are at least two."""
-    unit, size = next((pair for pair in _UNITS if abs(seconds) >= 2 * pair[1]), _UNITS[-1])
-    count = abs(seconds) // size
-    return f"{count} {unit}{'' if count == 1 else 's'}"

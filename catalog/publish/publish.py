@@ -44,6 +44,7 @@ class Published:
     new_revoked: how many of them earlier revocations revoke.
     selected: number of rows and endorsed digests that the new revocations select.
     false: statements of earlier release records that do not follow from the log, one line each.
+    time: in the last release record, in seconds since 1970.
     """
 
     checkpoint: Checkpoint
@@ -54,6 +55,7 @@ class Published:
     new_revoked: int
     selected: int
     false: tuple[str, ...]
+    time: int
 
 
 def publish(
@@ -106,7 +108,7 @@ def publish(
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
         lately_false = any(each.false for each in history.walk.releases[-2:])  # clients of a host compare these two
         if not rows and not endorsed and not revokes and last and same and not lately_false:
-            return Published(old, last.release, trust_version, 0, 0, 0, selected, false)
+            return Published(old, last.release, trust_version, 0, 0, 0, selected, false, last.time)
         _check_revokes(revokes, history)
         if now < before.time <= now + MAX_AHEAD:  # a time further ahead is false, and ignored
             raise UsageError("the clock is behind the time of the last release", "set it: times never go back")
@@ -126,7 +128,7 @@ def publish(
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
         added = (len(rows), len(endorsed), history.new_revoked)
-        return Published(new, number, trust_version, *added, selected, false)
+        return Published(new, number, trust_version, *added, selected, false, now)
 
 
 def _release_record(

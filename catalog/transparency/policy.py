@@ -98,6 +98,17 @@ class Policy:
         """Whether a key has the public key or the name of a log of this policy."""
         return any(key.name == log.name or key.public_key == log.public_key for log in self.logs)
 
+    @property
+    def renewed_by(self) -> str | None:
+        """The ldcat command that has a checkpoint cosigned again, without options; None if no cosigner is named.
+
+        With a quorum it asks the members that have an address. Without one, a key of the publisher cosigns.
+        """
+        asked = self.witness_urls.keys() & (self.quorum_members() or self.witnesses.keys())
+        if asked and (self.quorum or asked == self.witnesses.keys()):
+            return "ldcat witness ask"
+        return "ldcat cosign --heartbeat" if self.witnesses else None
+
     def quorum_members(self) -> set[str]:
         """Names of the quorum and of all groups and witnesses in it."""
         found = set() if self.quorum is None else {self.quorum}

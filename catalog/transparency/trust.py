@@ -157,9 +157,14 @@ class Trust:
             raise Stale(
                 "this checkpoint is stale: its newest cosignature is older than max-age;"
                 f" it was fresh until {now - until} seconds ago",
-                "get the log again, or tell its publisher: ldcat witness ask, every day, keeps it fresh",
+                f"get the log or the proof again; its publisher keeps it fresh: {self._kept_fresh_by}",
             )
         return until
+
+    @property
+    def _kept_fresh_by(self) -> str:
+        command = self.policy.renewed_by
+        return f"{command}, every day" if command else "a new release, or a heartbeat key in the trust note"
 
     def check_signed(self, note: Note) -> None:
         """Raises UntrustedSigner unless a threshold of the roots signed the note. Distinct public keys are counted."""

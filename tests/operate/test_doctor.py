@@ -15,7 +15,7 @@ from catalog.errors import LdcatError, MalformedInput
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.operate.doctor import Examination, examination_to_dict, examine
-from catalog.operate.finding import Severity, is_healthy, span
+from catalog.operate.finding import Severity, is_healthy
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency import merkle
@@ -618,18 +618,3 @@ def test_a_checkpoint_beyond_all_tiles_is_answered(place: Place) -> None:
     assert {finding.severity for finding in found.findings} == {Severity.ERROR}
     with pytest.raises(LdcatError):
         verify_release(place.log, None, open_trust(place.trust), now=NOW, seen={})
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 seconds"),
-        (1, "1 second"),
-        (-119, "119 seconds"),
-        (120, "2 minutes"),
-        (7200, "2 hours"),
-        (172800, "2 days"),
-    ],
-)
-def test_time_spans(seconds: int, text: str) -> None:
-    assert span(seconds) == text

@@ -177,3 +177,21 @@ def test_a_thousand_nested_groups() -> None:
     policy = Policy.parse(f"log {LOG}\nwitness {name} {key}\n{''.join(chain)}quorum g989\n".encode())
     assert policy.accepts([LOG, key])
     assert not policy.accepts([LOG])
+
+
+@pytest.mark.parametrize(
+    ("witnesses", "quorum", "command"),
+    [
+        ({}, "none", None),
+        ({"a": ""}, "none", "ldcat cosign --heartbeat"),
+        ({"a": "", "b": "https://b.example"}, "none", "ldcat cosign --heartbeat"),
+        ({"b": "https://b.example"}, "none", "ldcat witness ask"),
+        ({"a": ""}, "a", "ldcat cosign --heartbeat"),
+        ({"a": "", "b": "https://b.example"}, "a", "ldcat cosign --heartbeat"),
+        ({"a": "", "b": "https://b.example"}, "b", "ldcat witness ask"),
+    ],
+)
+def test_which_command_keeps_a_log_fresh(witnesses: dict[str, str], quorum: str, command: str | None) -> None:
+    keys = {name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in witnesses}
+    lines = [f"witness {name} {keys[name]} {url}".strip() for name, url in witnesses.items()]
+    assert Policy.parse("\n".join([*lines, f"quorum {quorum}\n"]).encode()).renewed_by == command

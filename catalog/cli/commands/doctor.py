@@ -107,7 +107,7 @@ def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iter
 
 
 def _lines(record: dict[str, Any], title: str) -> Iterator[str]:
-    from catalog.operate.finding import span
+    from catalog.transparency.durations import span
 
     checkpoint, release = record["checkpoint"], record["release"]
     facts = [("trust note", f"version {record['trust']['version']}, quorum {record['trust']['quorum'] or 'none'}")]

@@ -127,7 +127,7 @@ def _document(record: dict[str, Any], output: Format) -> None:
 
 
 def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
-    from catalog.operate.finding import span
+    from catalog.transparency.durations import span
 
     found, last = watched.checkpoint, watched.before
     before = "" if last is None else f", {last.size:,} at the last check"

@@ -20,7 +20,7 @@ from catalog.cli.options import (
     WrittenLogOption,
     named_path,
 )
-from catalog.cli.publisher_options import log_folder, log_signers, trust_note_file
+from catalog.cli.publisher_options import freshness, log_folder, log_signers, trust_note_file
 from catalog.state.folders import remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -94,14 +94,15 @@ def command(
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
     )
-    _print(log, published, output, quiet=quiet)
+    _print(log, published, trust, output, quiet=quiet)
     return 0
 
 
-def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> None:
+def _print(log: Path, published: Published, trust: Path | None, output: Format, *, quiet: bool) -> None:
     """The new release, and warnings about its rows and about earlier release records."""
     from catalog.transparency.encoding import to_base64
 
+    until, what_to_do = freshness(log, published, trust)
     found = published.checkpoint
     facts = {
         "origin": found.origin,
@@ -111,11 +112,13 @@ def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> N
         "trust_version": published.trust_version,
         "size": found.size,
         "root": to_base64(found.root),
+        "fresh_until": until,
     }
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
+        shown = facts | {"fresh_until": until and render.moment(until)}
+        render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     if published.new_revoked:
         new = "new rows and endorsed digests" if published.new_endorsed else "new rows"
         render.warning(f"{published.new_revoked} of the {new} are revoked already, by a revocation in the log")
@@ -123,3 +126,5 @@ def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> N
         render.note("the log has every row of this catalog")
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")
+    if not quiet:
+        render.note(what_to_do)

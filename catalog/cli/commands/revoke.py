@@ -11,7 +11,7 @@ import typer
 
 from catalog.cli.help_form import Group
 from catalog.cli.options import OwnKeyOption, PassphraseOption, TableFormatOption, WrittenLogOption
-from catalog.cli.publisher_options import log_folder, log_signers
+from catalog.cli.publisher_options import freshness, log_folder, log_signers
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
@@ -75,6 +75,7 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
     """Print the new release, and which rows the record selects."""
     from catalog.transparency.encoding import to_base64
 
+    until, what_to_do = freshness(log, published)
     facts = {
         "origin": published.checkpoint.origin,
         "release": published.release,
@@ -85,11 +86,13 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
         "trust_version": published.trust_version,
         "size": published.checkpoint.size,
         "root": to_base64(published.checkpoint.root),
+        "fresh_until": until,
     }
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        shown = facts | {"selector": record.selector_text}
+        shown = facts | {"selector": record.selector_text, "fresh_until": until and render.moment(until)}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")
+    render.note(what_to_do)

@@ -1,0 +1,24 @@
+"""Durations, as people write and read them: the age of a checkpoint, and how old a proof may be."""
+
+from __future__ import annotations
+
+import re
+
+from catalog.errors import UsageError
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_TEXT = re.compile(r"([1-9][0-9]{0,8})([dhms])")
+
+
+def span(seconds: int) -> str:
+    """A time span for people, in the largest unit of which there are at least two."""
+    unit, size = next((pair for pair in _UNITS if abs(seconds) >= 2 * pair[1]), _UNITS[-1])
+    count = abs(seconds) // size
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def parse_duration(text: str) -> int:
+    """Seconds, from a number and a unit: 2d, 12h, 90m or 600s. Raises UsageError."""
+    if not (found := _TEXT.fullmatch(text)):
+        raise UsageError(f"{text[:40]!r} is not a duration", "write a number and d, h, m or s, such as 2d or 12h")
+    return int(found[1]) * next(size for unit, size in _UNITS if unit[0] == found[2])
