@@ -76,6 +76,12 @@ def revoked(place: Place) -> Place:
     return place
 
 
+def remove_keys(folder: Path) -> None:
+    """So that `tools` makes new ones."""
+    for name in ("key", "key.pub"):
+        (folder / name).unlink(missing_ok=True)
+
+
 def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool = False) -> Iterator[tuple[str, int]]:
     """Each tool that verifies a log, with its exit code. cosigns: whether rebuild should cosign."""
     trust = ("--trust", str(place.trust))
@@ -141,7 +147,7 @@ def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
     revoked.publish()
     revoked.publish()
     assert next_record(log, revoked.now).release == 6  # only an extra one, for clients of a host
-    (tmp_path / "key").unlink()
+    remove_keys(tmp_path)
     found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
     assert {found[name] for name in ("lookup", "lookup at a host")} == {7}
     assert (log.root / "releases/3/revocations.json").read_bytes() != b"[]"  # the published log is unchanged
@@ -174,7 +180,7 @@ def test_a_future_time_does_not_make_later_releases_false(
     for later in (60, ahead - 3500, ahead - 1800, ahead + 1):
         monkeypatch.setattr("time.time", lambda later=later: float(now + max(later, 3700 if ahead == 3600 else 0)))
         shutil.rmtree(tmp_path / "state", ignore_errors=True)
-        (tmp_path / "key").unlink(missing_ok=True)
+        remove_keys(tmp_path)
         found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
         assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
 
@@ -300,7 +306,7 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildRes
     assert "it commits to no revocations" in run("audit", str(log.root), "--trust", str(revoked.trust))[1]
     shutil.copytree(log.root, tmp_path / "copy")
     sign_release(log, LOG, altered(next_record(log, revoked.now + 1, ()), **old), ())
-    (tmp_path / "key").unlink()
+    remove_keys(tmp_path)
     found = dict(tools(run, revoked, digest, tmp_path))
     assert found == dict.fromkeys(found, FALSE)
     shutil.rmtree(log.root)
@@ -308,7 +314,7 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildRes
     revoked.publish(RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="one"))
     assert RevocationChain.committed(next_record(log, revoked.now)) is not None
     shutil.rmtree(tmp_path / "state")
-    (tmp_path / "key").unlink()
+    remove_keys(tmp_path)
     found = dict(tools(run, revoked, digest, tmp_path, cosigns=True))
     assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
 

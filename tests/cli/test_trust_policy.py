@@ -57,6 +57,7 @@ def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
     (folder / "text").write_text(text.replace(str(signer("root.example").key), str(pair.key)))
     code, out, _ = run("trust", "sign", str(folder / "text"), "--key", str(folder / "root"))
     (folder / "root").unlink()
+    (folder / "root.pub").unlink()
     (folder / "note").write_text(out)
     return code, folder / "note"
 

@@ -204,10 +204,11 @@ def test_a_failed_keygen_leaves_no_stray_private_key(
                 except (Unreadable, Stopped):
                     failed += 1
             found = {path.name for path in tmp_path.iterdir()}
-            assert found <= {"key"}
+            assert found in (set(), {"key"}, {"key", "key.pub"})
             if found:
                 read_keys(tmp_path / "key", None)
-                (tmp_path / "key").unlink()
+            for name in found:
+                (tmp_path / name).unlink()
             if left[0] > 0:
                 break
     assert failed >= 4
@@ -228,7 +229,7 @@ def test_a_key_file_has_no_name_until_it_is_complete(tmp_path: Path, monkeypatch
     os.close(unnamed)
     monkeypatch.setattr(os, "fsync", looking)
     write_keys(tmp_path / "key", [new_key("example.com/log", SignatureType.ED25519)], None)
-    assert names == [[], ["key"]]
+    assert names[:2] == [[], ["key"]]
     with pytest.raises(UsageError, match="already exists"):
         write_keys(tmp_path / "key", [new_key("example.com/log", SignatureType.ED25519)], None)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
+from catalog.errors import DiskFull, LdcatError, MalformedInput, Unreadable, UsageError
 from catalog.publish.key_files import KeyPair, new_key, read_keys, write_keys
 from catalog.transparency.keys import SignatureType
 from tests.support.logs import NOW, signature
@@ -25,7 +27,7 @@ def test_keys_round_trip(tmp_path: Path, pairs: list[KeyPair], passphrase: bytes
     path = tmp_path / "log.key"
     write_keys(path, pairs, passphrase)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [p.name for p in tmp_path.iterdir()] == ["log.key"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["log.key", "log.key.pub"]
     found = read_keys(path, passphrase)
     assert [pair.key for pair in found] == [pair.key for pair in pairs]
     for pair, again in zip(pairs, found, strict=True):
@@ -41,6 +43,38 @@ def test_a_key_is_never_overwritten(tmp_path: Path, pairs: list[KeyPair]) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["log.key"]
     with pytest.raises(Unreadable):
         write_keys(tmp_path / "no" / "log.key", pairs, None)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_verifier_keys_are_in_a_file_beside_it(tmp_path: Path, pairs: list[KeyPair], umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_keys(tmp_path / "log.key", pairs, b"correct horse")
+    finally:
+        os.umask(before)
+    public = tmp_path / "log.key.pub"
+    assert public.stat().st_mode & 0o777 == 0o644
+    assert public.read_text() == "".join(f"{pair.key}\n" for pair in pairs)
+
+
+def test_a_file_of_verifier_keys_is_never_overwritten(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    (tmp_path / "log.key.pub").write_text("mine")
+    with pytest.raises(UsageError, match=r"log\.key\.pub already exists"):
+        write_keys(tmp_path / "log.key", pairs, None)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("log.key.pub", "mine")]
+
+
+def test_no_key_is_left_without_its_verifier_keys(
+    tmp_path: Path, pairs: list[KeyPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, mode: int) -> None:
+        if mode == 0o644:
+            raise OSError(errno.ENOSPC, "no space is left")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(DiskFull):
+        write_keys(tmp_path / "log.key", pairs, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_passphrases(tmp_path: Path, pairs: list[KeyPair]) -> None:

@@ -54,6 +54,7 @@ def cases(shop: Workshop) -> list[Case]:
             "inputs",
             ("keygen", "new.example", "-o", "new.key"),
             volatile={"new.key": lambda: _is_key(root / "new.key")},
+            optional={"new.key.pub": ""},
             again=_THERE,
         ),
         Case("build", "inputs", ("build", "inputs/fewer.toml", "-o", "fewer", "-q"), optional=receipt),

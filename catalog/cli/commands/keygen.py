@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from catalog.cli.help_form import Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, read_passphrase
 from catalog.errors import UsageError
 from catalog.terminal import render
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.keys import SignatureType
 
 HELP_ORDER = 70
 HELP_GROUP = Group.PLATFORM_OWNERS
@@ -48,13 +52,23 @@ def command(
         Algorithm | None,
         typer.Option(help="hybrid, one key of each, is the default for logs and witnesses; ed25519 for roots."),
     ] = None,
+    pem: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            parser=named_path,
+            metavar="PEM",
+            help="Take the private keys in this file, which openssl genpkey made, instead of new ones.",
+        ),
+    ] = None,
     passphrase: PassphraseOption = None,
 ) -> int:
     """Make keys, and print their verifier keys, which are public.
 
-    Only you can read the file with the private keys (mode 0600).
+    Only you can read the file with the private keys (mode 0600). The verifier keys are also in a file beside it, whose
+    name ends with .pub.
     """
-    from catalog.publish.key_files import new_key, write_keys  # cryptography takes long to load
+    from catalog.publish.key_files import import_keys, new_key, write_keys  # cryptography takes long to load
     from catalog.transparency.keys import SignatureType
 
     ed25519 = SignatureType.COSIGNATURE_ED25519 if role is Role.WITNESS else SignatureType.ED25519
@@ -63,10 +77,22 @@ def command(
         Algorithm.ML_DSA_44: [SignatureType.COSIGNATURE_ML_DSA_44],
         Algorithm.HYBRID: [ed25519, SignatureType.COSIGNATURE_ML_DSA_44],
     }[algorithm or (Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID)]
-    if role is Role.ROOT and kinds != [SignatureType.ED25519]:
-        raise UsageError("a root key cannot be ML-DSA-44: such keys sign only checkpoints", "--algorithm ed25519")
-    pairs = [new_key(name, kind) for kind in kinds]
-    write_keys(out, pairs, read_passphrase(passphrase))
+    phrase = read_passphrase(passphrase)
+    if pem is None:
+        _check_kinds(role, kinds)
+        pairs = [new_key(name, kind) for kind in kinds]
+    else:
+        pairs = import_keys(pem, name, ed25519, phrase)
+        _check_kinds(role, [pair.key.type for pair in pairs])
+        if algorithm and {pair.key.type for pair in pairs} != set(kinds):
+            raise UsageError(f"{pem} has other keys than {algorithm.value}", "leave --algorithm out")
+    write_keys(out, pairs, phrase)
     for pair in pairs:
         render.exact(str(pair.key))
     return 0
+
+
+def _check_kinds(role: Role, kinds: Iterable[SignatureType]) -> None:
+    """Raises UsageError for root keys that are not Ed25519."""
+    if role is Role.ROOT and any(kind.is_timed for kind in kinds):
+        raise UsageError("a root key cannot be ML-DSA-44: such keys sign only checkpoints", "--algorithm ed25519")
