@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from catalog.errors import LdcatError, MalformedInput, UsageError, VerificationF
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import from_base64, from_decimal, to_base64
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.log_list import keys_by_name
 from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE, MAX_PROOF, verify_consistency
 from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
 
@@ -103,16 +104,22 @@ class Witness:
 
         Raises UsageError if there are no logs or signers, or for signers that make no cosignatures.
         """
-        by_origin: dict[str, tuple[VerifierKey, ...]] = {}
-        for key in logs:
-            by_origin[key.name] = (*by_origin.get(key.name, ()), key)
-        if not by_origin:
+        return cls.of_origins(keys_by_name(logs), signers)
+
+    @classmethod
+    def of_origins(cls, logs: Mapping[str, tuple[VerifierKey, ...]], signers: Sequence[Signer]) -> Witness:
+        """As `of`. logs: their keys by origin."""
+        if not logs:
             raise UsageError("there is no log to witness", "a line: log VKEY")
         if not signers or any(signer.key.type is SignatureType.ED25519 for signer in signers):
             raise UsageError(
                 "the keys of the witness are not cosignature keys", "ldcat keygen --for witness makes them"
             )
-        return cls(by_origin, tuple(signers))
+        return cls(logs, tuple(signers))
+
+    def adding(self, logs: Mapping[str, tuple[VerifierKey, ...]]) -> Witness:
+        """A witness of more logs. Those that it knows stay, with their keys."""
+        return replace(self, logs={**logs, **self.logs})
 
     def add_checkpoint(self, body: bytes, records: Records, now: int) -> Answer:
         """Answer an add-checkpoint request. A cosignature is returned only after the checkpoint is stored.

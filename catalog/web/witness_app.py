@@ -1,9 +1,13 @@
-"""The HTTP interface of a witness (C2SP tlog-witness); catalog/transparency/witness.py has the rules."""
+"""The HTTP interface of a witness (C2SP tlog-witness); catalog/transparency/witness.py has the rules.
+
+Its logs are read again at SIGHUP: new ones are added, and none is removed. So whoever writes the list, such as the
+maintainers of a public one, cannot end what is witnessed.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from catalog.errors import LdcatError, shortage
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from catalog.transparency.keys import VerifierKey
     from catalog.transparency.witness import Answer, Records, Witness
 
 MAX_CONNECTIONS = 400
@@ -22,10 +27,50 @@ MAX_CONNECTIONS = 400
 BODY_SECONDS = 10
 """Seconds: time in which a whole request has to arrive."""
 
+NAMED = 3
+"""How many logs a note names; it says how many more there are."""
+
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
-def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) -> Starlette:
+class LiveWitness:
+    """A witness whose logs grow.
+
+    now: the witness as it is now.
+    """
+
+    def __init__(self, witness: Witness, read: Callable[[], Mapping[str, tuple[VerifierKey, ...]]]) -> None:
+        """read: reads the list of logs, keys by origin; raises LdcatError."""
+        self.now = witness
+        self._read = read
+
+    def reread(self) -> None:
+        """Add the logs that are new in the list, and say so. An error leaves everything as it is."""
+        try:
+            listed = self._read()
+        except LdcatError as error:
+            render.error(error)
+            return
+        known = self.now.logs
+        self.now = self.now.adding(listed)
+        _say("witnesses now", [origin for origin in listed if origin not in known])
+        _say("is not listed any more, and still witnessed:", [origin for origin in known if origin not in listed])
+        other = [origin for origin in listed if origin in known and set(listed[origin]) != set(known[origin])]
+        _say("is listed with other keys, which count after a restart:", other)
+
+
+def named(origins: Collection[str]) -> str:
+    """The first of these logs, and how many more there are."""
+    first, more = list(origins)[:NAMED], len(origins) - NAMED
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+
+
+def _say(what: str, origins: Collection[str]) -> None:
+    if origins:
+        render.note(f"{what} {named(origins)}")
+
+
+def witness_app(live: LiveWitness, records: Records, clock: Callable[[], int]) -> Starlette:
     """`POST /add-checkpoint`, and `GET /HASH/checkpoint` for monitors. clock: seconds since 1970."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -62,11 +107,11 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
             return refused(400, "the client has disconnected")
         if body is None:
             return refused(413, f"the request has more than {MAX_REQUEST} bytes")
-        return await answered(lambda: witness.add_checkpoint(body, records, clock()))
+        return await answered(lambda: live.now.add_checkpoint(body, records, clock()))
 
     async def checkpoint(request: Request) -> Response:
         origin_hash = request.path_params["origin_hash"]
-        return await answered(lambda: witness.checkpoint(origin_hash, records))
+        return await answered(lambda: live.now.checkpoint(origin_hash, records))
 
     def refused(status: int, why: str) -> Response:
         """A response that closes the connection: the rest of the request is not read."""

@@ -18,12 +18,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from catalog.publish.key_files import KeyPair, new_key, write_keys
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.note import Note
-from catalog.transparency.witness import MAX_REQUEST, parse_cosignatures
+from catalog.transparency.witness import MAX_REQUEST, AddCheckpoint, parse_cosignatures
 from tests.support.cli import Run
 from tests.support.forked_logs import SIZES, consistent, request, root
-from tests.support.logs import LOG, ORIGIN
+from tests.support.logs import LOG, ORIGIN, signed, signer
 from tests.support.witnesses import SECONDS, Running, witness
 
 KINDS = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
@@ -213,6 +215,37 @@ def test_a_connection_lasts_as_long_as_it_is_used(folder: Path) -> None:
         assert idle.recv(1000) == b""
         used.sendall(ASKING)
         assert used.recv(1000).startswith(b"HTTP/1.1 404 ")
+
+
+def test_new_logs_are_added_at_sighup(folder: Path) -> None:
+    """The list is read again: a log that is gone or has other keys stays, and a malformed list changes nothing."""
+    new, other = signer("new.example"), signer(ORIGIN, seed=1)
+    with witness(folder, "--create") as running:
+
+        def reread(logs: str, *said: str) -> None:
+            (folder / "logs").write_text(logs)
+            running.process.send_signal(signal.SIGHUP)
+            assert running.process.stderr is not None
+            assert tuple(running.process.stderr.readline() for _ in said) == tuple(f"ldcat: {line}\n" for line in said)
+
+        assert running.add_checkpoint(bytes(request(0, 10)))[0] == 200
+        entry = f"vkey {new.key}\nqpd 24\ncontact ops (at) new.example\n"
+        gone = f"note: is not listed any more, and still witnessed: {ORIGIN}"
+        reread(f"logs/v0\n\n{entry}", "note: witnesses now new.example", gone)
+        assert running.add_checkpoint(bytes(request(10, 24)))[0] == 200
+        assert running.request("GET", f"/{hashlib.sha256(b'new.example').hexdigest()}/checkpoint")[0] == 404
+        sent = AddCheckpoint(0, (), signed(str(Checkpoint("new.example", 0, EMPTY_ROOT)), new))
+        assert running.add_checkpoint(bytes(sent))[0] == 200
+        reread("logs/v0\nqpd 24\n", "error: line 2 of the list of logs: 'qpd' is not expected here",
+               "hint: vkey, origin if it differs, qpd, contact")  # fmt: skip
+        assert running.add_checkpoint(bytes(sent))[0] == 200
+        reread(
+            f"log {other.key}\nquorum none\n",
+            "note: is not listed any more, and still witnessed: new.example",
+            f"note: is listed with other keys, which count after a restart: {ORIGIN}",
+        )
+        assert running.add_checkpoint(bytes(request(24, 24)))[0] == 200
+        assert running.stop() == (0, "")
 
 
 def test_failures_are_logged_and_not_sent_to_clients(folder: Path, running: Running) -> None:

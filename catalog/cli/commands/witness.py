@@ -54,7 +54,7 @@ def serve(
             parser=named_path,
             metavar="FILE",
             envvar="LDCAT_WITNESS_LOGS",
-            help="C2SP tlog-policy whose log lines name the logs to cosign.",
+            help="The logs to cosign: a list of logs (logs/v0), or a C2SP tlog-policy with log lines.",
         ),
     ],
     db: Annotated[
@@ -77,6 +77,8 @@ def serve(
 ) -> int:
     """Cosign checkpoints that are consistent with the last one cosigned, until SIGTERM or SIGINT.
 
+    SIGHUP: the file of --logs is read again. New logs are added; a log that is gone from it is still witnessed.
+
     The service speaks plain HTTP: put a reverse proxy with TLS in front of it. It does not start without its database,
     because a witness that does not know what it cosigned may cosign a fork.
     """
@@ -85,19 +87,28 @@ def serve(
     server.need_extra("starlette", "granian")
     from catalog.publish.key_files import read_keys
     from catalog.publish.witness_store import WitnessStore
-    from catalog.transparency.policy import MAX_POLICY, Policy
+    from catalog.transparency.log_list import MAX_LIST, logs_to_witness
     from catalog.transparency.witness import Witness
     from catalog.web.serving import run_granian
-    from catalog.web.witness_app import MAX_CONNECTIONS, witness_app
+    from catalog.web.witness_app import MAX_CONNECTIONS, LiveWitness, named, witness_app
 
-    policy = Policy.parse(read_bounded(str(logs), sys.stdin.buffer, MAX_POLICY))
-    witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, read_passphrase(passphrase))])
+    def read() -> Mapping[str, tuple[VerifierKey, ...]]:
+        return logs_to_witness(read_bounded(str(logs), sys.stdin.buffer, MAX_LIST))
+
+    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
+    live = LiveWitness(Witness.of_origins(read(), signers), read)
     with server.listen(listen) as listening:
         store = WitnessStore.create(db) if create else WitnessStore.open(db)
-        names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
-        ready = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
-        web = witness_app(witness, store, lambda: int(time.time()))
-        run_granian(web, listening, ready=lambda: None if quiet else render.note(ready), connections=MAX_CONNECTIONS)
+        names = ", ".join(dict.fromkeys(signer.key.name for signer in signers))
+        ready = f"{names} witnesses {named(live.now.logs)} at {server.listening_url(listening)}"
+        web = witness_app(live, store, lambda: int(time.time()))
+        run_granian(
+            web,
+            listening,
+            ready=lambda: None if quiet else render.note(ready),
+            connections=MAX_CONNECTIONS,
+            hangup=live.reread,
+        )
     return 0
 
 
