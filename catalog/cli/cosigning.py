@@ -46,13 +46,8 @@ def cosign_now(
 
 def cosigned_facts(cosigned: Cosigned, cosigner: str) -> dict[str, Any]:
     """The JSON of `ldcat cosign`, documented in docs/command-line.md."""
-    from catalog.transparency.encoding import to_base64
-
-    found = cosigned.checkpoint
     return {
-        "origin": found.origin,
-        "size": found.size,
-        "root": to_base64(found.root),
+        **cosigned.checkpoint.to_dict(),
         "cosigner": cosigner,
         "signatures": len(cosigned.signed),
         "time": cosigned.time,

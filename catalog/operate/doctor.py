@@ -78,8 +78,7 @@ def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -
     checkpoint, release = found.checkpoint, found.release
     return {
         "healthy": is_healthy(findings),
-        "checkpoint": checkpoint
-        and {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},
+        "checkpoint": checkpoint and checkpoint.to_dict(),
         "release": release
         and {"release": release.release, "time": release.time, "trust_version": release.trust_version},
         "trust": {

@@ -68,9 +68,7 @@ class Watched:
         """The JSON of `ldcat monitor` (docs/command-line.md)."""
         return {
             "change": self.change,
-            "origin": self.checkpoint.origin,
-            "size": self.checkpoint.size,
-            "root": self.checkpoint.root.hex(),
+            **self.checkpoint.to_dict(),
             "size_before": self.before and self.before.size,
             "last_release": self.last_release,
             "releases": [_release_to_dict(one) for one in self.releases],

@@ -236,7 +236,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome.value,
         "why": verdict.why,
-        "checkpoint": found and {"origin": found.origin, "size": found.size, "root": found.root.hex()},
+        "checkpoint": found and found.to_dict(),
         "signers": [
             {"name": signer.key.name, "timestamp": signer.timestamp, "votes": signer in votes}
             for signer in verdict.signers

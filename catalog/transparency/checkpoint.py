@@ -54,5 +54,14 @@ class Checkpoint:
             tuple(extensions),
         )
 
+    def to_dict(self) -> dict[str, str | int]:
+        """For JSON: the root in hex, and in base64 as the text of a checkpoint has it."""
+        return {
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root.hex(),
+            "root_base64": to_base64(self.root),
+        }
+
     def __str__(self) -> str:
         return "".join(f"{line}\n" for line in (self.origin, self.size, to_base64(self.root), *self.extensions))

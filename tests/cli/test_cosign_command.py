@@ -57,7 +57,7 @@ def test_a_heartbeat_makes_a_stale_log_fresh(
 def test_the_cosigned_checkpoint_is_printed(run: Run, place: Place, key: Path) -> None:
     code, out, err = run(*cosign_arguments(place, key))
     assert (code, err) == (0, "")
-    assert f"cosigner    {BEAT}\n" in out
+    assert f"cosigner     {BEAT}\n" in out
     assert "previous_size" not in out
     before = published(place)
     code, out, err = run(*cosign_arguments(place, key))

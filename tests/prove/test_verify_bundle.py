@@ -151,7 +151,12 @@ def test_a_verdict_as_json() -> None:
     assert verdict_to_dict(ask(bundle, by)) == {
         "outcome": "match",
         "why": "the log has this row, which is deprecated: is old",
-        "checkpoint": {"origin": ORIGIN, "size": checkpoint.size, "root": checkpoint.root.hex()},
+        "checkpoint": {
+            "origin": ORIGIN,
+            "size": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "root_base64": str(checkpoint).splitlines()[2],
+        },
         "signers": [
             {"name": ORIGIN, "timestamp": None, "votes": False},
             {"name": "w.example", "timestamp": NOW, "votes": True},

@@ -100,8 +100,6 @@ def command(
 
 def _print(log: Path, published: Published, trust: Path | None, output: Format, *, quiet: bool) -> None:
     """The new release, and warnings about its rows and about earlier release records."""
-    from catalog.transparency.encoding import to_base64
-
     until, what_to_do = freshness(log, published, trust)
     found = published.checkpoint
     facts = {
@@ -110,8 +108,7 @@ def _print(log: Path, published: Published, trust: Path | None, output: Format, 
         "new_rows": published.new_rows,
         "new_endorsed": published.new_endorsed,
         "trust_version": published.trust_version,
-        "size": found.size,
-        "root": to_base64(found.root),
+        **found.to_dict(),
         "fresh_until": until,
     }
     if output is Format.JSON:

@@ -72,9 +72,7 @@ def command(
         rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, backend=backend, progress=progress)
     cosigned = cosign_now(folder, pairs, trust, only=checkpoint) if pairs and rebuilt.same else None
     record = {
-        "origin": checkpoint.origin,
-        "size": checkpoint.size,
-        "root": checkpoint.root.hex(),
+        **checkpoint.to_dict(),
         "releases": rebuilt.releases,
         "rows": rebuilt.rows,
         "endorsed": rebuilt.endorsed,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.cli.help_form import Group
-from catalog.cli.options import OwnKeyOption, PassphraseOption, TableFormatOption, WrittenLogOption
+from catalog.cli.options import OwnKeyOption, PassphraseOption, QuietOption, TableFormatOption, WrittenLogOption
 from catalog.cli.publisher_options import freshness, log_folder, log_signers
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
@@ -45,6 +45,7 @@ def command(
     key: OwnKeyOption = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
     *,
     selected: dict[str, Any],
 ) -> int:
@@ -67,14 +68,12 @@ def command(
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     published = publish(catalog, folder, signers, state, revokes=[record], unchanged=True, now=int(time.time()))
-    _print(folder.root, published, record, output)
+    _print(folder.root, published, record, output, quiet=quiet)
     return 0
 
 
-def _print(log: Path, published: Published, record: RevokeRecord, output: Format) -> None:
+def _print(log: Path, published: Published, record: RevokeRecord, output: Format, *, quiet: bool) -> None:
     """Print the new release, and which rows the record selects."""
-    from catalog.transparency.encoding import to_base64
-
     until, what_to_do = freshness(log, published)
     facts = {
         "origin": published.checkpoint.origin,
@@ -84,8 +83,7 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
         "rows": published.selected,
         "reason": record.reason,
         "trust_version": published.trust_version,
-        "size": published.checkpoint.size,
-        "root": to_base64(published.checkpoint.root),
+        **published.checkpoint.to_dict(),
         "fresh_until": until,
     }
     if output is Format.JSON:
@@ -95,4 +93,5 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")
-    render.note(what_to_do)
+    if not quiet:
+        render.note(what_to_do)

@@ -195,9 +195,7 @@ def _rows(
 
 def _show(submission: Submission, rows: list[dict[str, object]], output: Format) -> None:
     if output is Format.JSON:
-        found = submission.checkpoint
-        checkpoint = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
-        render.json_document({"checkpoint": checkpoint, "witnesses": rows})
+        render.json_document({"checkpoint": submission.checkpoint.to_dict(), "witnesses": rows})
     else:
         answers = [(str(row["witness"]), _words(row)) for row in rows]
         render.facts([("leaves", submission.checkpoint.size), *answers], title=submission.checkpoint.origin)

@@ -1,4 +1,4 @@
-"""Option names of version 0.1 (docs/adr/0051-names-of-options.md): accepted for one more version, shown nowhere."""
+"""Old names of options (docs/adr/0051-one-name-for-each-option.md): accepted for one more version, shown nowhere."""
 
 from __future__ import annotations
 
