@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import typer
+
 from catalog.abi.vcpu import VcpuSignature
-from catalog.cli.declare.declared import Argument, BadValue, Option
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
 from catalog.launch.hashing.backends import HashBackend, choose
@@ -19,17 +20,17 @@ from catalog.verify.location import CatalogLocation, parse_location
 
 
 def number_option(text: str) -> int:
-    """Parser of an option: a number in decimal, 0x or 0b. Raises BadValue."""
+    """Parser of an option: a number in decimal, 0x or 0b. Raises typer.BadParameter."""
     try:
         return numbers.parse_number(text)
     except UsageError as error:
-        raise BadValue(f"{error} ({error.hint})") from error
+        raise typer.BadParameter(f"{error} ({error.hint})") from error
 
 
 def named_path(text: str) -> Path:
-    """Parser of an option: a path. Raises BadValue if it is empty: pathlib would take the current folder."""
+    """Parser of an option: a path. Raises typer.BadParameter if it is empty: pathlib would take the current folder."""
     if not text:
-        raise BadValue("the path is empty")
+        raise typer.BadParameter("the path is empty")
     return Path(text)
 
 
@@ -93,7 +94,7 @@ MAX_PASSPHRASE = 1024
 
 PassphraseOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--passphrase-file",
         parser=named_path,
         metavar="FILE",
@@ -104,7 +105,7 @@ PassphraseOption = Annotated[
 
 CatalogOption = Annotated[
     Any,  # CatalogLocation | None
-    Option(
+    typer.Option(
         "--catalog",
         parser=named_location,
         metavar="DIR|URL",
@@ -115,7 +116,7 @@ CatalogOption = Annotated[
 
 BuildsOption = Annotated[
     Any,  # CatalogLocation | None
-    Option(
+    typer.Option(
         "--catalog",
         parser=named_location,
         metavar="DIR|URL",
@@ -126,26 +127,30 @@ BuildsOption = Annotated[
 
 ReleaseArgument = Annotated[
     Any,  # CatalogLocation, and typer knows no unions
-    Argument(
+    typer.Argument(
         parser=named_location, metavar="RELEASE", help="Folder of a catalog, of a log or of a release, or its URL."
     ),
 ]
 
-LogArgument = Annotated[Path, Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")]
+LogArgument = Annotated[
+    Path, typer.Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")
+]
 
 WrittenLogOption = Annotated[
     Path | None,
-    Option("--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
+    typer.Option(
+        "--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."
+    ),
 ]
 """Without LDCAT_LOG: what was appended to the wrong log cannot be removed."""
 
-KEY = Option(
+KEY = typer.Option(
     "--key", parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys, which `ldcat keygen` made."
 )
 
 OwnKeyOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--key",
         parser=named_path,
         metavar="FILE",
@@ -159,7 +164,7 @@ OUTPUT = ("--output", "-o")
 
 OwnLogOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--log",
         parser=named_path,
         metavar="DIR",
@@ -170,7 +175,7 @@ OwnLogOption = Annotated[
 
 OwnTrustOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--trust",
         parser=named_path,
         metavar="FILE",
@@ -181,7 +186,7 @@ OwnTrustOption = Annotated[
 
 HtmlOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--html",
         parser=named_path,
         metavar="FILE",
@@ -189,7 +194,7 @@ HtmlOption = Annotated[
     ),
 ]
 
-LOG_TRUST = Option(
+LOG_TRUST = typer.Option(
     "--trust",
     parser=named_path,
     metavar="FILE",
@@ -199,16 +204,18 @@ LOG_TRUST = Option(
 
 LogTrustOption = Annotated[Path, LOG_TRUST]
 
-QuietOption = Annotated[bool, Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")
+]
 
-FORMAT = Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format.")
+FORMAT = typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format.")
 """Of every command that has more than one; its type is a Literal of those that the command has."""
 
 TableFormatOption = Annotated[Literal[Format.TABLE, Format.JSON], FORMAT]
 
 TrustOption = Annotated[
     Path | None,
-    Option(
+    typer.Option(
         "--trust",
         parser=named_path,
         metavar="FILE",
@@ -218,7 +225,7 @@ TrustOption = Annotated[
 
 SkipVerifyOption = Annotated[
     bool,
-    Option(
+    typer.Option(
         "--insecure-skip-verify",
         help="Use a published release without verifying who signed it or how old it is.",
     ),

@@ -21,7 +21,7 @@ from catalog.transparency.note import MAX_NOTE, Note
 
 CHECKPOINT = "checkpoint"
 REVOCATIONS = "revocations.json"
-_LOCK = ".ldcat-lock"
+LOCK = ".ldcat-lock"
 _WRITERS = 16
 """Threads: how many files are written and synced at the same time."""
 
@@ -134,7 +134,7 @@ class LogFolder:
         """Hold the lock of the only writer. Raises UsageError if another process has it, Unreadable."""
         try:
             with self._opened() as folder:
-                descriptor = open_lock(folder, _LOCK, private=self.is_private)
+                descriptor = open_lock(folder, LOCK, private=self.is_private)
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
         try:

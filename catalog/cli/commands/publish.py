@@ -61,6 +61,14 @@ def command(
             help="Go back, if the last release names a version of the trust note that never existed.",
         ),
     ] = False,
+    oci: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="DIR",
+            help="Also write the release to this OCI image layout, from which skopeo or oras copy it to a registry.",
+        ),
+    ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -72,12 +80,15 @@ def command(
     components contradict the measured files, or whose index disagrees with its rows.
     """
     from catalog.log.log_folder import LogFolder
+    from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     if log is None:  # the log of ldcat.toml, and its trust note
         log, trust = log_folder(None), trust_note_file(trust)
+    if oci:
+        check_target(log, oci)
     signers = log_signers(key, passphrase)
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = open_unpublished(catalog or made_default(quiet=quiet))
@@ -94,11 +105,14 @@ def command(
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
     )
-    _print(log, published, trust, output, quiet=quiet)
+    digest = write_release(LogFolder(log), oci, published, opened.manifest.files) if oci else None
+    _print(log, published, trust, digest, output, quiet=quiet)
     return 0
 
 
-def _print(log: Path, published: Published, trust: Path | None, output: Format, *, quiet: bool) -> None:
+def _print(
+    log: Path, published: Published, trust: Path | None, oci_digest: str | None, output: Format, *, quiet: bool
+) -> None:
     """The new release, and warnings about its rows and about earlier release records."""
     until, what_to_do = freshness(log, published, trust)
     found = published.checkpoint
@@ -110,6 +124,7 @@ def _print(log: Path, published: Published, trust: Path | None, output: Format, 
         "trust_version": published.trust_version,
         **found.to_dict(),
         "fresh_until": until,
+        "oci_digest": oci_digest,
     }
     if output is Format.JSON:
         render.json_document(facts)
