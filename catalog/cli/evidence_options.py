@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-import typer
-
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_evidence, read_tik
 from catalog.ask.verification import VerificationInputs
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.options import is_setting, named_path, number_option
 from catalog.cli.report_options import now_or, report_checks
 from catalog.errors import UsageError
@@ -30,20 +29,20 @@ _FORMS = (
     "LAUNCH_MEASURE data, claims, text with a digest{more}; - reads stdin."
 )
 
-EvidenceArgument = Annotated[str, typer.Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=""))]
+EvidenceArgument = Annotated[str, Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=""))]
 LookupArgument = Annotated[
-    str, typer.Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=", several digests, one a line"))
+    str, Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=", several digests, one a line"))
 ]
 PrefixOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--prefix",
         help="The argument is the beginning of a digest, at least 16 hex digits: list the digests that begin with it.",
     ),
 ]
 CertsOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--certs",
         parser=named_path,
         metavar="DIR|FILE",
@@ -55,7 +54,7 @@ CertsOption = Annotated[
 ]
 RootOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--root",
         parser=named_path,
         metavar="FILE",
@@ -66,7 +65,7 @@ RootOption = Annotated[
 ]
 TikOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--tik",
         parser=named_path,
         metavar="FILE",
@@ -76,11 +75,11 @@ TikOption = Annotated[
 ]
 NonceOption = Annotated[
     str | None,
-    typer.Option("--nonce", metavar="HEX", help="Nonce, if the data do not end with it.", rich_help_panel=_MEASURE),
+    Option("--nonce", metavar="HEX", help="Nonce, if the data do not end with it.", rich_help_panel=_MEASURE),
 ]
 ApiMajorOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="N",
         help="Major API version of the SEV firmware, if not in the data.",
@@ -89,7 +88,7 @@ ApiMajorOption = Annotated[
 ]
 ApiMinorOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="N",
         help="Minor API version of the SEV firmware, if not in the data.",
@@ -98,7 +97,7 @@ ApiMinorOption = Annotated[
 ]
 BuildIdOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="N",
         help="Build ID of the SEV firmware, if not in the data.",
@@ -107,7 +106,7 @@ BuildIdOption = Annotated[
 ]
 PolicyOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="BITS",
         help="Guest policy of the launch session, if not in the data. For a report: exactly these bits are demanded.",
@@ -116,13 +115,13 @@ PolicyOption = Annotated[
 ]
 DebugDigestOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="DIGEST", help="Launch digest according to the host: a hint, tried first.", rich_help_panel=_MEASURE
     ),
 ]
 MinSvnOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         metavar="FEED=N",
         help="Refuse endorsements of this feed with an SVN below N, or without one. May be repeated.",
         rich_help_panel=_ENDORSEMENTS,

@@ -14,6 +14,7 @@ from catalog.errors import LdcatError, Unreadable
 from catalog.files.inputs import unreadable
 from catalog.files.writer import made_folders
 from catalog.state.folders import default_catalog, receipts
+from catalog.state.missing_packages import how_to_get
 from catalog.terminal import render
 
 _HINT = "name a catalog with --catalog DIR or URL, or another data folder with XDG_DATA_HOME"
@@ -29,7 +30,10 @@ def made_default(*, quiet: bool) -> Path:
     if _is_there(folder):
         return folder
     if not find_spec("pyarrow"):  # a slim install
-        raise Unreadable(f"no catalog at {folder}, and building one needs pyarrow", _HINT)
+        raise Unreadable(
+            f"no catalog at {folder}, and building one needs pyarrow",
+            f"name one with --catalog DIR or URL, or: {how_to_get('full')}",
+        )
     try:
         with _alone(folder.parent, quiet=quiet):
             if not _is_there(folder):  # nobody has built it meanwhile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from catalog.cli.command_modules import examples_of, exit_codes_of, group_of
 from catalog.cli.help_form import Example, Group
@@ -57,6 +57,14 @@ class HelpPage(NamedTuple):
     exit_codes: Mapping[int, str]
 
 
+class Described(Protocol):
+    """What is read of a context; a slim install, which has no typer, makes its own."""
+
+    command: Any
+    command_path: str
+    parent: Any
+
+
 def pages_below(command: Any, name: str, parent: Context | None = None) -> Iterator[HelpPage]:
     """The help pages of a command and of all commands below it. command: as `typer.main.get_command` makes it."""
     from typer._click import Context
@@ -67,7 +75,7 @@ def pages_below(command: Any, name: str, parent: Context | None = None) -> Itera
         yield from pages_below(below, word, context)
 
 
-def page_of(context: Context) -> HelpPage:
+def page_of(context: Context | Described) -> HelpPage:
     """The help page of the command of a context, without what is hidden."""
     command: Any = context.command
     _, *words = context.command_path.split(" ")
@@ -131,7 +139,7 @@ def _optional(value: str) -> str:
     return value if value.startswith("[") else f"[{value}]"
 
 
-def _commands(context: Context) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+def _commands(context: Context | Described) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Group by group, the commands below a group of commands; those of a sub-group have no groups."""
     below = getattr(context.command, "commands", {})
     lines = [(name, _paragraphs(one.help or "")[0]) for name, one in below.items() if not one.hidden]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from io import BufferedWriter, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
 from catalog.cli.command_modules import command_names
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
+from catalog.state.missing_packages import missing_package
 from catalog.terminal import interrupts, render
 
 
@@ -63,6 +65,8 @@ def run(arguments: Sequence[str]) -> int:
             return _interrupted()
         if short := shortage(failure, _command_line(arguments)):
             return _report(short)
+        if isinstance(failure, ModuleNotFoundError) and (absent := missing_package(failure, _command_line(arguments))):
+            return _report(absent)
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         render.problem(
@@ -79,12 +83,21 @@ def _result(arguments: Sequence[str]) -> object:
     library made of it.
     """
     try:
-        from catalog.cli.program.app import run_in_typer
-
-        return run_in_typer(arguments)
+        return _program()(arguments)
     finally:
         if interrupts.was_interrupted():
             raise KeyboardInterrupt
+
+
+def _program() -> Callable[[Sequence[str]], object]:
+    """What parses the command line and runs a command: with typer, or without it in a slim install."""
+    if find_spec("typer"):
+        from catalog.cli.program.app import run_in_typer
+
+        return run_in_typer
+    from catalog.cli.program.slim import run_slim
+
+    return run_slim
 
 
 def _report(failure: LdcatError) -> int:

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
-
 from catalog.abi.vcpu import VcpuSignature
+from catalog.cli.declare.declared import Argument, BadValue, Option
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
 from catalog.launch.hashing.backends import HashBackend, choose
@@ -20,17 +19,17 @@ from catalog.verify.location import CatalogLocation, parse_location
 
 
 def number_option(text: str) -> int:
-    """Parser of an option: a number in decimal, 0x or 0b. Raises typer.BadParameter."""
+    """Parser of an option: a number in decimal, 0x or 0b. Raises BadValue."""
     try:
         return numbers.parse_number(text)
     except UsageError as error:
-        raise typer.BadParameter(f"{error} ({error.hint})") from error
+        raise BadValue(f"{error} ({error.hint})") from error
 
 
 def named_path(text: str) -> Path:
-    """Parser of an option: a path. Raises typer.BadParameter if it is empty: pathlib would take the current folder."""
+    """Parser of an option: a path. Raises BadValue if it is empty: pathlib would take the current folder."""
     if not text:
-        raise typer.BadParameter("the path is empty")
+        raise BadValue("the path is empty")
     return Path(text)
 
 
@@ -94,7 +93,7 @@ MAX_PASSPHRASE = 1024
 
 PassphraseOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--passphrase-file",
         parser=named_path,
         metavar="FILE",
@@ -105,7 +104,7 @@ PassphraseOption = Annotated[
 
 CatalogOption = Annotated[
     Any,  # CatalogLocation | None
-    typer.Option(
+    Option(
         "--catalog",
         parser=named_location,
         metavar="DIR|URL",
@@ -116,7 +115,7 @@ CatalogOption = Annotated[
 
 BuildsOption = Annotated[
     Any,  # CatalogLocation | None
-    typer.Option(
+    Option(
         "--catalog",
         parser=named_location,
         metavar="DIR|URL",
@@ -127,30 +126,26 @@ BuildsOption = Annotated[
 
 ReleaseArgument = Annotated[
     Any,  # CatalogLocation, and typer knows no unions
-    typer.Argument(
+    Argument(
         parser=named_location, metavar="RELEASE", help="Folder of a catalog, of a log or of a release, or its URL."
     ),
 ]
 
-LogArgument = Annotated[
-    Path, typer.Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")
-]
+LogArgument = Annotated[Path, Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")]
 
 WrittenLogOption = Annotated[
     Path | None,
-    typer.Option(
-        "--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."
-    ),
+    Option("--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
 ]
 """Without LDCAT_LOG: what was appended to the wrong log cannot be removed."""
 
-KEY = typer.Option(
+KEY = Option(
     "--key", parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys, which `ldcat keygen` made."
 )
 
 OwnKeyOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--key",
         parser=named_path,
         metavar="FILE",
@@ -164,7 +159,7 @@ OUTPUT = ("--output", "-o")
 
 OwnLogOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--log",
         parser=named_path,
         metavar="DIR",
@@ -175,7 +170,7 @@ OwnLogOption = Annotated[
 
 OwnTrustOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--trust",
         parser=named_path,
         metavar="FILE",
@@ -186,7 +181,7 @@ OwnTrustOption = Annotated[
 
 HtmlOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--html",
         parser=named_path,
         metavar="FILE",
@@ -194,7 +189,7 @@ HtmlOption = Annotated[
     ),
 ]
 
-LOG_TRUST = typer.Option(
+LOG_TRUST = Option(
     "--trust",
     parser=named_path,
     metavar="FILE",
@@ -204,18 +199,16 @@ LOG_TRUST = typer.Option(
 
 LogTrustOption = Annotated[Path, LOG_TRUST]
 
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")
-]
+QuietOption = Annotated[bool, Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")]
 
-FORMAT = typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format.")
+FORMAT = Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format.")
 """Of every command that has more than one; its type is a Literal of those that the command has."""
 
 TableFormatOption = Annotated[Literal[Format.TABLE, Format.JSON], FORMAT]
 
 TrustOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--trust",
         parser=named_path,
         metavar="FILE",
@@ -225,7 +218,7 @@ TrustOption = Annotated[
 
 SkipVerifyOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--insecure-skip-verify",
         help="Use a published release without verifying who signed it or how old it is.",
     ),

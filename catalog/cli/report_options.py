@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from catalog.ask.evidence_files import read_id_key
+from catalog.cli.declare.declared import Option
 from catalog.cli.options import named_path
 from catalog.endorse.report_checks import HOST_DATA_SIZE, REPORT_DATA_SIZE, MinTcb, ReportChecks, parse_bytes
 from catalog.errors import UsageError
@@ -20,7 +19,7 @@ _DEMANDS = "What a key broker demands of a report (exit code 4 otherwise)"
 
 CrlOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--crl",
         parser=named_path,
         metavar="FILE",
@@ -30,7 +29,7 @@ CrlOption = Annotated[
 ]
 AtOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--at",
         metavar="TIME",
         help="Time at which certificates and CRL have to be valid, instead of now: for an archived report. "
@@ -40,7 +39,7 @@ AtOption = Annotated[
 ]
 RequireVerifiedOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--require-verified",
         help="Exit code 4 unless a report is verified up to AMD's root, or one given with --root, and compared in all "
         "its parts; or a launch measurement by its TIK. The answer is printed all the same.",
@@ -49,7 +48,7 @@ RequireVerifiedOption = Annotated[
 ]
 MinTcbOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="TCB",
         help="Least reported TCB, part by part: bootloader=3,tee=0,snp=8,microcode=115, or 16 hex digits.",
         rich_help_panel=_DEMANDS,
@@ -57,14 +56,12 @@ MinTcbOption = Annotated[
 ]
 ReportDataOption = Annotated[
     str | None,
-    typer.Option(metavar="HEX", help="REPORT_DATA, 64 bytes, such as a nonce.", rich_help_panel=_DEMANDS),
+    Option(metavar="HEX", help="REPORT_DATA, 64 bytes, such as a nonce.", rich_help_panel=_DEMANDS),
 ]
-HostDataOption = Annotated[
-    str | None, typer.Option(metavar="HEX", help="HOST_DATA, 32 bytes.", rich_help_panel=_DEMANDS)
-]
+HostDataOption = Annotated[str | None, Option(metavar="HEX", help="HOST_DATA, 32 bytes.", rich_help_panel=_DEMANDS)]
 IdKeyOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="HEX|FILE",
         help="The key that signed the ID block: its digest, 48 bytes, or the public key on P-384 in PEM or DER.",
         rich_help_panel=_DEMANDS,

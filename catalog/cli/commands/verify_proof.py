@@ -6,9 +6,8 @@ import sys
 import time
 from typing import Annotated, Any
 
-import typer
-
 from catalog.ask.evidence_files import read_bounded, read_digest
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption
 from catalog.errors import UsageError
@@ -21,17 +20,15 @@ HELP_GROUP = Group.KEY_BROKERS
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Proof bundle that `ldcat prove` printed.")],
+    file: Annotated[str, Argument(metavar="FILE|-", help="Proof bundle that `ldcat prove` printed.")],
     trust: LogTrustOption,
     report: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE|DIGEST", help="Attestation report, or launch digest, that the proof has to be about."
-        ),
+        Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that the proof has to be about."),
     ] = None,
     show: Annotated[
         bool,
-        typer.Option("--show", help="Print a /bin/sh script that verifies the same with sha256sum and openssl."),
+        Option("--show", help="Print a /bin/sh script that verifies the same with sha256sum and openssl."),
     ] = False,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,

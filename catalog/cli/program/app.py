@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from catalog.abi import sha256
 from catalog.cli.command_modules import command_module, command_names
-from catalog.cli.options import hash_backend
+from catalog.cli.declare.declared import command_for_typer
 from catalog.cli.program.help_commands import HelpCommand, HelpGroup
 from catalog.cli.program.old_names import with_new_names
+from catalog.cli.program.version_text import version_line
 from catalog.errors import UsageError
 from catalog.terminal import render
-from catalog.version import __version__
 
 _LAST = 1 << 20
 """Position in `ldcat --help` of a command without HELP_ORDER."""
@@ -42,15 +41,16 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
         if hasattr(module, "app"):
             for info in module.app.registered_commands:
                 info.cls = HelpCommand
+                info.callback = info.callback and command_for_typer(info.callback)
             app.add_typer(module.app, name=name, cls=HelpGroup)
         else:
-            app.command(name, cls=HelpCommand)(module.command)
+            app.command(name, cls=HelpCommand)(command_for_typer(module.command))
     return app
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {hash_backend()})")
+        render.line(version_line())
         raise typer.Exit
 
 
