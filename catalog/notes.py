@@ -62,6 +62,7 @@ CODES = {
     "requested-by-host": WARNING,
     "reserved-not-zero": INFO,
     "revocations-not-committed": WARNING,
+    "revocations-not-shown": WARNING,
     "revoked": DANGER,
     "sending-allowed": WARNING,
     "several-configurations": WARNING,

@@ -87,8 +87,8 @@ def test_every_environment_variable_is_documented() -> None:
 
 
 def exit_codes() -> set[int]:
-    """Exit codes of errors, and those without one: yes, no, revoked, endorsed, candidates, Ctrl-C, a closed pipe."""
-    found, classes = {0, 1, 7, 10, 14, 130, 141}, [errors.LdcatError]
+    """Exit codes of errors, and those without one: yes, no, revoked, endorsed, candidates, a bare proof, signals."""
+    found, classes = {0, 1, 7, 10, 14, 15, 130, 141}, [errors.LdcatError]
     while classes:
         one = classes.pop()
         found.add(one.exit_code)

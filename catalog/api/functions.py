@@ -46,7 +46,8 @@ def verify_proof(
 
     `outcome` of the verdict, an `Outcome`, is match, endorsed, inferred, revoked, unknown, stale, older-than-seen,
     untrusted-signer, bad-proof or false-record; `row` has the inputs if they were verified. The newest checkpoint is
-    remembered.
+    remembered. A bare tlog-proof with the row as its extra data is included instead of match, and nothing is
+    remembered: it does not show whether the row is revoked.
 
     An invalid bundle is an outcome, not an error. Raises VerificationFailed, UntrustedSigner or MalformedInput for a
     trust note that is expired or invalid, Unreadable if it or the state folder cannot be read, UsageError if both a

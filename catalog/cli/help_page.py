@@ -125,6 +125,7 @@ EXIT_CODES = {
     12: "refused by a witness that saw more",
     13: "out of memory",
     14: "candidates for a prefix",
+    15: "in the log, by a proof that does not show whether it is revoked",
     70: "internal error",
 }
 """Of all commands; a command has those that its own page names, and 2, 3, 5, 13 and 70."""

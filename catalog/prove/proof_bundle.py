@@ -103,6 +103,11 @@ class ProofBundle:
         return canonical_json({"format": FORMAT, "checkpoint": checkpoint, **proofs, "revocations": listed}) + b"\n"
 
     @property
+    def tlog_proof(self) -> TlogProof:
+        """The proof of the row alone."""
+        return TlogProof(self.row, self.checkpoint)
+
+    @property
     def revocations_json(self) -> bytes:
         """The list of revocations, byte for byte as published."""
         return canonical_json([_as_json(entry) for entry in self.revocations])

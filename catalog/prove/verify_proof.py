@@ -47,6 +47,7 @@ class Outcome(StrEnum):
     FALSE = "false-record"
     ENDORSED = "endorsed"
     INFERRED = "inferred"
+    INCLUDED = "included"
 
     @property
     def exit_code(self) -> int:
@@ -65,6 +66,7 @@ _EXIT_CODES = {
     Outcome.FALSE: 11,
     Outcome.ENDORSED: 10,
     Outcome.INFERRED: 10,
+    Outcome.INCLUDED: 15,
 }
 
 
@@ -151,7 +153,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         newest=bundle.checkpoint,
         revocations=chain_revocations(bundle.revocations),
         fresh_until=until,
-        notes=(*notes, *_unknown(row)),
+        notes=(*notes, *unknown_technology(row)),
     )
     return _answer(found, bundle, digest)
 
@@ -191,7 +193,7 @@ def _check_status(
     return ()
 
 
-def _unknown(row: DigestRecord | EndorsedRecord) -> Iterator[ReaderNote]:
+def unknown_technology(row: DigestRecord | EndorsedRecord) -> Iterator[ReaderNote]:
     """A note if the row's technology is of a later version: the log has the row, but its meaning is unknown."""
     if row.technology not in technologies():
         text = f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
@@ -213,12 +215,12 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     status = Revocations(bundle.revocations).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
-    what, outcome = _judged(row)
+    what, outcome = judged(row)
     why = f"the log has {what}" + (f", which is deprecated: {status.reason}" if status else "")
     return replace(verdict, outcome=outcome, why=why, status=status)
 
 
-def _judged(row: DigestRecord | EndorsedRecord) -> tuple[str, Outcome]:
+def judged(row: DigestRecord | EndorsedRecord) -> tuple[str, Outcome]:
     """What a record that is not revoked says of its digest."""
     if isinstance(row, EndorsedRecord):
         if row.endorser_scheme == REPORTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -135,3 +136,40 @@ def test_a_trust_note_is_shown_key_by_key(run: Run, place: Path) -> None:
     assert len(re.findall(r"  log  .*\((Ed25519|ML-DSA-44 cosignature)\)\n", out)) == 2
     assert re.search(r"  expires +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", out)
     assert re.search(r"  threshold +2 of 3 roots\n", out)
+
+
+def test_a_bare_tlog_proof_is_never_a_match(run: Run, place: Path, digest: str) -> None:
+    """It is verified as a bundle is, and does not show revocations: exit code 15."""
+    code, out, err = run("prove", digest, "--catalog", str(place / "log"), "--tlog-proof")
+    assert (code, err) == (0, "")
+    assert out.startswith("c2sp.org/tlog-proof@v1\nextra ")
+    heartbeat = run("keygen", "example.com/heartbeat", "-o", str(place / "heart"), "--for", "witness")[1].split()
+    policy = (place / "policy").read_text().replace("quorum", f"witness heart {heartbeat[0]}\nquorum")
+    (place / "policy").write_text(policy)
+    key = run("keygen", "root.example/d", "-o", str(place / "d"), "--for", "root")[1].strip()
+    made = run("trust", "init", "--policy", str(place / "policy"), "--root", f"d={key}", "--threshold", "1")
+    (place / "text").write_text(made[1])
+    (place / "trust").write_text(run("trust", "sign", str(place / "text"), "--key", str(place / "d"))[1])
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust"))
+    (place / "proof").write_text(out)
+    assert run(*verify)[:1] == (8,)  # nobody says when
+    cosign = ("cosign", "--log", str(place / "log"), "--trust", str(place / "trust"), "--key", str(place / "heart"))
+    assert run(*cosign, "--heartbeat", "-q")[0] == 0
+    out = run("prove", digest, "--catalog", str(place / "log"), "--tlog-proof")[1]
+    (place / "proof").write_text(out)
+    code, shown, err = run(*verify)
+    assert (code, shown.splitlines()[0], digest in shown) == (15, "included", True)
+    assert err.startswith("ldcat: note: a bare tlog-proof does not show whether the row is revoked")
+    code, shown, _ = run(*verify, "--report", digest, "-f", "json")
+    assert (code, json.loads(shown)["outcome"]) == (15, "included")
+    assert run(*verify, "--report", NOWHERE)[0] == 1
+    first, extra, rest = out.split("\n", 2)
+    (place / "proof").write_text(f"{first}\n{rest}")
+    (place / "leaf").write_bytes(base64.b64decode(extra.removeprefix("extra ")) + b"\n")
+    assert run(*verify)[0] == 4
+    assert run(*verify, "--leaf", str(place / "leaf"))[0] == 15
+    code, _, err = run(*verify, "--show")
+    assert (code, "--show needs a proof bundle" in err) == (2, True)
+    (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0])
+    code, _, err = run(*verify, "--leaf", str(place / "leaf"))
+    assert (code, "a proof bundle contains its leaf" in err) == (2, True)

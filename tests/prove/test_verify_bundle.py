@@ -125,6 +125,7 @@ def test_each_outcome_has_its_name_and_its_exit_code() -> None:
         "false-record": 11,
         "endorsed": 10,
         "inferred": 10,
+        "included": 15,
     }
 
 

@@ -31,6 +31,10 @@ def command(
             help="Folder of the log, or its URL; if not given, that in ldcat.toml.",
         ),
     ] = None,
+    tlog_proof: Annotated[
+        bool,
+        typer.Option("--tlog-proof", help="Print a bare C2SP tlog-proof of the first record, for other tools."),
+    ] = False,
     quiet: QuietOption = False,
 ) -> int:
     """Prove that a log has a launch digest: print a proof bundle for each row that has it, then for each endorsement.
@@ -38,6 +42,9 @@ def command(
     A bundle is one line of JSON: the record, its status at the checkpoint, all revocations, and the proofs as C2SP
     tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note. Exit code 1 if the log does not
     have the digest.
+
+    --tlog-proof prints a C2SP tlog-proof, with the record as its extra data. It shows that the log has the record, and
+    neither a release nor whether the record is revoked: prefer a bundle where ldcat verifies.
     """
     from catalog.abi.digest import LaunchDigest
     from catalog.log.log_folder import LogFolder
@@ -62,6 +69,11 @@ def command(
             for text in (not_found(launch_digest.value).text, NOT_ENDORSED, SEARCHES_FURTHER.text):
                 render.note(text)
         return 1
+    if tlog_proof:
+        render.exact(bytes(bundles[0].tlog_proof).decode().removesuffix("\n"))
+        if len(bundles) > 1 and not quiet:
+            render.note(f"{len(bundles)} records of the log have this digest: this is a proof of the first")
+        return 0
     for bundle in bundles:
         render.exact(bytes(bundle).decode("ascii").rstrip("\n"))
     if len(bundles) > 1 and not quiet:

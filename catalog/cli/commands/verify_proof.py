@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Group
-from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption
+from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path
 from catalog.errors import UsageError
+from catalog.files.inputs import read_file
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -20,11 +22,15 @@ HELP_GROUP = Group.KEY_BROKERS
 
 
 def command(
-    file: Annotated[str, Argument(metavar="FILE|-", help="Proof bundle that `ldcat prove` printed.")],
+    file: Annotated[str, Argument(metavar="FILE|-", help="Proof bundle or tlog-proof that `ldcat prove` printed.")],
     trust: LogTrustOption,
     report: Annotated[
         str | None,
         Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that the proof has to be about."),
+    ] = None,
+    leaf: Annotated[
+        Path | None,
+        Option(parser=named_path, metavar="FILE", help="The record, for a tlog-proof that does not contain it."),
     ] = None,
     show: Annotated[
         bool,
@@ -36,13 +42,16 @@ def command(
     """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
 
     Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
-    a checkpoint that this machine saw before, 11 signed record that contradicts its own log.
+    a checkpoint that this machine saw before, 11 signed record that contradicts its own log, 15 a bare tlog-proof of a
+    record, which does not show whether the record is revoked.
 
     With --show, stdout is a script, and the verdict is a comment in it.
     """
     from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
     from catalog.prove.proof_by_hand import as_comment, lines_by_hand
     from catalog.prove.verify_proof import verdict_to_dict
+    from catalog.prove.verify_tlog_proof import is_tlog_proof
+    from catalog.transparency.proof import MAX_TEXT
     from catalog.transparency.trust import read_trust
 
     if show and output is Format.JSON:
@@ -50,7 +59,10 @@ def command(
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
-    verdict = verified_proof(data, note, digest, now=int(time.time()))
+    if show and is_tlog_proof(data):
+        raise UsageError("--show needs a proof bundle, and this is a bare tlog-proof", "ldcat prove prints bundles")
+    record_given = None if leaf is None else read_file(leaf, limit=MAX_TEXT, regular=True).removesuffix(b"\n")
+    verdict = verified_proof(data, note, digest, now=int(time.time()), leaf=record_given)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)
