@@ -49,6 +49,7 @@ def exit_codes_of(words: tuple[str, ...]) -> Mapping[int, str]:
 
 
 def _said(words: tuple[str, ...], name: str, otherwise: Any) -> Any:
+    """What a module says; with sub-commands by sub-command, and by "" for all of them together."""
     module = command_module(words[0])
     said = getattr(module, name, otherwise)
-    return said.get(words[1], otherwise) if words[1:] and said else said if not hasattr(module, "app") else otherwise
+    return said.get("".join(words[1:]), otherwise) if said and hasattr(module, "app") else said

@@ -1,7 +1,7 @@
 """What a command module says about itself, for `--help` and man pages.
 
 A module of catalog/cli/commands has HELP_GROUP, EXAMPLES and, if it has exit codes of its own, EXIT_CODES. In a module
-with sub-commands the last two are dictionaries by sub-command.
+with sub-commands the last two are dictionaries by sub-command, and by "" for the page that lists these.
 """
 
 from __future__ import annotations
@@ -31,3 +31,13 @@ class Example(NamedTuple):
     """Its exit code in the test."""
     runs: bool = True
     """False if it needs a network or ends only on a signal: the test then only parses it."""
+
+
+RELEASE_CODES = {
+    4: "verification failed",
+    6: "untrusted signer",
+    8: "stale",
+    9: "older than a checkpoint seen before",
+    11: "signed record that contradicts its own log",
+}
+"""Exit codes of a command that verifies a published release."""

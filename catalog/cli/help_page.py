@@ -99,7 +99,7 @@ def page_of(context: Context | Described) -> HelpPage:
         arguments=tuple(parameter for _, parameter in arguments),
         options=groups,
         commands=below,
-        exit_codes=exit_codes_of(tuple(words)) if words else EXIT_CODES,
+        exit_codes=_exit_codes(tuple(words), has_commands=bool(below)),
     )
 
 
@@ -128,7 +128,15 @@ EXIT_CODES = {
     15: "in the log, by a proof that does not show whether it is revoked",
     70: "internal error",
 }
-"""Of all commands; a command has those that its own page names, and 2, 3, 5, 13 and 70."""
+"""Of all commands."""
+_OF_EVERY_COMMAND = {0: "done", 2: "usage error", 3: "malformed input", 5: "cannot read or write"}
+"""Those that every page has; 13 and 70 may come from any command too, and are on the page of `ldcat` alone."""
+
+
+def _exit_codes(words: tuple[str, ...], *, has_commands: bool) -> Mapping[int, str]:
+    if has_commands:
+        return {} if words else EXIT_CODES
+    return dict(sorted((_OF_EVERY_COMMAND | dict(exit_codes_of(words))).items()))
 
 
 def _paragraphs(text: str) -> list[str]:

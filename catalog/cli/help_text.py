@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from textwrap import wrap
 
 from catalog.cli.help_page import HelpPage
 from catalog.fast.note_text import has_colours
 
 _HEADING, _NAME = "1", "36"
+_WORD = r"""(?:'[^']*'|"[^"]*"|\S)"""
+"""A part of a word of a command line."""
 _COLUMN = 28
 """Where the texts of options begin, if names are shorter than this; longer names have a line of their own."""
 _NARROW = 64
@@ -80,13 +83,15 @@ def _section(title: str, pairs: Sequence[tuple[str, str]], width: int, ink: _Ink
 
 
 def _command_line(line: str, width: int) -> Iterator[str]:
-    """A command line that can be copied: what does not fit follows a backslash."""
+    """A command line that can be copied: what does not fit follows a backslash, and an option keeps its value."""
     shown = "   "
-    for word in re.findall(r"(?:'[^']*'|\"[^\"]*\"|\S)+", line):
-        if len(shown) + 1 + len(word) > width - 2 and shown.strip():
+    parts = re.findall(rf"-{_WORD}+ (?!-){_WORD}+|{_WORD}+", line)
+    together = (re.findall(rf"{_WORD}+", part) if len(part) > width - 10 else [part] for part in parts)
+    for part in chain.from_iterable(together):
+        if len(shown) + 1 + len(part) > width - 2 and shown.strip():
             yield f"{shown} \\"
             shown = "       "
-        shown += f" {word}"
+        shown += f" {part}"
     yield shown
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,6 +88,17 @@ def invocation() -> str:
     called = sys.argv[0]
     found = shutil.which("ldcat")
     return called if Path(called).name == "ldcat" and (found is None or not Path(called).samefile(found)) else "ldcat"
+
+
+def said_again(arguments: Sequence[str], option: str, value: str) -> str:
+    """The same command line with another value of an option, for a shell."""
+    kept, rest = [], iter(arguments)
+    for argument in rest:
+        if argument == option:
+            next(rest)
+        elif not argument.startswith(f"{option}="):
+            kept.append(argument)
+    return shlex.join([invocation(), *kept, option, value])
 
 
 MAX_PASSPHRASE = 1024

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from catalog.errors import UsageError
 from catalog.terminal import render
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
+    from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
 
@@ -50,3 +52,20 @@ def trust_facts(trust: Trust) -> list[tuple[str, object]]:
     for name, group in policy.groups.items():
         facts.append((f"group {name}", f"{group.threshold} of {', '.join(group.members)}"))
     return [*facts, ("quorum", policy.quorum or "none")]
+
+
+def report_policy(policy: Policy, *, quiet: bool) -> None:
+    """Print warnings and notes about a policy; raises UsageError if it cannot work."""
+    from catalog.operate.doctor_policy import policy_findings
+    from catalog.operate.finding import Severity
+
+    found = list(policy_findings(policy))
+    for finding in found:
+        if finding.severity is Severity.ERROR:
+            raise UsageError(f"the policy: {finding.subject}: {finding.what}", finding.advice)
+    for finding in found:
+        text = f"the policy: {finding.subject}: {finding.what}; {finding.advice}"
+        if finding.severity is Severity.WARNING:
+            render.warning(text)
+        elif not quiet:
+            render.note(text)

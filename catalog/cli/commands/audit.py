@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from catalog.cli.catalogs import print_image_notes
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path, number_option
 from catalog.cli.sarif import sarif
 from catalog.errors import UsageError
@@ -25,6 +25,13 @@ if TYPE_CHECKING:  # these take long to import
 
 HELP_ORDER = 150
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = (
+    Example("ldcat audit catalog", "Recompute every digest of a catalog"),
+    Example(
+        "ldcat audit public --trust trust.note", "Check the newest release of a log, its signatures and its leaves"
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {0: "every claim holds", 1: "a claim does not hold"}
 
 _MAX_TRUST = 1 << 20
 """Bytes of a trust note."""
@@ -60,7 +67,7 @@ def command(
 
     Files are checked against the manifest; rows against their order, their components and the index; digests against
     their inputs. For a release, signatures and every leaf of the log are checked too, and that each row is a leaf. A
-    signature proves no claim. Exit code 1 if a claim does not hold.
+    signature proves no claim.
     """
     from catalog.audit.audit import RULES, holds
     from catalog.audit.audit_opening import open_for_audit

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.cli.catalogs import print_image_notes
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 HELP_ORDER = 10
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example("ldcat build", "Build the default catalog: every published build that is embedded", runs=False),
+    Example("ldcat build spec.toml -o my-catalog", "Build what a spec describes"),
+)
 
 
 class EngineName(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
     OwnLogOption,
@@ -24,6 +24,17 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 100
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example("ldcat cosign --log public --key keys/witness.key --trust trust.note", "Cosign the newest checkpoint"),
+    Example(
+        "ldcat cosign --log public --key keys/witness.key --trust trust.note --heartbeat",
+        "Cosign it again: it is still the newest",
+    ),
+)
+EXIT_CODES = {
+    4: "a fork, or an older checkpoint; both checkpoints are kept as evidence",
+    6: "untrusted signer",
+}
 
 
 def command(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from catalog.cli.catalogs import open_named
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     FORMAT,
     HtmlOption,
@@ -31,6 +31,23 @@ from catalog.verify.trust_choice import TrustChoice
 
 HELP_ORDER = 140
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = (
+    Example(
+        "ldcat diff public/releases/1 public/releases/2 --trust trust.note",
+        "Show what changed between two releases",
+        code=1,
+    ),
+    Example(
+        "ldcat diff old-catalog catalog --format csv > changes.csv",
+        "Write every row that differs between two catalogs",
+        code=1,
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {
+    0: "nothing differs",
+    1: "something differs",
+    4: "verification failed, or checkpoints of one log that are not consistent",
+}
 
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
 _MARKS |= dict.fromkeys(REVOCATIONS, "x")
@@ -59,8 +76,7 @@ def command(
 
     Rows are added, withdrawn or rule-changed. A rule-changed row has the same inputs and another launch digest: no
     firmware changed, but a VMM profile or the generator did. The table groups rows; jsonl and csv have every row that
-    differs, json has everything. Exit code 0 if nothing differs, 1 if something does, 4 if the checkpoints of one log
-    are not consistent.
+    differs, json has everything.
     """
     published = [is_published(one) for one in (old, new)]
     before, after = (

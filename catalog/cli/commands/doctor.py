@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import Unreadable, UsageError
@@ -30,6 +30,15 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 170
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example("ldcat doctor public --trust trust.note", "Check a log before and after it is published"),
+    Example(
+        "ldcat doctor https://log.example.com --trust trust.note",
+        "Check what the host serves",
+        runs=False,
+    ),
+)
+EXIT_CODES = {0: "no finding is an error", 1: "a finding is an error"}
 
 
 def command(
@@ -55,7 +64,6 @@ def command(
 
     It checks the signatures that the policy of the trust note demands, expiry dates, whether the files are consistent,
     and the headers of the host that serves them. With a URL in place of the folder, what the host serves is checked.
-    Exit code 1 if a finding is an error; warnings and notes do not change it.
     """
     from catalog.net.static_host import StaticHost
     from catalog.operate.doctor import examination_to_dict, examine

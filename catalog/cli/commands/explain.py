@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +40,7 @@ from catalog.cli.evidence_options import (
     gather,
 )
 from catalog.cli.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     CatalogOption,
     HtmlOption,
@@ -50,7 +49,7 @@ from catalog.cli.options import (
     TableFormatOption,
     TrustOption,
     hash_backend,
-    invocation,
+    said_again,
 )
 from catalog.cli.report_options import (
     AtOption,
@@ -83,6 +82,20 @@ from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 50
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (
+    Example("ldcat explain report.bin --expect expected.json", "Find what differs from the launch that you expected"),
+    Example(
+        "ldcat explain report.bin --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0'",
+        "Also try a kernel, an initrd and a command line of your own",
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {
+    0: "the inputs were found",
+    1: "nothing was found; the answer says what is excluded",
+    4: "verification failed",
+    7: "everything found is revoked",
+    130: "interrupted; the answer says what was excluded by then",
+}
 
 _MORE = 10
 """How many times the budget is proposed, if it was too small."""
@@ -131,8 +144,7 @@ def command(
 
     The search starts from --expect, then from everything in the catalog, or from the embedded data if there is no
     catalog. It changes one axis at a time, the likeliest first, then two, then three, and usual mistakes on any number
-    of axes. Exit code 0 with the axes that differ, 1 if nothing was found, with what is excluded, 4 if the certificates
-    do not endorse a report. Ctrl-C ends the search: what was excluded by then is printed, with exit code 130.
+    of axes. Ctrl-C ends the search: what was excluded by then is printed.
     """
     Budget.starting(budget, monotonic)  # refuses an invalid one at once
     if evidence == expect == "-":
@@ -197,7 +209,7 @@ def _print(
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
     longer = min(budget * _MORE, MAX_BUDGET)
-    go_on = _with_budget(context.obj, longer) if explanation.can_go_on else None
+    go_on = said_again(context.obj, "--budget", f"{longer:.12g}") if explanation.can_go_on else None
     if html and not explanation.interrupted:
         _write_page(html, reply, now, explanation, hits, go_on)
     if output is Format.JSON:
@@ -255,17 +267,6 @@ def _explained(
             )
     except SearchInterrupted as interrupted:
         return interrupted.explanation
-
-
-def _with_budget(arguments: Sequence[str], seconds: float) -> str:
-    """The same command line with another budget, for a shell."""
-    kept, rest = [], iter(arguments)
-    for argument in rest:
-        if argument == "--budget":
-            next(rest)
-        elif not argument.startswith("--budget="):
-            kept.append(argument)
-    return shlex.join([invocation(), *kept, "--budget", f"{seconds:.12g}"])
 
 
 def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits, go_on: str | None) -> None:

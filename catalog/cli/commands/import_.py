@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, TableFormatOption, named_path
 from catalog.errors import LdcatError, UsageError
 from catalog.files.inputs import MAX_TEXT_SIZE, exists, read_file, read_start, unreadable
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 HELP_ORDER = 75
 HELP_GROUP = Group.KEY_BROKERS
+EXAMPLES = (
+    Example(
+        "ldcat import endorsement.binarypb --root endorser-root.pem", "Read an endorsement, and check its signature"
+    ),
+    Example(
+        "ldcat import endorsement.binarypb --root endorser-root.pem -o imports", "Write it as a record, for a spec"
+    ),
+)
+EXIT_CODES = {4: "verification failed"}
 
 _LONGEST_COMMENT = 65_536
 """Bytes that are read of a record besides its facts: it may name another document."""

@@ -10,7 +10,7 @@ import typer
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.fast.match_text import published_in
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
@@ -21,6 +21,14 @@ _NOT_KNOWN = "not known"
 
 HELP_ORDER = 30
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (
+    Example("ldcat inspect OVMF.fd", "Show what an image contains, and what it can launch under"),
+    Example(
+        "ldcat inspect OVMF.fd --format toml > OVMF.toml",
+        "Write a record that `ldcat measure` takes instead of the image",
+    ),
+)
+EXIT_CODES = RELEASE_CODES
 
 
 def command(

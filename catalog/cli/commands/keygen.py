@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, read_passphrase
 from catalog.errors import UsageError
 from catalog.terminal import render
@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 70
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example("ldcat keygen example.com/digests -o log.key", "Make the keys of a log"),
+    Example("ldcat keygen security-team --for root -o root.key", "Make a root key, which signs trust notes"),
+)
 
 
 class Algorithm(StrEnum):

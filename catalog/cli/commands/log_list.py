@@ -17,7 +17,12 @@ from catalog.terminal import render
 HELP_ORDER = 235
 HELP_GROUP = Group.PLATFORM_OWNERS
 
-EXAMPLES = (Example("ldcat log-list --contact 'ops (at) example.com' > logs", "Print it for an operator of a witness"),)
+EXAMPLES = (
+    Example(
+        "ldcat log-list --contact 'ops (at) example.com' --trust trust.note > logs",
+        "Write it for an operator of a witness",
+    ),
+)
 
 
 def command(

@@ -29,7 +29,7 @@ from catalog.cli.evidence_options import (
     gather,
     least_svns,
 )
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     FORMAT,
     CatalogOption,
@@ -57,6 +57,30 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 40
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (
+    Example("ldcat lookup report.bin", "Find the launch that an attestation report is about"),
+    Example(
+        "ldcat lookup 3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f",
+        "Find every configuration with a launch digest",
+    ),
+    Example(
+        "ldcat lookup report.bin --certs certs --require-verified",
+        "Accept a report only if AMD's certificates endorse it",
+    ),
+    Example(
+        "ldcat lookup report.bin --catalog https://log.example.com --trust trust.note",
+        "Look it up in a published log, verified with a trust note",
+        runs=False,
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {
+    0: "a known configuration has the digest",
+    1: "none has it",
+    4: "verification failed, or the report is not as demanded; the answer is printed all the same",
+    7: "everything found is revoked, or --min-svn refuses it",
+    10: "the digest is only endorsed or inferred",
+    14: "--prefix has candidates",
+}
 
 
 def command(
@@ -90,10 +114,7 @@ def command(
     Several digests, one a line, get one answer a line, and the exit code of the worst line. A report is verified if
     certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as its policy says. A
     published release is verified against a trust note first, once for each checkpoint. A match says what was launched,
-    never that it can be trusted. Exit code 0 if there is a match, 10 if the digest is only endorsed or inferred, 1 if
-    there is neither, 7 if everything found is revoked or --min-svn refuses it, 14 if --prefix has candidates, 4 if the
-    certificates do not endorse a report, or it is not as demanded; for a published release also 6 untrusted signer, 8
-    stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own log.
+    never that it can be trusted.
     """
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
     others = (tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)

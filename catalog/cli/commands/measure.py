@@ -13,7 +13,7 @@ import typer
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.launch_options import (
     AppendOption,
     AppendSha256Option,
@@ -50,6 +50,23 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 20
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (
+    Example("ldcat measure sid/ovmf-amdsev/OVMF.amdsev.fd -t sev", "Compute the launch digest of a published build"),
+    Example(
+        "ldcat measure OVMF.fd -t sev-snp --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan --vcpus 1-8",
+        "Compute those of your own image for 1 to 8 vCPUs",
+    ),
+    Example(
+        "ldcat measure sid/ovmf-amdsev/OVMF.amdsev.fd -t sev --kernel vmlinuz --initrd initrd.img "
+        "--append 'console=ttyS0'",
+        "Include the hashes of a kernel, its initrd and its command line",
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {
+    0: "done",
+    1: "a line of --batch is in error",
+    2: "usage error, or a configuration that cannot launch",
+}
 
 
 def command(

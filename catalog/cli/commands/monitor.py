@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import FORMAT, LogTrustOption, QuietOption, named_path, number_option
 from catalog.errors import LdcatError
 from catalog.fast.published import MAX_READ
@@ -27,6 +27,26 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 180
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = (
+    Example(
+        "ldcat monitor https://log.example.com --trust trust.note",
+        "Compare a log with its state at the last check",
+        runs=False,
+    ),
+    Example(
+        "ldcat monitor https://log.example.com --trust trust.note --every 3600 --format jsonl",
+        "Check every hour, with a line of JSON for each check",
+        runs=False,
+    ),
+)
+EXIT_CODES = {
+    4: "a fork; both signed checkpoints are kept as evidence",
+    5: "the host does not answer",
+    6: "the quorum did not cosign the checkpoint",
+    8: "stale",
+    9: "older than at the last check",
+    11: "a release record or revocations do not follow from the log",
+}
 
 
 def command(
@@ -53,9 +73,7 @@ def command(
 ) -> int:
     """Check a published log, and compare it with its state at the last check.
 
-    It lists new releases and revocations. Exit code 4 for a fork, both signed checkpoints of which are kept as
-    evidence; 5 if the host does not answer; 6 if the quorum did not cosign the checkpoint; 8 if it is stale; 9 if it is
-    older than the last one; 11 if a release record or revocations do not follow from the log. json prints one document,
+    It lists new releases and revocations. The format json prints one document,
     jsonl a line for each check, whatever is found.
     """
     from catalog.transparency.trust import read_trust

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, named_location
 from catalog.cli.publisher_options import log_folder
 from catalog.fast.match_text import SEARCHES_FURTHER, not_found
@@ -15,6 +15,18 @@ from catalog.verify.location import HostedLocation
 
 HELP_ORDER = 120
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example(
+        "ldcat prove 3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f --catalog public > proof.json",
+        "Write a proof that anybody can verify offline",
+    ),
+    Example(
+        "ldcat prove 3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f --catalog public "
+        "--tlog-proof > digest.tlog-proof",
+        "Write a C2SP tlog-proof for other tools",
+    ),
+)
+EXIT_CODES = {0: "the log has the digest", 1: "it does not", 4: "verification failed"}
 
 NOT_ENDORSED = "the log has no endorsement of it either"
 
@@ -40,8 +52,7 @@ def command(
     """Prove that a log has a launch digest: print a proof bundle for each row that has it, then for each endorsement.
 
     A bundle is one line of JSON: the record, its status at the checkpoint, all revocations, and the proofs as C2SP
-    tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note. Exit code 1 if the log does not
-    have the digest.
+    tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note.
 
     --tlog-proof prints a C2SP tlog-proof, with the record as its extra data. It shows that the log has the record, and
     neither a release nor whether the record is revoked: prefer a bundle where ldcat verifies.

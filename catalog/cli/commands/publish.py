@@ -11,7 +11,7 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.first_build import made_default
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
     PassphraseOption,
@@ -32,6 +32,11 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 80
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (Example("ldcat publish catalog --log public --key keys/log.key", "Publish a catalog as the next release"),)
+EXIT_CODES = {
+    4: "verification failed: nothing was published",
+    9: "the log is older than what this machine signed last",
+}
 
 
 def command(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
     LogArgument,
@@ -29,6 +29,21 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 110
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = (
+    Example("ldcat rebuild public --trust trust.note", "Recompute every digest of a log"),
+    Example(
+        "ldcat rebuild public --trust trust.note --cosign --key keys/witness.key",
+        "Cosign the checkpoint if everything is the same",
+    ),
+)
+EXIT_CODES = {
+    0: "everything is the same",
+    4: "something differs: nothing is cosigned",
+    6: "untrusted signer",
+    8: "stale",
+    9: "older than a checkpoint seen before",
+    11: "the last release record does not follow from the log",
+}
 
 MAX_SHOWN = 20
 """Differences in the table; JSON has all of them."""
@@ -46,8 +61,7 @@ def command(
     """Recompute every launch digest of a log from the components of its releases, and compare.
 
     It needs no firmware: a component has all facts that a launch digest follows from. `ldcat inspect` shows whether
-    they are those of an image. What releases say about their components is recomputed too. Exit code 4 if anything
-    differs, 11 if the last release record does not follow from the log; then nothing is cosigned.
+    they are those of an image. What releases say about their components is recomputed too.
     """
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys

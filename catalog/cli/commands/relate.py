@@ -10,7 +10,7 @@ import typer
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, TableFormatOption, hash_backend, number_option
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
@@ -23,6 +23,8 @@ from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 55
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (Example("ldcat relate digests.txt", "Find digests of one launch with different numbers of vCPUs"),)
+EXIT_CODES = {0: "a relation was found", 1: "none was found"}
 
 
 def command(
@@ -59,7 +61,7 @@ def command(
 
     All APs of an SEV-SNP launch have the same VMSA page, which is measured last. So a digest becomes that of a launch
     with more vCPUs by equal steps, which are tried for every VMM profile, vCPU type and reset address that is known. No
-    firmware and no catalog is needed. Exit code 0 if a relation was found, 1 if none.
+    firmware and no catalog is needed.
     """
     if digests.count("-") > 1:
         raise UsageError("stdin can be read only once", "give the other digests as a file")

@@ -9,13 +9,20 @@ import typer
 
 from catalog.ask.coverage import coverage
 from catalog.cli.catalogs import open_named
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption, named_path
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.terminal import render
 
 HELP_ORDER = 160
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = (
+    Example("ldcat report catalog --html report.html", "Write a page about a catalog"),
+    Example(
+        "ldcat report public --html report.html --trust trust.note", "Write a page about the newest release of a log"
+    ),
+)
+EXIT_CODES = RELEASE_CODES
 
 
 def command(

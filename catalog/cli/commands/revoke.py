@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnKeyOption, PassphraseOption, QuietOption, TableFormatOption, WrittenLogOption
 from catalog.cli.publisher_options import freshness, log_folder, log_signers
 from catalog.cli.row_options import with_row_options
@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 
 HELP_ORDER = 90
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example(
+        "ldcat revoke --log public --key keys/log.key --severity revoked --reason 'CVE-2026-0001' "
+        "--firmware sid/ovmf-amdsev/OVMF.amdsev.fd",
+        "Revoke every launch of a build",
+    ),
+    Example(
+        "ldcat revoke --log public --key keys/log.key --severity deprecated --reason 'measured by mistake' "
+        "--digest 3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f",
+        "Deprecate one launch digest",
+    ),
+)
+EXIT_CODES = {
+    4: "verification failed",
+    9: "the log is older than what this machine signed last",
+}
 
 
 class Severity(StrEnum):

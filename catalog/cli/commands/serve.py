@@ -7,12 +7,21 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.first_build import made_default
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location, number_option
 from catalog.terminal import render
 
 HELP_ORDER = 200
 HELP_GROUP = Group.KEY_BROKERS
+EXAMPLES = (
+    Example("ldcat serve", "Serve the default catalog at http://127.0.0.1:8080", runs=False),
+    Example(
+        "ldcat serve public --trust trust.note --listen 0.0.0.0:8080",
+        "Serve a published log to other machines",
+        runs=False,
+    ),
+)
+EXIT_CODES = RELEASE_CODES
 
 
 def command(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from catalog.cli.catalogs import open_named
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.cli.publisher_options import log_folder, trust_note_file
 from catalog.errors import UsageError
@@ -18,6 +18,8 @@ from catalog.verify.trust_choice import TrustChoice
 
 HELP_ORDER = 190
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (Example("ldcat site public -o www --trust trust.note", "Write all files for a static host"),)
+EXIT_CODES = RELEASE_CODES
 
 
 def command(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from catalog.cli.catalogs import open_named
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, CatalogOption, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.errors import UsageError
 from catalog.sql.query import run_query
@@ -20,6 +20,14 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 60
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = (
+    Example(
+        "ldcat sql 'SELECT technology, count(*) FROM launch_digests GROUP BY technology'",
+        "Count launch digests by technology",
+    ),
+    Example("ldcat sql 'FROM configurations' --format csv > configurations.csv", "Export all configurations"),
+)
+EXIT_CODES = RELEASE_CODES
 
 MAX_TABLE_ROWS = 1000
 """Rows of a table, all of which are kept in memory: columns are as wide as their widest cell."""

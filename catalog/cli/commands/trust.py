@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import KEY, PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase
-from catalog.cli.trust_view import trust_facts, trust_record
+from catalog.cli.trust_view import report_policy, trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
@@ -23,11 +23,40 @@ from catalog.terminal.render import Format
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
-    from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
 HELP_ORDER = 210
 HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = {
+    "": (Example("ldcat trust show trust.note", "Show whom a trust note trusts"),),
+    "init": (
+        Example(
+            'ldcat trust init --policy policy.txt --root a="$(cat keys/root-1.key.pub)" '
+            '--root b="$(cat keys/root-2.key.pub)" '
+            "--threshold 1 > trust.txt",
+            "Write a trust note with two roots, to be signed",
+        ),
+    ),
+    "rotate": (
+        Example("ldcat trust rotate trust.note --days 365 > next.txt", "Write the next version, valid for a year"),
+    ),
+    "sign": (
+        Example("ldcat trust sign trust.txt --key keys/root-1.key > trust.note", "Sign a trust note with a root key"),
+    ),
+    "show": (Example("ldcat trust show trust.note", "Show keys, policy and expiry"),),
+    "check": (
+        Example("ldcat trust check trust.note next.note", "Verify that the roots of the old note accept the new one"),
+    ),
+}
+EXIT_CODES = {
+    "show": {4: "verification failed", 6: "not signed by enough roots"},
+    "check": {
+        0: "it follows",
+        4: "verification failed",
+        6: "not signed by enough roots",
+        9: "it is older",
+    },
+}
 
 DAY = 86400
 """Seconds."""
@@ -244,26 +273,9 @@ def _print(trust: Trust, *, quiet: bool) -> int:
         )
     if trust.expires <= time.time():
         raise UsageError("the trust note would have expired already", "--days DAYS")
-    _report_policy(trust.policy, quiet=quiet)
+    report_policy(trust.policy, quiet=quiet)
     render.exact(str(trust.parse(str(trust))).rstrip("\n"))
     return 0
-
-
-def _report_policy(policy: Policy, *, quiet: bool) -> None:
-    """Print warnings and notes about a policy; raises UsageError if it cannot work."""
-    from catalog.operate.doctor_policy import policy_findings
-    from catalog.operate.finding import Severity
-
-    found = list(policy_findings(policy))
-    for finding in found:
-        if finding.severity is Severity.ERROR:
-            raise UsageError(f"the policy: {finding.subject}: {finding.what}", finding.advice)
-    for finding in found:
-        text = f"the policy: {finding.subject}: {finding.what}; {finding.advice}"
-        if finding.severity is Severity.WARNING:
-            render.warning(text)
-        elif not quiet:
-            render.note(text)
 
 
 def _root(option: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.declare.declared import Argument, Option
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
@@ -19,6 +19,27 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 130
 HELP_GROUP = Group.KEY_BROKERS
+EXAMPLES = (
+    Example(
+        "ldcat verify-proof proof.json --trust trust.note --report report.bin",
+        "Verify that a log has the launch of a report, offline",
+    ),
+    Example(
+        "ldcat verify-proof proof.json --trust trust.note --show > verify.sh",
+        "Write a script that verifies the same with sha256sum and openssl",
+    ),
+)
+EXIT_CODES = {
+    0: "the proof is valid",
+    1: "it is about another digest",
+    4: "bad proof",
+    6: "untrusted signer",
+    7: "revoked",
+    8: "stale",
+    9: "older than a checkpoint that this machine saw before",
+    11: "signed record that contradicts its own log",
+    15: "a bare tlog-proof of a record, which does not show whether it is revoked",
+}
 
 
 def command(
@@ -40,10 +61,6 @@ def command(
     quiet: QuietOption = False,
 ) -> int:
     """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
-
-    Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
-    a checkpoint that this machine saw before, 11 signed record that contradicts its own log, 15 a bare tlog-proof of a
-    record, which does not show whether the record is revoked.
 
     With --show, stdout is a script, and the verdict is a comment in it.
     """

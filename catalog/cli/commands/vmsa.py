@@ -10,7 +10,7 @@ import typer
 
 from catalog.ask.vmsa_pages import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.cli.catalogs import known_builds
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.launch_options import (
     SevFeaturesOption,
     VcpuFamilyOption,
@@ -39,6 +39,26 @@ from catalog.terminal.render import Format
 
 HELP_ORDER = 220
 HELP_GROUP = Group.GUEST_OWNERS
+EXAMPLES = {
+    "": (Example("ldcat vmsa show ap.vmsa", "Show what a page contains"),),
+    "show": (Example("ldcat vmsa show ap.vmsa", "Show registers, and which VMM profiles make the page"),),
+    "build": (
+        Example(
+            "ldcat vmsa build --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan -o bsp.vmsa",
+            "Write the page of the first vCPU",
+        ),
+        Example(
+            "ldcat vmsa build --ap --firmware sid/ovmf-amdsev/OVMF.amdsev.fd --vmm qemu-kvm-init2 "
+            "--vcpu-type EPYC-Milan",
+            "Print the page of the other vCPUs in hex",
+        ),
+    ),
+    "diff": (Example("ldcat vmsa diff ap.vmsa other.vmsa", "Compare two pages register by register", code=1),),
+}
+EXIT_CODES = {
+    "diff": {0: "the pages are equal", 1: "they differ"},
+    "build": RELEASE_CODES,
+}
 
 app = typer.Typer(
     help="Show, build and compare VMSA pages: the 4096 bytes that SEV-ES and SEV-SNP measure for each vCPU.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.help_form import Group
+from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
     OwnLogOption,
@@ -35,6 +35,36 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 230
 HELP_GROUP = Group.AUDITORS
+EXAMPLES = {
+    "": (
+        Example(
+            "ldcat witness ask --log public --trust trust.note", "Ask the witnesses of a log to cosign", runs=False
+        ),
+    ),
+    "serve": (
+        Example(
+            "ldcat witness serve --key keys/witness.key --logs policy.txt --db witness.db "
+            "--listen 127.0.0.1:8081 --create",
+            "Run a new witness for the logs that a policy names",
+            runs=False,
+        ),
+    ),
+    "ask": (
+        Example(
+            "ldcat witness ask --log public --trust trust.note",
+            "Ask every witness of the policy to cosign the checkpoint",
+            runs=False,
+        ),
+    ),
+}
+EXIT_CODES = {
+    "ask": {
+        0: "the quorum is reached",
+        6: "it is not reached",
+        8: "it is reached by cosignatures that are too old",
+        12: "alarm: a witness saw more leaves than this log has, or other ones",
+    },
+}
 
 ANSWER_SECONDS = 60
 """Seconds in which every witness has to answer, all requests to it included."""
@@ -123,9 +153,7 @@ def ask(
 ) -> int:
     """Ask every witness of the policy that has an address to cosign the published checkpoint.
 
-    New cosignatures are verified and added to the checkpoint; those that it has already stay. Exit code 6 if the quorum
-    is not reached, 8 if it is reached by cosignatures that are too old. Exit code 12 is an alarm: a witness saw more
-    leaves than this log has, or other ones.
+    New cosignatures are verified and added to the checkpoint; those that it has already stay.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.witness_requests import Submission
