@@ -17,7 +17,13 @@ from catalog.operate.doctor_log import (
     release_findings,
 )
 from catalog.operate.doctor_policy import policy_findings
-from catalog.operate.doctor_signers import Signatures, freshness_findings, policy_keys, signer_findings
+from catalog.operate.doctor_signers import (
+    Signatures,
+    freshness_findings,
+    policy_keys,
+    request_findings,
+    signer_findings,
+)
 from catalog.operate.doctor_trust import trust_findings, version_findings
 from catalog.operate.finding import Finding, error, is_healthy
 from catalog.transparency.checkpoint import Checkpoint
@@ -59,6 +65,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
         release = last.release
         signers = Signatures.of(published, policy_keys(trust)).right
         findings += signer_findings(published, checkpoint, trust)
+        findings += request_findings(published, checkpoint, trust)
         findings += freshness_findings(signers, release.time if release else None, trust, now)
         findings += last.findings
         if release:

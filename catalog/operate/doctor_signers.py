@@ -15,6 +15,7 @@ from catalog.transparency.durations import span
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import MAX_AHEAD, Trust
+from catalog.transparency.witness import SMALL_REQUEST, AddCheckpoint
 
 _ALL_KEYS = "publish with the file that has all keys of the log"
 _NO_HEARTBEAT = "publish again, or add a heartbeat"
@@ -90,6 +91,16 @@ def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Itera
             "signed the checkpoint, and is not a key of the policy",
             "nothing, or name it in the next trust note",
         )
+
+
+def request_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Iterator[Finding]:
+    """Yield a warning if a request to the witnesses of the policy is larger than what some witnesses read."""
+    most = len(bytes(AddCheckpoint.largest(signed, checkpoint)))
+    if trust.policy.witness_urls and most > SMALL_REQUEST:
+        what = (
+            f"a request to a witness has up to {most:,} bytes, and some witnesses read no more than {SMALL_REQUEST:,}"
+        )
+        yield warning("checkpoint", what, "sign with fewer keys: each ML-DSA-44 signature has 3.3 kB")
 
 
 def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Trust, now: int) -> Iterator[Finding]:

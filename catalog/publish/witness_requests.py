@@ -71,6 +71,11 @@ class Submission:
             found.setdefault(url.removesuffix("/"), []).append(self.policy.witnesses[name])
         return found
 
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of the largest request to a witness."""
+        return len(bytes(AddCheckpoint.largest(self.note, self.checkpoint)))
+
     def ask(self, address: str, post: Post) -> WitnessResult:
         """Ask one witness, and once more if it returns another size than the guessed one."""
         keys, status = self.addresses[address], None
@@ -118,8 +123,7 @@ class Submission:
         proof = merkle.consistency_proof(old, size, node)
         if old:
             merkle.verify_consistency(old, size, proof, merkle.root_hash(old, node), self.checkpoint.root)
-        of_log = [line for line in self.note.signatures if line.name == self.checkpoint.origin]
-        request = AddCheckpoint(old, tuple(proof), Note(self.note.text, tuple(of_log)))
+        request = AddCheckpoint.of(old, proof, self.note, self.checkpoint.origin)
         return post(f"{address}/add-checkpoint", bytes(request), MAX_ANSWER)
 
     def _first_guess(self, keys: Sequence[VerifierKey]) -> int:

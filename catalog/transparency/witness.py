@@ -23,6 +23,9 @@ from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
 MAX_REQUEST = 1 << 16
 """Bytes: the largest request; 63 hashes and a checkpoint with 16 ML-DSA-44 signatures have less."""
 
+SMALL_REQUEST = 10_240
+"""Bytes of a request; some witnesses read no more. Three hybrid keys of a log make a larger one."""
+
 MAX_ANSWER = 1 << 16
 """Bytes: the largest response, by the same estimate."""
 
@@ -62,6 +65,18 @@ class AddCheckpoint:
             raise MalformedInput(f"the request has more than {MAX_PROOF} hashes")
         proof = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
         return cls(from_decimal(old, "the old size"), proof, Note.parse(note))
+
+    @classmethod
+    def of(cls, old: int, proof: Iterable[bytes], note: Note, origin: str) -> AddCheckpoint:
+        """The request for a published note: without the signatures of others than the log of this origin."""
+        of_log = [line for line in note.signatures if line.name == origin]
+        return cls(old, tuple(proof), Note(note.text, tuple(of_log)))
+
+    @classmethod
+    def largest(cls, note: Note, checkpoint: Checkpoint) -> AddCheckpoint:
+        """The largest request for a published note, with a consistency proof as long as one can be."""
+        hashes = min(checkpoint.size.bit_length() + 1, MAX_PROOF)
+        return cls.of(checkpoint.size, [bytes(HASH_SIZE)] * hashes, note, checkpoint.origin)
 
     def __bytes__(self) -> bytes:
         lines = (f"old {self.old}", *map(to_base64, self.proof), "")

@@ -163,6 +163,16 @@ def test_cosignatures_that_are_too_old_are_reported(run: Run, place: Path, monke
     assert "this checkpoint is stale" in err
 
 
+def test_a_request_that_some_witnesses_do_not_read_is_a_warning(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = trust(run, place)
+    monkeypatch.setattr("catalog.transparency.witness.SMALL_REQUEST", 3000)
+    code, _, err = run("witness", "ask", "--log", f"{place}/log", *by)
+    assert (code, err.partition(" has up to ")[0]) == (6, "ldcat: warning: a request for this log")
+    assert "some witnesses read no more than 3,000: sign with fewer keys" in err.splitlines()[0]
+
+
 def test_missing_witnesses_are_listed(run: Run, small: BuildResult, place: Path) -> None:
     with witness(place / "w1", "--create") as first:
         by = trust(run, place, w1=first.url)

@@ -618,3 +618,13 @@ def test_a_checkpoint_beyond_all_tiles_is_answered(place: Place) -> None:
     assert {finding.severity for finding in found.findings} == {Severity.ERROR}
     with pytest.raises(LdcatError):
         verify_release(place.log, None, open_trust(place.trust), now=NOW, seen={})
+
+
+def test_a_request_that_some_witnesses_do_not_read_is_a_warning(place: Place) -> None:
+    more = [signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44, seed) for seed in (1, 2)]
+    place.cosign(*more)
+    asked = POLICY.replace(f"{W1.key}\n", f"{W1.key} https://w1.example/\n")
+    assert ("warning", "checkpoint") not in [(severity, subject) for severity, subject, _ in place.found()]
+    another_trust(place, asked)
+    ((_, _, what),) = [one for one in place.found() if one[:2] == ("warning", "checkpoint")]
+    assert what.endswith("bytes, and some witnesses read no more than 10,240")

@@ -18,6 +18,7 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note
 from catalog.transparency.witness import (
     MAX_REQUEST,
+    SMALL_REQUEST,
     AddCheckpoint,
     Answer,
     Witness,
@@ -352,3 +353,17 @@ def test_arbitrary_bytes_get_an_answer(data: bytes) -> None:
         except LdcatError:
             continue
         assert data.strip().isdigit()
+
+
+def test_no_request_is_larger_than_the_largest() -> None:
+    for old in range(SIZES):
+        for new in range(max(old, 1), SIZES + 1):
+            sent = request(old, new, by=(LOG, LOG_ML_DSA))
+            cosigned = sent.note.with_signatures([signature(ED25519, sent.note.text)])
+            most = AddCheckpoint.largest(cosigned, Checkpoint.parse(sent.note.text))
+            assert len(bytes(sent)) <= len(bytes(most))
+    keys = [[signer(ORIGIN, by.key.type, seed) for by in (LOG, LOG_ML_DSA)] for seed in range(3)]
+    large = Checkpoint(ORIGIN, 400_000, bytes(32))
+    two, three = (signed(str(large), *(by for pair in keys[:count] for by in pair)) for count in (2, 3))
+    sizes = [len(bytes(AddCheckpoint.largest(note, large))) for note in (two, three)]
+    assert sizes[0] < SMALL_REQUEST < sizes[1]

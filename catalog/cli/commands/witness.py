@@ -159,10 +159,16 @@ def ask(
     from catalog.publish.witness_requests import Submission
     from catalog.transparency.note import MAX_NOTE, Verified
     from catalog.transparency.trust import read_trust
+    from catalog.transparency.witness import SMALL_REQUEST
 
     trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_NOTE))
     trust.check_expiry(int(time.time()))
     submission = Submission.of(LogFolder(log_folder(log)), trust.policy)
+    if submission.most_bytes > SMALL_REQUEST:
+        render.warning(
+            f"a request for this log has up to {submission.most_bytes:,} bytes, and some witnesses read no more than "
+            f"{SMALL_REQUEST:,}: sign with fewer keys"
+        )
     answers = _ask_all(submission, allow_http=allow_http)
     note = submission.add([line for answer in answers.values() for line in answer.cosignatures])
     signers = submission.signers(note)
