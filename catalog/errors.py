@@ -30,7 +30,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import ClassVar
 
 
@@ -50,18 +50,41 @@ class UsageError(LdcatError):
     exit_code = 2
 
 
+_LISTS = {
+    "build or firmware file": "builds",
+    "kernel hashes table": "kernels",
+    "VMM profile": "vmms",
+    "vCPU type": "vcpu-types",
+    "fleet": "fleets",
+}
+"""What `ldcat list` takes, by the kind of an unknown name."""
+_LONGEST_HINT = 140
+"""Characters of a list of names in a hint."""
+
+
 class UnknownName(UsageError):
-    """An unknown name; the hint lists the nearest known names, or the first 12 if none is near."""
+    """An unknown name; the hint lists the nearest known names, or as many as fit, and how to list all."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         import difflib
 
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
-        listed = near or names[:12]
-        label = "nearest" if near else "known"
-        hint = f"{label}: {', '.join(listed)}" if listed else f"no {kind} is known here"
+        text, shown = _as_fit(near or names)
+        hint = f"{'nearest' if near else 'known'}: {text}" if names else f"no {kind} is known here"
+        if kind in _LISTS and shown < len(names):
+            hint += f"; all: ldcat list {_LISTS[kind]}"
         super().__init__(f"unknown {kind} {name!r}", hint)
+
+
+def _as_fit(names: Sequence[str]) -> tuple[str, int]:
+    """Names with commas between them and how many more there are, and the number of names in it."""
+    shown = ", ".join(names)
+    count = len(names)
+    while len(shown) > _LONGEST_HINT and count > 1:
+        count -= 1
+        shown = f"{', '.join(names[:count])} and {len(names) - count} more"
+    return shown, count
 
 
 class CannotLaunch(UsageError):
