@@ -27,9 +27,10 @@ from catalog.imports.endorsed_facts import Base
 from catalog.pages.assets import assets_folder
 from catalog.pages.pictures.divergence_picture import parting_svg
 from catalog.pages.pictures.heat_picture import heat_matrix
-from catalog.pages.pictures.matrix import Matrix, matrix_svg
+from catalog.pages.pictures.matrix import Matrix, heads_by_line, matrix_svg
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_svg
 from catalog.store.catalog import Catalog
+from catalog.store.images import images
 from catalog.version import __version__
 
 if TYPE_CHECKING:
@@ -82,11 +83,13 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
     return page(
         "report.html",
         root,
-        title=page_title(catalog),
+        title=page_title(catalog) if root is None else f"Builds: {page_title(catalog)}",
         side=describe_side("catalog", catalog, root),
         manifest=catalog.manifest,
         revocations=catalog.revocations,
-        coverage=_markup(matrix_svg(covered, "coverage")),
+        covered=covered,
+        groups=heads_by_line(covered.heads),
+        keys={image.label: image.key for image in images(_image_keys(catalog), [catalog])},
         builds=[build_facts(catalog, name) for name in sorted(catalog.builds)],
         bases=[_base(base) for bases in catalog.bases.values() for base in bases],
         maps=[
@@ -97,6 +100,10 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
         profiles=[catalog.profiles[name] for name in sorted(catalog.profiles)],
         command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", _place(catalog, root)]),
     )
+
+
+def _image_keys(catalog: Catalog) -> set[str]:
+    return {build.component.key.hex() for build in catalog.builds.values()}
 
 
 def page_title(catalog: Catalog) -> str:
@@ -218,6 +225,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
         "origin": published_in(msgspec.structs.asdict(origin)) if origin else "",
         "sha256": component.sha256.hex() if component.sha256 else NOT_KNOWN,
         "key": component.key.hex(),
+        "hashes": " ".join(one.hex() for one in (component.sha256, component.sha384, component.snp_baseline) if one),
         "kernel_hashes": hashes_area_text(component),
         "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
         "launchable": ", ".join(

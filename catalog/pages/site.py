@@ -10,6 +10,7 @@ from catalog.errors import LdcatError
 from catalog.pages import page_data, views
 from catalog.pages.assets import assets, assets_folder
 from catalog.pages.changes import changes_page
+from catalog.pages.fleets import fleets_page
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 
@@ -34,6 +35,7 @@ def site_pages(
     for sha256, made in views.image_pages(catalog).items():
         yield f"builds/{sha256}.html", made("../")
     yield "builds.html", views.builds_page(catalog)
+    yield "fleets.html", fleets_page(catalog, served=False)
     diffs = {path.stem for path in (out / DIFFS).glob("*.html")}
     yield from _newest_change(catalog, diffs, warn)
     yield "releases.html", views.releases_page(catalog, sorted(diffs), served=False)

@@ -17,6 +17,7 @@ from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, SEARCHES_FURT
 from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
+from catalog.pages.examples import examples
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
@@ -29,13 +30,19 @@ from catalog.values import replace
 
 def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
     """The start page, with the lookup form. served: by the service, which answers forms; else by a host of files."""
-    rows = catalog.manifest.rows
     side = describe_side("catalog", catalog, "")
+    until = catalog.release.fresh_until if catalog.release else 0
     return page(
         "lookup.html",
         "",
-        title=page_title(catalog),
-        rows=rows,
+        title=f"Launch digests: {page_title(catalog)}",
+        name=catalog.manifest.name,
+        release=catalog.release,
+        rows=catalog.manifest.rows,
+        builds=f"{len(catalog.builds):,}",
+        endorsed=len({record.launch_digest for record in catalog.endorsements.records}),
+        examples=list(examples(catalog)),
+        until=until and {"seconds": until, "iso": _day(until, "%Y-%m-%dT%H:%MZ"), "text": _day(until)},
         notes=catalog.notes,
         side={**side, "verified": _verified(catalog)},
         bits=index.prefix_bits,
@@ -58,7 +65,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         digest=digest.hex(),
         catalog=page_title(catalog),
         verified=_verified(catalog),
-        unverified=catalog.release is not None and not catalog.release.trust_version,
+        not_verified=catalog.release is not None and not catalog.release.trust_version,
         dangers=[line.partition(": ")[2] for line in danger_lines(answer, now)],
         notes=[one for one in (*answer.notes, *answer.catalog_notes) if one.severity != DANGER],
         matches=[
@@ -111,6 +118,8 @@ def _image_page(
         "image.html",
         root,
         title=", ".join(names),
+        key=key,
+        key_name="SHA-256" if component.sha256 else "SNP baseline",
         image=[
             ("SHA-256", component.sha256.hex() if component.sha256 else NOT_KNOWN),
             ("SHA-384", component.sha384.hex() if component.sha384 else NOT_KNOWN),
@@ -161,10 +170,10 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
     return found
 
 
-def _day(seconds: int) -> str:
+def _day(seconds: int, form: str = "%Y-%m-%d %H:%M UTC") -> str:
     """A time for people. seconds: since 1970; any number, since the signer of a release can write any."""
     try:
-        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+        return time.strftime(form, time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
         return f"{seconds} seconds after 1970"
 

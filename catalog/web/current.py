@@ -24,6 +24,7 @@ from catalog.log.log_reader import open_log
 from catalog.net.http_client import NoAnswer
 from catalog.pages import page_data, views
 from catalog.pages.assets import assets, assets_folder
+from catalog.pages.fleets import fleets_page
 from catalog.state.folders import default_catalog
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -272,9 +273,10 @@ def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str
     }
     lookup = Reply("/", views.lookup_page(catalog, index, served=True), HTML)
     builds = Reply("/builds", views.builds_page(catalog), HTML)
+    fleets = Reply("/fleets", fleets_page(catalog, served=True), HTML)
     releases = Reply("/releases", views.releases_page(catalog, (), served=True), HTML)
     found |= {"/": lookup, "/index.html": lookup, "/builds": builds, "/builds.html": builds}
-    found |= {"/releases": releases, "/releases.html": releases}
+    found |= {"/fleets": fleets, "/fleets.html": fleets, "/releases": releases, "/releases.html": releases}
     images = views.image_pages(catalog)
     for name, build in catalog.builds.items():
         found[f"/builds/{name}"] = _image(images[build.component.key.hex()]("../" * (1 + name.count("/"))))

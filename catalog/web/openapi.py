@@ -70,6 +70,7 @@ def _pages() -> dict[str, Any]:
             )
         },
         "/builds": {"get": _get("Builds, coverage and memory maps, as a page", [], _content("text/html"))},
+        "/fleets": {"get": _get("Who published firmware and launch digests, as a page", [], _content("text/html"))},
         "/builds/{name}": {
             "get": _get(
                 "An image, by the name of a build or by its SHA-256 in hex, as a page",

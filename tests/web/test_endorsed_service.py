@@ -87,7 +87,7 @@ def test_a_page_has_the_texts_of_the_command_line(
     assert (status, f"<h1>{title}</h1>" in page) == (200, True)
     _, out, err = run("lookup", digest, "--catalog", str(catalog.folder))
     first, *lines = out.splitlines()
-    assert f"<h3>{first}</h3>" in page
+    assert f"<h2>{first}</h2>" in page
     for line in lines:
         text = line.strip().partition("  ")[2].strip() or line.strip().partition(": ")[2]
         assert text in page
@@ -145,7 +145,7 @@ def test_the_lookup_page_has_the_texts_of_the_command_line(
             facts = zip(shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts(), strict=True)
             width = max(map(len, shown.locator("dt").all_inner_texts()))
             notes = shown.locator(".notes li").all_inner_texts()
-            closing = answer.locator("p.note").all_inner_texts()[1:]
+            closing = answer.locator("section.told ~ p.info").all_inner_texts()
             bad = [f"  {note}" for note in notes if note.startswith("DANGER")]
             lines = [*bad, *(f"  {name:<{width}}  {value}" for name, value in facts)]
             lines += [f"  {note}" for note in notes[len(bad) :]]

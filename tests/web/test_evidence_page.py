@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -9,6 +13,7 @@ from catalog.build.builder import BuildResult
 from tests.support.attestation_builder import certificate_table, chain, report_bytes
 from tests.support.browsers import Watched, paste
 from tests.support.catalogs import rows_of
+from tests.support.cli import Run
 from tests.support.services import Service
 
 NOWHERE = "12" * 48
@@ -67,6 +72,42 @@ def test_that_nothing_is_verified_stands_before_what_the_report_says(
     assert text.count("the guest policy allows debugging") == 1
     order = [text.index(part) for part in ("A match says what", "Read: attestation report", "match 1 of")]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": 2},
+        {"cpuid": (0x19, 0x11, 1), "policy": 0x1FF0000, "key_info": 1 << 2},
+        {"version": 5, "cpuid": (0x1A, 2, 1), "tcb": bytes([1, 9, 0, 4, 0, 0, 0, 213]), "vmpl": 0xFFFFFFFF},
+        {"cpuid": (0x1A, 0x51, 0), "tcb": bytes([2, 3, 4, 0, 0, 0, 0, 0]), "key_info": 7 << 2},
+        {"cpuid": (0x1B, 2, 1), "key_info": 5 << 2},
+    ],
+)
+def test_a_report_has_the_facts_of_the_command_line(
+    seen: Watched, served: Service, run: Run, tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """And the chip id, which the browser keeps."""
+    path = tmp_path / "report.bin"
+    path.write_bytes(report_bytes(measurement=bytes.fromhex(NOWHERE), **fields))
+    paste_file(seen, served, path.read_bytes())
+    names = seen.page.locator("#answer > dl dt").all_inner_texts()
+    shown = dict(zip(names, seen.page.locator("#answer > dl dd").all_inner_texts(), strict=True))
+    assert shown.pop("chip id") == f"{bytes(range(1, 65)).hex()} (stays in this browser)"
+    out = run("lookup", str(path))[1]
+    expected = dict(re.findall(r"^  (\S.*?)  +(\S.*)$", out, re.MULTILINE))
+    assert shown == {name: value for name, value in expected.items() if name in shown}
+    assert {"product", "reported TCB", "policy", "VMPL", "SNP firmware", "signed by"} <= shown.keys() <= expected.keys()
+
+
+def test_a_report_shows_the_tcb_versions_that_differ(seen: Watched, served: Service) -> None:
+    raw = bytearray(report_bytes(measurement=bytes.fromhex(NOWHERE), chip=bytes(64)))
+    raw[0x1F0] += 1  # of the TCB at launch
+    paste_file(seen, served, bytes(raw))
+    names = seen.page.locator("#answer > dl dt").all_inner_texts()
+    assert "launch TCB" in names
+    assert "committed TCB" not in names
+    expect(seen.page.locator("#answer > dl dd").last).to_have_text("hidden by the host")
 
 
 def test_a_digest_in_a_text_is_only_stated(seen: Watched, served: Service, digest: str) -> None:

@@ -123,7 +123,7 @@ def test_a_browser_shows_a_liars_release_as_data(
 )
 def test_a_browser_escapes_what_the_command_line_does(seen: Watched, liars_site: str, text: str) -> None:
     """The same rule in two languages."""
-    script = (Path(__file__).parents[2] / "catalog/pages/assets/page.js").read_text(encoding="utf-8")
+    script = (Path(__file__).parents[2] / "catalog/pages/assets/elements.js").read_text(encoding="utf-8")
     rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
     assert rule
     seen.page.goto(liars_site)

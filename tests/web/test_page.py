@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -195,27 +194,12 @@ def test_the_page_with_only_the_keyboard(seen: Watched, small: BuildResult) -> N
     expect(seen.page.locator("#digest")).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_enough_contrast(seen: Watched, url: str, small: BuildResult, scheme: Any) -> None:
-    """WCAG AA, 1.4.3: contrast of at least 4.5 to 1 for every text on the rendered page, 3 to 1 for large text."""
-    digest = digest_with(small, vcpus=3)
-    seen.page.emulate_media(color_scheme=scheme)
-    for path in ("", "builds.html", "releases.html"):
-        seen.page.goto(url.removesuffix("index.html") + (path or f"index.html#d={digest}"))
-        if not path:
-            expect(seen.page.locator("#answer .match").first).to_be_visible()
-        worst = seen.page.evaluate((Path(__file__).parent / "contrast.js").read_text())
-        assert worst["ratio"] >= 4.5, worst
-        ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
-
-
 def test_navigation_through_builds_and_releases(browser: Browser, url: str) -> None:
     with page_of(browser, java_script_enabled=False) as seen:
         seen.page.goto(url)
         seen.page.click("nav >> text=Builds")
         expect(seen.page.locator("h2", has_text="What it covers")).to_be_visible()
-        seen.page.locator("td a").first.click()
+        seen.page.locator(".builds a").first.click()
         expect(seen.page.locator("h2", has_text="Memory map")).to_be_visible()
         assert seen.page.locator("svg.picture").count() == 1
         seen.page.click("nav >> text=Releases")

@@ -47,7 +47,7 @@ def page_of_digest(place: Place, digest: str) -> str:
 def test_the_page_of_a_revoked_endorsement(place: Place) -> None:
     page = page_of_digest(place, SNP_DIGEST)
     assert f'<h1 class="revoked">{TITLE}</h1>' in page
-    assert '<section class="match revoked">' in page
+    assert '<section class="match told revoked">' in page
     assert '<li class="danger"><b>DANGER:</b> revoked by the publisher of this log: a broken kernel</li>' in page
     assert f'<a href="../d/{SNP_DIGEST}.proof" download>proof</a>' in page
     assert "ldcat explain" not in page

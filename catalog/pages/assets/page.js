@@ -2,10 +2,12 @@
 
 import { answersOf } from "./batch.js";
 import { Malformed } from "./bytes.js";
+import { alert, commandOf, make, noted, part, warned } from "./elements.js";
 import { readBatch, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
+import "./links.js";
 import { cannotVerify, prove } from "./log.js";
-import { MARKS, dangers, firstTexts, note, sentence, sharedDangers, titled } from "./notes.js";
+import { dangers, firstTexts, note, sentence, sharedDangers } from "./notes.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
 import { NotProven } from "./signers.js";
 
@@ -18,41 +20,11 @@ const CLAIMS = "Names, where a build was published, whether it launches and what
   "no hash proves them.";
 const LISTED = `A range has the first ${FRAGMENT} bytes of each digest; the whole digest is compared when a row is verified.`;
 const ENDORSED = "Only this host's word says who endorses it, and that no row has this digest. The command line verifies the catalog:";
+const STALE = "This release is stale: its newest cosignature is older than max-age. Its publisher may have a newer one.";
 const ABOUT_BUILD = "Origin, launchability and memory map of this build";
 let opened = null;
 let asked = 0;
 
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") made.addEventListener(name, value);
-    else if (value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children.map((child) => (typeof child === "string" ? printable(child) : child)));
-  return made;
-}
-
-// One line of text, with an escape for each invisible character: the same as `printable` of catalog/fast/match_text.py.
-function printable(text) {
-  return text.replace(/(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu, (character) => {
-    const known = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
-    const digits = character.codePointAt(0).toString(16);
-    const [letter, width] = digits.length > 4 ? ["U", 8] : digits.length > 2 ? ["u", 4] : ["x", 2];
-    return known ?? `\\${letter}${digits.padStart(width, "0")}`;
-  });
-}
-
-const facts = (pairs) =>
-  make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-const marked = ({ severity, text }) => [make("b", {}, `${MARKS[severity]}:`), ` ${text}`];
-const notes = (found) =>
-  found.length ? make("ul", { class: "notes" }, ...found.map((one) => make("li", { class: one.severity }, ...marked(one)))) : "";
-// Title, dangers, facts and other notes. hidden: notes that stand above all parts.
-const part = (title, pairs, all, hidden = []) => {
-  const own = all.filter(({ text }) => !hidden.some((one) => one.text === text));
-  return [make("h3", {}, titled(title, all)), notes(dangers(own)), pairs.length ? facts(pairs) : "", notes(own.filter((one) => !dangers(own).includes(one)))];
-};
-const alert = (text) => make("p", { class: "warn danger", role: "alert" }, ...marked({ severity: "danger", text }));
 const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened = null; throw error; }));
 
 async function answer(bytes) {
@@ -60,7 +32,7 @@ async function answer(bytes) {
   const shown = await answered(bytes).catch((error) => {
     if (![Malformed, NotMeasured, Unreachable].some((kind) => error instanceof kind)) console.error(error);
     const hint = error.hint ? [make("p", { class: "hint" }, error.hint)] : [];
-    return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error instanceof Malformed ? sentence(error.message) : error.message), ...hint];
+    return [make("h2", { tabindex: "-1" }, "No answer"), warned(error instanceof Malformed ? sentence(error.message) : error.message, { role: "alert" }), ...hint];
   });
   if (number !== asked) return; // another lookup was started meanwhile
   out.replaceChildren(...shown);
@@ -76,6 +48,7 @@ async function answered(bytes) {
     evidence.measured ? [] : dangers(evidence.notes));
   if (evidence.measured) return [make("h2", { tabindex: "-1" }, "A launch measurement"), ...told, ...measured()];
   const catalog = await fetched();
+  checkFresh(catalog.page.release?.fresh_until);
   const { digest } = evidence;
   const { matches, notes: unknown } = await catalog.lookup(digest);
   const found = !evidence.isDigest ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
@@ -95,17 +68,16 @@ async function answered(bytes) {
     ...(told.length ? dangers(evidence.notes) : []).map(({ text }) => alert(text)),
     ...firstTexts(known, [...inferred.map((row, at) => ({ ...row, title: inferredTitle(at, inferred) })), ...(endorsed?.told ?? [])]).map(alert),
     make("p", { class: "note" }, asking(catalog)),
-    ...stale(catalog.page.release?.fresh_until),
-    ...unknown.map((one) => make("p", { class: "warn" }, ...marked(one))),
+    ...unknown.map((one) => noted(one)),
     ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
     ...told,
     ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}: ${match.technology}`,
       sharedDangers(known.map((one) => one.notes)))),
     ...inferred.map((row, at) => shownMatch(catalog, row, digest, inferredTitle(at, inferred), [])),
-    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" }, ...marked(several(rows)))),
+    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => noted(several(rows))),
     ...(endorsed?.told ?? []).map((one) =>
-      make("section", { class: `match ${one.severity}` }, ...part(one.title, one.facts, one.notes))),
-    ...(endorsed?.notes ?? []).map((one) => make("p", { class: "note" }, ...marked(one))),
+      make("section", { class: `match told ${one.severity}` }, ...part(one.title, one.facts, one.notes))),
+    ...(endorsed?.notes ?? []).map((one) => noted(one)),
     tools(digest, catalog.page.release && endorsed),
   ];
 }
@@ -119,21 +91,21 @@ const several = (rows) => note("several-configurations",
 function notVerified({ certificates }) {
   const came = certificates.length === 0 ? "its signature is not verified here: "
     : `${certificates.length === 1 ? "a certificate" : `${certificates.length} certificates`} came with it; signatures are not verified here: `;
-  return make("p", { class: "warn" }, ...marked({ severity: "warning", text: came }),
+  return noted({ severity: "warning", text: came },
     commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, catalogUrl()));
 }
 
 // Several digests, one a line.
 async function batch(lines) {
   const catalog = await fetched();
+  checkFresh(catalog.page.release?.fresh_until);
   const rows = await answersOf(catalog, lines);
   history.replaceState(null, "", location.pathname + location.search);
   const heads = ["line", "launch digest", "answer"].map((name) => make("th", { scope: "col" }, name));
   return [
     make("h2", { tabindex: "-1" }, `${rows.length} lines, each with an answer`),
     make("p", { class: "note" }, asking(catalog, "each digest")),
-    ...stale(catalog.page.release?.fresh_until),
-    make("div", { class: "wide" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows.map(rowOf)))),
+    make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Answers" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows.map(rowOf)))),
     make("p", {}, `Each digest leads to its whole answer. ${CLAIMS}`),
   ];
 }
@@ -157,14 +129,14 @@ function asking(catalog, whose = "the digest") {
   return `This host was asked ${asked}. Its answer is only its word until a row is verified.`;
 }
 
-function stale(until) {
-  if (!until || Date.now() / 1000 <= until) return [];
-  return [make("p", { class: "warn" }, "This release is stale: its newest cosignature is older than max-age. Its publisher may have a newer one.")];
+// Warns above the form if a release is stale. until: seconds since 1970; 0 or undefined if that is not known.
+function checkFresh(until) {
+  document.querySelector("#stale").replaceChildren(...(until && Date.now() / 1000 > until ? [warned(STALE)] : []));
 }
 
 function hit() {
   const told = [make("p", {}, `A match says what was launched, not that it can be trusted. ${LISTED} ${CLAIMS}`)];
-  if (cannotVerify()) told.push(make("p", { class: "warn" }, `Kernels are not verified against the measured hashes: ${cannotVerify()}`));
+  if (cannotVerify()) told.push(warned(`Kernels are not verified against the measured hashes: ${cannotVerify()}`));
   return told;
 }
 
@@ -205,12 +177,12 @@ async function verify(catalog, match, digest, place, button) {
     const proven = await prove(catalog, match.leaf);
     const status = revocationOf(match.record, proven.revocations);
     place.replaceChildren(
-      ...(status ? [make("p", { class: "warn revoked", role: "alert" },
+      ...(status ? [make("p", { class: "warn danger", role: "alert" },
         `The log says of this row: ${status.severity} by its publisher: ${status.reason}`)] : []),
       make("p", { class: "proven" }, make("b", {}, "Verified in this browser: "),
         `row ${proven.index + 1} of ${proven.size} leaves of the log ${proven.origin}, ` +
         `${status ? "" : "not revoked, "}signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
-      ...(proven.isNewest ? [] : [make("p", { class: "warn" }, "The log has a newer release than this page: reload the page.")]),
+      ...(proven.isNewest ? [] : [warned("The log has a newer release than this page: reload the page.")]),
       make("p", { class: "hint" }, "The row was verified with keys that came with this page: trust it as much as you trust the host of the page. " +
         "The log has hashes of builds; their names are only this host's word. To verify with keys of your own: "),
       commandOf(`ldcat verify-proof ${nameOf(digest)} --trust`, "trust.note"),
@@ -221,7 +193,7 @@ async function verify(catalog, match, digest, place, button) {
     );
   } catch (error) {
     if (!(error instanceof NotProven || error instanceof Unreachable)) console.error(error);
-    place.replaceChildren(make("p", { class: "warn", role: "alert" }, make("b", {}, "NOT VERIFIED: "), error.message));
+    place.replaceChildren(make("p", { class: "warn danger", role: "alert" }, make("b", {}, "NOT VERIFIED: "), error.message));
   }
 }
 
@@ -234,20 +206,6 @@ function tools(digest, canProve) {
     make("span", { class: "hint" }, "the part after # is sent to no host"),
     commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()),
     ...(canProve ? [commandOf(`ldcat prove ${digest} --catalog`, catalogUrl())] : []));
-}
-
-function commandOf(command, last) {
-  const text = `${command} ${last}`;
-  const button = make("button", {
-    type: "button",
-    class: "copy",
-    click: async () => {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 2000);
-    },
-  }, "Copy");
-  return make("span", { class: "command" }, make("code", {}, text), " ", navigator.clipboard ? button : "");
 }
 
 async function answerFile(chosen) {
@@ -291,6 +249,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 addEventListener("hashchange", fromLocation);
+checkFresh(document.querySelector("time[data-until]")?.dataset.until);
 for (const hidden of form.querySelectorAll("[data-scripts]")) hidden.hidden = false;
 if (cannotVerify()) console.warn(cannotVerify());
 fromLocation();

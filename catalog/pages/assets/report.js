@@ -3,11 +3,12 @@
 
 import { Malformed, hexOf } from "./bytes.js";
 import { DEBUG_ALLOWED, note, unknownBits } from "./notes.js";
+import { HOST_REQUESTED, reportFacts } from "./report_facts.js";
 import { REPORT_SIZE } from "./report_json.js";
+import { BEFORE_TURIN, LAYOUTS, SINCE_TURIN, productOf, tcbFits } from "./tcb.js";
 
 const NEWEST_VERSION = 5;
 const SIGNED_SIZE = 0x2a0;
-const HOST_REQUESTED = 0xffffffff;
 const [VCEK, VLEK, UNSIGNED] = [0, 1, 7]; // signing keys
 const ECDSA_P384_SHA384 = 1;
 const POLICY_BITS = bits(16, 18, 19, 20, 21, 22, 23, 24, 25) | 0xffffn;
@@ -17,14 +18,6 @@ const KEY_BITS = 0x1fn;
 const DEBUG = bits(19);
 const MIGRATE_MA = bits(18);
 const TCBS = [0x38, 0x180, 0x1e0, 0x1f0];
-const layout = (products, ...places) => ({ products, places }); // places: the bytes of a TCB version that are not reserved
-const BEFORE_TURIN = layout("Milan and Genoa", 0, 1, 6, 7), SINCE_TURIN = layout("Turin", 0, 1, 2, 3, 7);
-const SINCE_VENICE = layout("Venice", 0, 1, 2);
-const LAYOUTS = [BEFORE_TURIN, SINCE_TURIN, SINCE_VENICE];
-const PRODUCTS = [ // family, first and last model, layout of the TCB versions
-  [0x19, 0x00, 0x1f, BEFORE_TURIN], [0x19, 0xa0, 0xaf, BEFORE_TURIN], [0x1a, 0x00, 0x11, SINCE_TURIN],
-  [0x1a, 0x50, 0x57, SINCE_VENICE], [0x1a, 0x90, 0xaf, SINCE_VENICE], [0x1a, 0xc0, 0xc7, SINCE_VENICE],
-];
 
 function bits(...numbers) {
   return numbers.reduce((mask, bit) => mask | (1n << BigInt(bit)), 0n);
@@ -36,19 +29,11 @@ export function ofReport(raw, form) {
   if (isZero(raw)) throw new Malformed("all bytes of the attestation report are zero");
   const report = fieldsOf(raw);
   if (report.version < 2) throw new Malformed(`invalid attestation report version ${report.version}`);
-  const { version, policy, vmpl } = report;
   const digest = hexOf(raw.subarray(0x90, 0xc0));
   return {
     form,
     digest,
-    facts: [
-      ["version", `${version}`],
-      ["policy", `0x${policy.toString(16)}`],
-      ["VMPL", vmpl === HOST_REQUESTED ? "requested by the host" : `${vmpl}`],
-      ["guest SVN", `${report.guestSvn}`],
-      ["REPORT_DATA", hexOf(raw.subarray(0x50, 0x90))],
-      ["HOST_DATA", hexOf(raw.subarray(0xc0, 0xe0))],
-    ],
+    facts: reportFacts(report, knownLayout(report)),
     notes: [...notesOn(report), ...unknownIn(report)],
     raw,
     isReport: true,
@@ -77,7 +62,7 @@ function fieldsOf(raw) {
     algorithm: view.getUint32(0x34, true),
     platform: view.getBigUint64(0x40, true),
     signingKey: (keys >> 2) & 7,
-    product: PRODUCTS.find(([known, first, last]) => known === family && first <= model && model <= last),
+    product: family === null ? null : productOf(family, model),
   };
 }
 
@@ -155,20 +140,26 @@ function reservedOf(version) {
 // The layout of the TCB versions by the product, else by the family, else (version 2) by the chip id, which has 8 bytes
 // since Turin; null for an unknown product of another family than Milan and Genoa.
 function expectedLayout({ raw, product, family }) {
-  if (product) return product[3];
+  if (product) return product.layout;
   if (family !== null) return family === 0x19 ? BEFORE_TURIN : null;
   const chip = raw.subarray(0x1a0, 0x1e0);
   return !isZero(chip) && isZero(chip.subarray(8)) ? SINCE_TURIN : BEFORE_TURIN;
 }
 
+const fits = (report, layout) => TCBS.every((at) => tcbFits(report.raw.subarray(at, at + 8), layout));
+
+// The layout of the TCB versions; null if it is unknown.
+function knownLayout(report) {
+  const expected = expectedLayout(report);
+  return expected && fits(report, expected) ? expected : null;
+}
+
 // Why the layout of the TCB versions is unknown; null if it is known.
 function unknownLayout(report) {
-  const expected = expectedLayout(report);
-  const fits = ({ places }) => TCBS.every((at) => report.raw.subarray(at, at + 8).every((byte, n) => !byte || places.includes(n)));
-  if (expected && fits(expected)) return null;
+  if (knownLayout(report)) return null;
   const text = "the layout of the report's TCB versions is not known to this version";
-  const fitting = LAYOUTS.filter(fits).map(({ products }) => products);
-  if (!expected || !fitting.length) return text;
+  const fitting = LAYOUTS.filter((layout) => fits(report, layout)).map(({ products }) => products);
+  if (!expectedLayout(report) || !fitting.length) return text;
   return `${text}; it is that of another product (${fitting.join(", ")}), so a tool may have rewritten the report`;
 }
 

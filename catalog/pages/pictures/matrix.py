@@ -104,6 +104,16 @@ def column_groups(heads: Sequence[Head]) -> Iterator[tuple[tuple[str, str], int,
         first = end
 
 
+def heads_by_line(heads: Sequence[Head]) -> dict[str, list[tuple[str, int]]]:
+    """The first two lines of the heads of a table: `technologies` and `profiles`, each with its number of columns."""
+    profiles = [(key, end - first) for key, first, end in column_groups(heads)]
+    by_technology = groupby(profiles, key=lambda group: group[0][0])
+    return {
+        "technologies": [(name, sum(columns for _, columns in groups)) for name, groups in by_technology],
+        "profiles": [(profile, columns) for (_, profile), columns in profiles],
+    }
+
+
 def _places(heads: Sequence[Head]) -> list[float]:
     """Pixels from the first column to each column; a group is at least as wide as its name."""
     places: list[float] = []
