@@ -71,7 +71,10 @@ def _say(what: str, origins: Collection[str]) -> None:
 
 
 def witness_app(live: LiveWitness, records: Records, clock: Callable[[], int]) -> Starlette:
-    """`POST /add-checkpoint`, and `GET /HASH/checkpoint` for monitors. clock: seconds since 1970."""
+    """`POST /add-checkpoint`, `GET /HASH/checkpoint` for monitors, `GET /` for the witness's keys, one a line.
+
+    clock: seconds since 1970.
+    """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import ClientDisconnect
@@ -113,12 +116,16 @@ def witness_app(live: LiveWitness, records: Records, clock: Callable[[], int]) -
         origin_hash = request.path_params["origin_hash"]
         return await answered(lambda: live.now.checkpoint(origin_hash, records))
 
+    async def keys(_: Request) -> Response:
+        return PlainTextResponse("".join(f"{signer.key}\n" for signer in live.now.signers), 200, _HEADERS)
+
     def refused(status: int, why: str) -> Response:
         """A response that closes the connection: the rest of the request is not read."""
         return PlainTextResponse(f"{why}\n", status, {**_HEADERS, "Connection": "close"})
 
     app = Starlette(
         routes=[
+            Route("/", keys, methods=["GET"]),
             Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
             Route("/{origin_hash}/checkpoint", checkpoint, methods=["GET"]),
         ]

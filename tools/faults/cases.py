@@ -57,6 +57,13 @@ def cases(shop: Workshop) -> list[Case]:
             optional={"new.key.pub": ""},
             again=_THERE,
         ),
+        Case(
+            "init",
+            "inputs",
+            ("init", ORIGIN, "--algorithm", "ed25519", "--output", "mine"),
+            volatile={"mine/keys.unfinished": lambda: 0, "mine": lambda: _is_key(root / "mine/keys/log.key", keys=1)},
+            again=(1,),
+        ),
         Case("build", "inputs", ("build", "inputs/fewer.toml", "-o", "fewer", "-q"), optional=receipt),
         Case(
             "build over a catalog",
@@ -160,8 +167,8 @@ def _nothing() -> int:
     return 0
 
 
-def _is_key(path: Path) -> int:
-    return 0 if len(read_keys(path, None)) == 2 else 1
+def _is_key(path: Path, keys: int = 2) -> int:
+    return 0 if len(read_keys(path, None)) == keys else 1
 
 
 def _has_views(path: Path) -> int:

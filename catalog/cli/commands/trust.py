@@ -15,7 +15,8 @@ import typer
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import KEY, PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase
-from catalog.cli.trust_view import report_policy, trust_facts, trust_record
+from catalog.cli.setup.trust_checks import check_worth_signing
+from catalog.cli.trust_view import trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
@@ -267,13 +268,7 @@ def _after(days: int) -> int:
 
 def _print(trust: Trust, *, quiet: bool) -> int:
     """Print the text to sign; raises UsageError for a note that should not be signed, MalformedInput."""
-    if 1 < trust.threshold == len(trust.roots):
-        raise UsageError(
-            f"a threshold of all {trust.threshold} root keys cannot be met once one is lost", "name more keys"
-        )
-    if trust.expires <= time.time():
-        raise UsageError("the trust note would have expired already", "--days DAYS")
-    report_policy(trust.policy, quiet=quiet)
+    check_worth_signing(trust, int(time.time()), notes=not quiet)
     render.exact(str(trust.parse(str(trust))).rstrip("\n"))
     return 0
 

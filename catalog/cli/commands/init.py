@@ -1,0 +1,197 @@
+"""`ldcat init`: make everything that a publisher needs: keys, the trust note for guests, and settings."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.cli.help_form import Example, Group
+from catalog.cli.options import OUTPUT, PassphraseOption, named_path, number_option, read_passphrase
+from catalog.cli.setup.trust_checks import check_worth_signing
+from catalog.errors import UsageError
+from catalog.files.inputs import read_file
+from catalog.state.publisher import SETTINGS, Publisher
+from catalog.terminal import render
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from collections.abc import Sequence
+
+    from catalog.publish.witness_file import WitnessEntry
+    from catalog.transparency.keys import SignatureType, VerifierKey
+
+HELP_ORDER = 5
+HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example("ldcat init example.com/digests", "Make keys, trust note and settings in this folder"),
+    Example("ldcat init example.com/digests --output log --roots 3", "The same in another one, with three root keys"),
+)
+EXIT_CODES = {1: "nothing was made: the folder was set up before"}
+
+DAY = 86400
+"""Seconds."""
+
+
+class Algorithm(StrEnum):
+    """Signature algorithm of log and heartbeat; hybrid is one key of each."""
+
+    ED25519 = "ed25519"
+    ML_DSA_44 = "ml-dsa-44"
+    HYBRID = "hybrid"
+
+
+def command(
+    origin: Annotated[
+        str, typer.Argument(metavar="ORIGIN", help="Name of the log, such as example.com/digests: a URL without https.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(*OUTPUT, parser=named_path, metavar="DIR", help="Folder to set up; if not given, this one."),
+    ] = None,
+    roots: Annotated[int, typer.Option(parser=number_option, metavar="N", help="Number of root keys to make.")] = 1,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=named_path, metavar="FILE", help="Root key of somebody else: the .pub file. May be repeated."
+        ),
+    ] = None,
+    threshold: Annotated[
+        int | None,
+        typer.Option(
+            parser=number_option,
+            metavar="K",
+            help="How many roots have to sign a trust note; if not given, more than half, but not all of several.",
+        ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|URL",
+            help="Witness: a file with its verifier keys and address, or its URL. May be repeated.",
+        ),
+    ] = None,
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="Signature algorithm of the keys; hybrid makes one key of each.")
+    ] = Algorithm.HYBRID,
+    days: Annotated[
+        int, typer.Option(parser=number_option, metavar="DAYS", help="Days until the trust note expires.")
+    ] = 365,
+    max_age: Annotated[
+        int, typer.Option(parser=number_option, metavar="DAYS", help="Days after which the log goes stale.")
+    ] = 7,
+    passphrase: PassphraseOption = None,
+) -> int:
+    """Make everything that a publisher needs, and print whom to give what, and what to do next.
+
+    Keys, the trust note for guests and ldcat.toml with the settings of publish, revoke, cosign and others are written
+    to one folder. In a folder that was set up before nothing changes: what is there is explained, with exit code 1.
+    With witnesses, more than half of them have to cosign the log; without any, a heartbeat key keeps it fresh.
+    """
+    from catalog.cli.setup.init_text import explanation
+    from catalog.publish.new_log import Wishes, alone_in, finish, make_log, set_up, write_log
+
+    folder, phrase, now = out or Path(), read_passphrase(passphrase), int(time.time())
+    if set_up(folder, origin) is None:
+        wishes = Wishes(
+            origin=origin,
+            algorithms=_types(algorithm),
+            own_roots=roots,
+            other_roots=_other_roots(root or ()),
+            threshold=threshold,
+            witnesses=_witnesses(witness or ()),
+            expires=now + days * DAY,
+            max_age=max_age * DAY,
+        )
+        made = make_log(wishes, now)
+        check_worth_signing(made.trust, now, notes=False)
+        with alone_in(folder):
+            if set_up(folder, origin) is None:
+                write_log(folder, made, phrase)
+                found = _of(folder, origin)
+                render.answer(explanation(folder, found, "is set up", passphrase=passphrase))
+                return 0
+    with alone_in(folder):
+        was_interrupted = set_up(folder, origin) == "interrupted"
+        finish(folder)
+    found = _of(folder, origin)
+    what = "is set up: an interrupted run was completed" if was_interrupted else "was set up before: nothing is changed"
+    render.answer(explanation(folder, found, what, passphrase=passphrase))
+    return 0 if was_interrupted else 1
+
+
+def _of(folder: Path, origin: str) -> Publisher:
+    """The settings in a folder. Raises UsageError if they are of another log, and as `Publisher.find`."""
+    found = Publisher.find(folder)
+    if found is None:
+        raise UsageError(f"{folder / SETTINGS} was removed meanwhile", "run ldcat init again")
+    if found.origin != origin:
+        raise UsageError(
+            f"{folder} is set up for the log {found.origin}: nothing is changed",
+            f"ldcat init {origin} --output DIR sets up another folder",
+        )
+    return found
+
+
+def _types(algorithm: Algorithm) -> Sequence[SignatureType]:
+    from catalog.transparency.keys import SignatureType
+
+    ed25519, ml_dsa_44 = SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44
+    return {
+        Algorithm.ED25519: [ed25519],
+        Algorithm.ML_DSA_44: [ml_dsa_44],
+        Algorithm.HYBRID: [ed25519, ml_dsa_44],
+    }[algorithm]
+
+
+def _other_roots(files: Sequence[Path]) -> list[VerifierKey]:
+    """Root keys from .pub files, one or more in each."""
+    from catalog.publish.key_files import MAX_KEY_FILE
+    from catalog.transparency.keys import VerifierKey
+
+    found: list[VerifierKey] = []
+    for path in files:
+        data = read_file(path, limit=MAX_KEY_FILE, regular=True)
+        if b"PRIVATE KEY" in data:
+            raise UsageError(f"{path} has a private key", "a root is named by its .pub file, which ldcat keygen wrote")
+        lines = data.decode("utf-8", "replace").split()
+        if not lines:
+            raise UsageError(
+                f"{path} has no verifier key", "a root is named by its .pub file, which ldcat keygen wrote"
+            )
+        found += map(VerifierKey.parse, lines)
+    return found
+
+
+def _witnesses(named: Sequence[str]) -> list[WitnessEntry]:
+    from catalog.publish.witness_file import MAX_WITNESS_FILE, parse_witnesses
+
+    found: list[WitnessEntry] = []
+    for one in named:
+        if one.lower().startswith(("https:", "http:")):
+            entries = parse_witnesses(_fetched(one, MAX_WITNESS_FILE), one, fetched=one)
+            ids = [f"{key.name}+{key.key_id.hex()}" for entry in entries for key in entry.keys]
+            render.note(f"{one} names the keys {', '.join(ids)}: compare them with what its operator says")
+        else:
+            if not one:
+                raise UsageError("--witness names no file", "--witness FILE or URL")
+            data = read_file(Path(one), limit=MAX_WITNESS_FILE, regular=True)
+            entries = parse_witnesses(data, one)
+        found += entries
+    names = [entry.name for entry in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the witness {name} is named twice", "its keys count once: name it once")
+    return found
+
+
+def _fetched(url: str, at_most: int) -> bytes:
+    """What is at a URL: https, or http on this machine."""
+    from catalog.net.static_host import StaticHost
+
+    folder, _, name = url.rpartition("/")
+    if folder.endswith(":/"):  # a host without a path
+        folder, name = url, ""
+    return StaticHost.parse(folder).read(name, at_most)

@@ -1,0 +1,147 @@
+"""What `ldcat init` prints: which file is for whom, what to do next, and what keeps the log from going stale."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.files.inputs import read_file
+from catalog.log.log_folder import CHECKPOINT
+from catalog.terminal import render
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.state.publisher import Publisher
+    from catalog.transparency.note import Note
+    from catalog.transparency.trust import Trust
+
+CRON_TIME = "17 4 * * *"
+"""Every day, at a minute at which not everybody else's jobs run."""
+
+
+def explanation(folder: Path, settings: Publisher, what: str, *, passphrase: Path | None) -> Iterator[str]:
+    """The lines. folder: as the user named it. what: happened to it. passphrase: file of the passphrase, if any.
+
+    Raises as `read_unsigned` if the trust note is damaged, and Unreadable.
+    """
+    from catalog.transparency.note import MAX_NOTE
+    from catalog.transparency.trust import Trust, read_unsigned
+
+    note = read_unsigned(read_file(settings.trust, limit=MAX_NOTE, regular=True))
+    trust = Trust.parse(note.text)
+    is_here = folder == Path()
+    yield f"{settings.origin} {what}" if is_here else f"{settings.origin} {what}, in {folder}"
+    yield from _files(folder, settings, trust)
+    yield from _missing_signatures(settings, trust, note)
+    yield ""
+    yield from _next(folder, settings)
+    yield ""
+    yield from _timers(folder, settings, trust, passphrase)
+
+
+def _files(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
+    """Each file, and what it is for."""
+    named = [(settings.trust, f"for guests: all they need to verify. It ends on {render.moment(trust.expires)[:10]}")]
+    keys = settings.key.parent
+    own = [role for role in trust.roots if role.startswith("root-")]
+    named += [(keys / f"{role}.key", "signs the next trust note: take it off this machine") for role in own]
+    named.append((settings.key, "signs the log: stays here. Keep a copy, since nothing replaces it"))
+    if settings.heartbeat:
+        named.append((settings.heartbeat, "says each day that nothing newer exists: stays here"))
+    else:
+        operators = ", ".join(dict.fromkeys(key.name for key in trust.policy.witnesses.values()))
+        named.append((settings.key.with_name(f"{settings.key.name}.pub"), f"for the witnesses: {operators}"))
+    width = max(len(_shown(path, folder)) for path, _ in named)
+    for path, what in named:
+        if path.exists():
+            yield f"  {_shown(path, folder):{width}}  {what}"
+        elif path.name.startswith("root-"):
+            yield f"  {_shown(path, folder):{width}}  is not on this machine any more, as it should be"
+        else:
+            yield f"  {_shown(path, folder):{width}}  is MISSING: restore it from your copy"
+
+
+def _missing_signatures(settings: Publisher, trust: Trust, note: Note) -> Iterator[str]:
+    """What the roots of others have to run, if too few have signed."""
+    from catalog.errors import UntrustedSigner
+
+    try:
+        signed = {by.key for by in note.verify(list(trust.roots.values()))} if note.signatures else set()
+    except UntrustedSigner:
+        signed = set()
+    if (more := trust.threshold - len(signed)) > 0:
+        waiting = [key.name for key in trust.roots.values() if key not in signed]
+        yield ""
+        yield f"{settings.trust.name} is not valid yet: {more} more of these have to sign it, one after the other:"
+        yield f"  {', '.join(waiting)}"
+        yield "Send it to each, who runs this and sends signed.note back, which replaces it:"
+        yield f"  ldcat trust sign {settings.trust.name} --key KEY > signed.note"
+
+
+def _next(folder: Path, settings: Publisher) -> Iterator[str]:
+    log = shlex.quote(_shown(settings.log, folder))
+    guest = f"  ldcat lookup DIGEST --catalog {log} --trust {shlex.quote(_shown(settings.trust, folder))}"
+    if (settings.log / CHECKPOINT).exists():
+        yield f"The log is published in {log}. After a change of firmware:"
+    else:
+        yield "Next:" if settings.heartbeat else "Next, once the witnesses know the log:"
+    if folder != Path():
+        yield f"  cd {shlex.quote(str(folder))}"
+    yield "  ldcat build -o catalog"
+    yield "  ldcat publish catalog"
+    if settings.heartbeat is None:
+        yield "  ldcat witness ask"
+    yield f"Any web server can serve {log}. A guest looks up a launch digest there, or at its URL:"
+    yield guest
+
+
+def _timers(folder: Path, settings: Publisher, trust: Trust, passphrase: Path | None) -> Iterator[str]:
+    """The cron line and the systemd timer."""
+    from catalog.transparency.durations import span
+
+    words = ["cosign", "--heartbeat", "--quiet"] if settings.heartbeat else ["witness", "ask"]
+    if settings.heartbeat and passphrase:
+        words += ["--passphrase-file", str(passphrase.resolve())]
+    program, place = _program(), str(folder.resolve())
+    who = "no heartbeat" if settings.heartbeat else "no answer of the witnesses"
+    yield f"With {who} for {span(trust.max_age)} the log goes stale, and guests refuse it. Every day, by cron:"
+    line = f"cd {shlex.quote(place)} && {shlex.join([program, *words])} > /dev/null"
+    yield f"  {CRON_TIME} {line}".replace("%", "\\%")
+    yield "or by systemd, in ~/.config/systemd/user/ldcat.service and ldcat.timer:"
+    yield "  [Service]"
+    yield "  Type=oneshot"
+    yield f"  WorkingDirectory={_unit(place)}"
+    yield f"  ExecStart={' '.join(_unit_word(word) for word in [program, *words])}"
+    yield "  [Timer]"
+    yield "  OnCalendar=daily"
+    yield "  Persistent=true"
+    yield "  [Install]"
+    yield "  WantedBy=timers.target"
+    yield "  systemctl --user enable --now ldcat.timer && loginctl enable-linger"
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """A path as it is named in the folder."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _program() -> str:
+    """The path of this program: cron and systemd have a PATH of their own."""
+    called = Path(sys.argv[0])
+    if called.name == "ldcat" and called.exists():
+        return str(called.absolute())
+    return shutil.which("ldcat") or "ldcat"
+
+
+def _unit(text: str) -> str:
+    """A value of a unit file (systemd.unit(5)): % begins a specifier."""
+    return text.replace("%", "%%")
+
+
+def _unit_word(text: str) -> str:
+    """A word of a command line in a unit file (systemd.service(5))."""
+    quoted = _unit(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{quoted}"' if any(character.isspace() or character in '"\\;' for character in text) else quoted
