@@ -43,7 +43,7 @@ from tests.support.certificate_builder import revocation_list
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.hosts import at_once, serving
-from tests.support.published_logs import Place
+from tests.support.published_logs import Place, revoke
 from tests.support.vcpu_chains import ap_tail, extended
 
 ROOT = Path(__file__).parent.parent
@@ -166,6 +166,18 @@ def test_proofs(place: Place, small: BuildResult) -> None:
     assert verify_proof(bundles[0][:-20], place.trust).outcome == "bad-proof"
     with pytest.raises(Unreadable):
         verify_proof(bundles[0], place.trust.with_name("nowhere"))
+
+
+def test_a_proof_that_is_older_than_what_was_seen(place: Place, small: BuildResult) -> None:
+    with Release.open(place.log, place.trust) as release:
+        (proof, *_) = release.prove(digest_of(small))
+    place.publish(revoke("revoked", launch_digest=digest_of(small)))
+    Release.open(place.log, place.trust).close()
+    assert verify_proof(proof, place.trust).outcome == "older-than-seen"
+    verdict = verify_proof(proof, place.trust, accept_older=timedelta(hours=12))
+    assert (verdict.outcome, [note.code for note in verdict.notes]) == ("revoked", ["older-proof-accepted"])
+    with pytest.raises(UsageError, match="2 days is longer than max-age of the trust note, 24 hours"):
+        verify_proof(proof, place.trust, accept_older=timedelta(days=2))
 
 
 def test_a_hosted_release(place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

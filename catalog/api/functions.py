@@ -12,6 +12,8 @@ from catalog.errors import UsageError
 from catalog.verify.trust_choice import TrustChoice
 
 if TYPE_CHECKING:  # what takes long to load is imported where it is needed
+    from datetime import timedelta
+
     from catalog.ask.measure import Measured
     from catalog.prove.verify_proof import Verdict
 
@@ -38,11 +40,15 @@ def verify_proof(
     *,
     digest: EvidenceInput | None = None,
     report: EvidenceInput | None = None,
+    accept_older: timedelta | None = None,
 ) -> Verdict:
     """Verify a proof bundle from the bundle and the file of a trust note alone.
 
     digest, report: the launch digest that the proof has to be about, itself or in a report; at most one of them. The
     signature of the report is not verified: `Release.lookup` does that.
+
+    accept_older: accept a proof that is older than what this machine saw of the log, if it was cosigned at most so long
+        ago; the newest revocations that were seen are applied, and `notes` of the verdict say that it is older.
 
     `outcome` of the verdict, an `Outcome`, is match, endorsed, inferred, revoked, unknown, stale, older-than-seen,
     untrusted-signer, bad-proof or false-record; `row` has the inputs if they were verified. The newest checkpoint is
@@ -51,7 +57,7 @@ def verify_proof(
 
     An invalid bundle is an outcome, not an error. Raises VerificationFailed, UntrustedSigner or MalformedInput for a
     trust note that is expired or invalid, Unreadable if it or the state folder cannot be read, UsageError if both a
-    digest and a report are given.
+    digest and a report are given, or if accept_older is longer than max-age of the trust note.
     """
     from catalog.prove.remembered_proof import verified_proof
 
@@ -60,4 +66,5 @@ def verify_proof(
     about = digest if report is None else report
     trust_note = TrustChoice(Path(trust)).trust_for("the proof")
     expected = None if about is None else evidence_of(about).digest.hex()
-    return verified_proof(bundle, trust_note, expected, now=int(time.time()))
+    older = None if accept_older is None else int(accept_older.total_seconds())
+    return verified_proof(bundle, trust_note, expected, now=int(time.time()), accept_older=older)

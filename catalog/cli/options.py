@@ -17,6 +17,7 @@ from catalog.files.inputs import read_file
 from catalog.launch.hashing.backends import HashBackend, choose
 from catalog.rows import numbers
 from catalog.terminal.render import Format
+from catalog.transparency.durations import parse_duration
 from catalog.verify.location import CatalogLocation, parse_location
 
 
@@ -24,6 +25,14 @@ def number_option(text: str) -> int:
     """Parser of an option: a number in decimal, 0x or 0b. Raises BadValue."""
     try:
         return numbers.parse_number(text)
+    except UsageError as error:
+        raise BadValue(f"{error} ({error.hint})") from error
+
+
+def duration_option(text: str) -> int:
+    """Parser of an option: a number of seconds from text such as 12h. Raises BadValue."""
+    try:
+        return parse_duration(text)
     except UsageError as error:
         raise BadValue(f"{error} ({error.hint})") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import Revocation
 from catalog.transparency.checkpoint import Checkpoint
 
 
@@ -16,9 +17,11 @@ class Seen:
     revocations: the hash chain of its list, which later lists extend; None if it was not kept.
     from_leaves: whether every leaf was read to compute it.
     commits: whether the release committed to its revocations.
+    listed: the list itself, or a later one; None if it was not kept, or not read.
     """
 
     checkpoint: Checkpoint
     revocations: RevocationChain | None = None
     from_leaves: bool = False
     commits: bool = False
+    listed: tuple[Revocation, ...] | None = None

@@ -36,7 +36,7 @@ def lines_by_hand(data: bytes, verdict: Verdict) -> list[str]:
     data: the bundle. Comments say which votes satisfy the quorum and the age, and what is revoked, for the reader to
     judge. If not everything in the bundle was verified, the script only fails.
     """
-    if verdict.newest is None or verdict.checkpoint is None:
+    if verdict.row is None or verdict.checkpoint is None:
         return ["# not verified: nothing to show", f"(exit {verdict.outcome.exit_code})"]
     return list(_lines(ProofBundle.parse(data), verdict, verdict.checkpoint))
 

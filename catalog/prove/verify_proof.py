@@ -14,7 +14,15 @@ from typing import Any
 
 import msgspec
 
-from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
+from catalog.errors import (
+    FalseRecord,
+    LdcatError,
+    MalformedInput,
+    OlderThanSeen,
+    Stale,
+    UntrustedSigner,
+    VerificationFailed,
+)
 from catalog.launch.technology import technologies
 from catalog.log.records import ReleaseRecord, is_endorsed, parse_endorsed, parse_record, parse_row
 from catalog.log.release_rules import Before, false_time, false_trust_version
@@ -23,6 +31,7 @@ from catalog.log.revocation_list import Revocation, chain_revocations, check_goe
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.notes import Note as ReaderNote
+from catalog.prove.older_proof import accepted, newest_known
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.rows.digest_record import DigestRecord, value_in
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
@@ -70,6 +79,9 @@ _EXIT_CODES = {
 }
 
 
+_OLDER = "get a newer proof, or accept one that was cosigned a short time ago: --accept-older 12h"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome for a bundle, and what was verified.
@@ -81,11 +93,13 @@ class Verdict:
     row: the digest record, or the endorsed digest; None if it was not verified.
     release: the release record; None if it was not verified.
     status: the revocation that revokes or deprecates the row; None if there is none.
-    newest: the note to remember as seen; None if not everything was verified.
+    newest: the note to remember as seen; None if not everything was verified, or if a newer one was seen.
     fresh_until: seconds since 1970; None if it is not fresh, or was not checked.
     policy: the policy that decides which signers are votes.
     revocations: the hash chain over the revocations.
+    listed: the revocations that were applied: those of the bundle, or later ones if it is older than what was seen.
     notes: notes for the user.
+    hint: what to do if the bundle was not verified; None if there is nothing to say.
     """
 
     outcome: Outcome
@@ -99,7 +113,9 @@ class Verdict:
     fresh_until: int | None = None
     policy: Policy | None = None
     revocations: RevocationChain = field(default_factory=RevocationChain)
+    listed: tuple[Revocation, ...] = ()
     notes: tuple[ReaderNote, ...] = ()
+    hint: str | None = None
 
     @property
     def commits(self) -> bool:
@@ -107,26 +123,38 @@ class Verdict:
         return self.release is not None and RevocationChain.committed(self.release) is not None
 
 
-def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Seen], digest: str | None) -> Verdict:
+def verify_bundle(
+    data: bytes,
+    trust: Trust,
+    *,
+    now: int,
+    seen: Mapping[str, Seen],
+    digest: str | None,
+    accept_older: int | None = None,
+) -> Verdict:
     """Verify a bundle. Raises VerificationFailed for an expired trust note, and nothing for any bundle.
 
     now: seconds since 1970.
     seen: what this machine verified of each log before, by origin.
     digest: in hex, the launch digest that the bundle should prove; None for whichever it proves.
+    accept_older: accept a checkpoint that is older than the newest one seen if it was still cosigned at most so many
+        seconds ago; then the newest list of revocations that was seen counts. None to refuse it.
     """
     trust.check_expiry(now)
     try:
         bundle = ProofBundle.parse(data)
         checkpoint, signers = trust.open_checkpoint(bundle.checkpoint)
     except UntrustedSigner as error:
-        return Verdict(Outcome.UNTRUSTED, str(error))
+        return Verdict(Outcome.UNTRUSTED, str(error), hint=error.hint)
     except LdcatError as error:
-        return Verdict(Outcome.BAD, str(error))
+        return Verdict(Outcome.BAD, str(error), hint=error.hint)
     verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers), policy=trust.policy)
     before = seen.get(checkpoint.origin, Seen(checkpoint))
     size, root = before.checkpoint.size, before.checkpoint.root
-    if checkpoint.size < size:
-        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {size} leaves was seen before")
+    is_older = checkpoint.size < size
+    if is_older and accept_older is None:
+        why = f"a checkpoint of {size} leaves was seen before"
+        return replace(verdict, outcome=Outcome.OLDER, why=why, hint=_OLDER)
     if checkpoint.size == size and checkpoint.root != root:
         return replace(
             verdict, outcome=Outcome.BAD, why="a different checkpoint of the same size was seen before: a fork"
@@ -136,26 +164,34 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
             trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
         notes = _check_status(bundle, release, checkpoint, trust, now)
-        if notes and before.commits:
+        if notes and before.commits and not is_older:
             raise FalseRecord(f"release {release.release} commits to no revocations, and one seen before did")
-        until = min(trust.check_fresh(signers, release.time, now), trust.expires)
-        check_goes_on(bundle.revocations, before.revocations or RevocationChain())
+        until = trust.check_fresh(signers, release.time, now)
+        listed = bundle.revocations
+        if is_older:
+            listed = newest_known(bundle.revocations, before)
+            notes += accepted(checkpoint, listed, before, age=now - (until - trust.max_age), at_most=accept_older or 0)
+        else:
+            check_goes_on(bundle.revocations, before.revocations or RevocationChain())
     except Stale as error:
-        return replace(verdict, outcome=Outcome.STALE, why=str(error))
+        return replace(verdict, outcome=Outcome.STALE, why=str(error), hint=error.hint)
+    except OlderThanSeen as error:
+        return replace(verdict, outcome=Outcome.OLDER, why=str(error), hint=error.hint)
     except FalseRecord as error:
-        return replace(verdict, outcome=Outcome.FALSE, why=str(error))
+        return replace(verdict, outcome=Outcome.FALSE, why=str(error), hint=error.hint)
     except LdcatError as error:
-        return replace(verdict, outcome=Outcome.BAD, why=str(error))
+        return replace(verdict, outcome=Outcome.BAD, why=str(error), hint=error.hint)
     found = replace(
         verdict,
         row=row,
         release=release,
-        newest=bundle.checkpoint,
+        newest=None if is_older else bundle.checkpoint,
         revocations=chain_revocations(bundle.revocations),
-        fresh_until=until,
+        listed=listed,
+        fresh_until=min(until, trust.expires),
         notes=(*notes, *unknown_technology(row)),
     )
-    return _answer(found, bundle, digest)
+    return _answer(found, digest)
 
 
 def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord | EndorsedRecord, ReleaseRecord]:
@@ -207,12 +243,12 @@ def _included(proof: InclusionProof, checkpoint: Checkpoint) -> bytes:
     return leaf
 
 
-def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdict:
+def _answer(verdict: Verdict, digest: str | None) -> Verdict:
     row = verdict.row
     assert row is not None, "it was verified"  # noqa: S101
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is for another launch digest")
-    status = Revocations(bundle.revocations).status(row)
+    status = Revocations(verdict.listed).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
     what, outcome = judged(row)

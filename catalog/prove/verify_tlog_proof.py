@@ -42,9 +42,9 @@ def verify_tlog_proof(
             raise MalformedInput("the proof has no extra data, so its leaf has to be given")
         checkpoint, signers = trust.open_checkpoint(proof.checkpoint)
     except UntrustedSigner as error:
-        return Verdict(Outcome.UNTRUSTED, str(error))
+        return Verdict(Outcome.UNTRUSTED, str(error), hint=error.hint)
     except LdcatError as error:
-        return Verdict(Outcome.BAD, str(error))
+        return Verdict(Outcome.BAD, str(error), hint=error.hint)
     verdict = Verdict(Outcome.INCLUDED, "", checkpoint, tuple(signers), policy=trust.policy)
     before = seen.get(checkpoint.origin, Seen(checkpoint)).checkpoint
     if checkpoint.size < before.size:
@@ -58,9 +58,9 @@ def verify_tlog_proof(
         merkle.verify_inclusion(hashed, inclusion.index, checkpoint.size, inclusion.hashes, checkpoint.root)
         row = (parse_endorsed if is_endorsed(found) else parse_row)(found)
     except Stale as error:
-        return replace(verdict, outcome=Outcome.STALE, why=str(error))
+        return replace(verdict, outcome=Outcome.STALE, why=str(error), hint=error.hint)
     except LdcatError as error:
-        return replace(verdict, outcome=Outcome.BAD, why=str(error))
+        return replace(verdict, outcome=Outcome.BAD, why=str(error), hint=error.hint)
     what, outcome = judged(row)
     text = (
         "a bare tlog-proof does not show whether the row is revoked, nor which release has it: ask for a proof bundle"

@@ -21,8 +21,9 @@ from catalog.files.inputs import unreadable
 from catalog.files.writer import open_lock, opened
 from catalog.log.log_folder import LastCheckpoint
 from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
-from catalog.log.seen_revocations import SeenRevocations
+from catalog.log.seen_revocations import SeenList, SeenRevocations
 from catalog.state.folders import remembered
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -52,12 +53,14 @@ class Kept:
     revocations: the hash chain over its revoke records, if known.
     from_leaves: whether the chain was computed from all leaves.
     commits: whether the release record commits to its revocations.
+    listed: the revocations themselves; None to leave the list that is kept as it is. It is not read with the others.
     """
 
     note: Note
     revocations: RevocationChain | None = None
     from_leaves: bool = False
     commits: bool = False
+    listed: tuple[Revocation, ...] | None = None
 
     @property
     def seen(self) -> Seen:
@@ -93,6 +96,10 @@ class SeenLog:
         note = self._kept.read()
         return None if note is None else Kept(note, *revocations)
 
+    def listed(self, chain: RevocationChain | None) -> tuple[Revocation, ...] | None:
+        """The list of revocations that was kept with a chain, or a later one; None if none was. Raises Unreadable."""
+        return None if chain is None else self._list.read(chain)
+
     def commit(self, expected: Kept | None, new: Kept) -> Note:
         """Replace `expected`, which was read, by `new`, which was verified against it; returns the note that is kept.
 
@@ -107,7 +114,16 @@ class SeenLog:
                     if now != expected:
                         raise SeenMeanwhile
                     return self._exchange(now, new)
+        self._complete(now, new)
         return now.note
+
+    def _complete(self, now: Kept, new: Kept) -> None:
+        """Keep the list of revocations if it is missing: earlier versions of ldcat kept the chain alone."""
+        if new.listed is None or now.revocations is None or self.listed(now.revocations) is not None:
+            return
+        with self.locked():
+            if now == self.read():
+                self._list.write(new.listed)
 
     def _exchange(self, now: Kept | None, new: Kept) -> Note:
         note = new.note
@@ -115,6 +131,8 @@ class SeenLog:
             note = now.note
         else:
             self._kept.write(note)
+        if new.listed:
+            self._list.write(new.listed)
         if new.revocations is not None:
             self._revocations.write(new.revocations, new.from_leaves, new.commits)
         return note
@@ -132,6 +150,10 @@ class SeenLog:
     @property
     def _revocations(self) -> SeenRevocations:
         return SeenRevocations(self.path.with_suffix(".revocations"))
+
+    @property
+    def _list(self) -> SeenList:
+        return SeenList(self.path.with_suffix(".revocations.json"))
 
 
 def verified_against_seen(

@@ -75,7 +75,12 @@ def problem(message: str, hint: str | None) -> None:
         sys.stdout.flush()
     _say(f"ldcat: error: {printable(message)}")
     if hint:
-        _say(f"ldcat: hint: {printable(hint)}")
+        say_hint(hint)
+
+
+def say_hint(text: str) -> None:
+    """Print on stderr what to do next."""
+    _say(f"ldcat: hint: {printable(text)}")
 
 
 def _say(text: str) -> None:

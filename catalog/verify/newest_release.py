@@ -50,7 +50,7 @@ def verify_newest(
         origin = verified.release.origin
         if memory and (before := remembered_origin(memory)) not in (None, origin):
             raise another_log(f"{log.name} is now log {origin}; it was log {before}", memory)
-        return verified, Kept(verified.note, *verified.found)
+        return verified, Kept(verified.note, *verified.found, verified.last.revocations)
 
     verified, kept = verified_against_seen({log.name for log in trust_note.policy.logs}, verify)
     if verified.last.note:

@@ -168,8 +168,38 @@ def test_a_bare_tlog_proof_is_never_a_match(run: Run, place: Path, digest: str) 
     (place / "leaf").write_bytes(base64.b64decode(extra.removeprefix("extra ")) + b"\n")
     assert run(*verify)[0] == 4
     assert run(*verify, "--leaf", str(place / "leaf"))[0] == 15
+    code, _, err = run(*verify, "--accept-older", "1d")
+    assert (code, "a bare tlog-proof shows no revocations" in err) == (2, True)
     code, _, err = run(*verify, "--show")
     assert (code, "--show needs a proof bundle" in err) == (2, True)
     (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0])
     code, _, err = run(*verify, "--leaf", str(place / "leaf"))
     assert (code, "a proof bundle contains its leaf" in err) == (2, True)
+
+
+def test_a_stapled_proof_that_is_older_than_what_was_seen(run: Run, place: Path, digest: str) -> None:
+    own = ("--log", str(place / "log"), "--key", str(place / "log.key"))
+    use = ("--catalog", str(place / "log"), "--trust", str(place / "trust.1"))
+    (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0] + "\n")
+    revoke = ("revoke", *own, "--severity", "revoked", "--reason", "boots any kernel", "--digest", digest)
+    assert run(*revoke)[0] == 0
+    assert run("lookup", digest, *use)[0] == 7  # so this machine sees the later checkpoint, and its revocations
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"))
+    code, out, err = run(*verify)
+    assert (code, out.startswith("older-than-seen\n")) == (9, True)
+    assert (
+        err == "ldcat: hint: get a newer proof, or accept one that was cosigned a short time ago: --accept-older 12h\n"
+    )
+    code, out, err = run(*verify, "--accept-older", "12h", "-f", "json")
+    assert (code, json.loads(out)["outcome"], json.loads(out)["why"]) == (7, "revoked", "boots any kernel")
+    assert err.startswith("ldcat: note: this proof is older than what was seen of the log: ")
+    (kept,) = (place / "state/ldcat/seen").glob("*.revocations.json")
+    kept.unlink()
+    code, out, err = run(*verify, "--accept-older", "12h")
+    assert (code, out.startswith("match\n"), err.count("\n")) == (0, True, 2)
+    assert "the revocations since then (1 more) are not known on this machine: one of them may revoke the row" in err
+    code, out, err = run(*verify, "--accept-older", "8d")
+    assert (code, out) == (2, "")
+    assert err.startswith("ldcat: error: 8 days is longer than max-age of the trust note, 7 days\nldcat: hint: ")
+    code, out, err = run(*verify, "--accept-older", "soon")
+    assert (code, "'soon' is not a duration" in err) == (2, True)

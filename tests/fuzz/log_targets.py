@@ -21,6 +21,7 @@ from catalog.log.records import (
 )
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
+from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, verdict_to_dict, verify_bundle
 from catalog.publish.key_files import new_key, read_keys, write_keys
@@ -131,8 +132,11 @@ def _trust(data: bytes) -> None:
 
 def _verdict(data: bytes) -> None:
     """No bundle raises an error, and only the original one is a match."""
-    verdict = verify_bundle(data, Trust.parse(TRUST), now=NOW, seen={}, digest=None)
+    trust, newer = Trust.parse(TRUST), Seen(Checkpoint(LOG.key.name, 3, bytes(32)))
+    verdict = verify_bundle(data, trust, now=NOW, seen={}, digest=None)
     verdict_to_dict(verdict)
+    older = verify_bundle(data, trust, now=NOW, seen={LOG.key.name: newer}, digest=None, accept_older=9)
+    assert (older.row, older.newest) == (verdict.row, None)
     if verdict.outcome is Outcome.MATCH:
         assert verdict.row == ROW
     if verdict.row:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -17,8 +18,11 @@ import pytest
 from catalog import Release, verify_proof
 from catalog.build.builder import BuildResult
 from catalog.errors import OlderThanSeen, Unreadable
+from catalog.log import seen_revocations
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
+from catalog.log.release_rules import revocations_json
+from catalog.log.revocation_list import Revocation, chain_revocations
 from catalog.publish.publish import publish
 from catalog.state import seen_logs as seen_module
 from catalog.state.seen_logs import Kept, SeenLog, verified_against_seen
@@ -223,3 +227,57 @@ def test_a_lock_that_cannot_be_created(run: Run, place: Place, small: BuildResul
     code, out, err = run("lookup", digest_of(small), *place.options())
     assert (code, out, "XDG_STATE_HOME" in err) == (5, "", True)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def kept_of(size: int, listed: tuple[Revocation, ...]) -> Kept:
+    chain, note = chain_revocations(listed), signed(str(Checkpoint(ORIGIN, size, bytes([size]) * 32)), LOG)
+    return Kept(note, chain, commits=True, listed=listed)
+
+
+BAD = Revocation(selector={"vcpus": 3}, severity="revoked", reason="bad")
+WORSE = Revocation(selector={"vcpus": 4}, severity="revoked", reason="worse")
+
+
+def listed() -> tuple[Revocation, ...] | None:
+    log = SeenLog("seen", ORIGIN)
+    kept = log.read()
+    return None if kept is None else log.listed(kept.revocations)
+
+
+def test_the_list_of_revocations_is_kept(place: Place) -> None:
+    log, path = SeenLog("seen", ORIGIN), SeenLog("seen", ORIGIN).path.with_suffix(".revocations.json")
+    assert listed() is None
+    log.commit(None, first := kept_of(1, ()))
+    assert (listed(), path.exists()) == ((), False)
+    log.commit(log.read(), second := kept_of(2, (BAD,)))
+    assert (listed(), path.stat().st_mode & 0o777) == ((BAD,), 0o600)
+    assert log.listed(first.revocations) == ()
+    log.commit(log.read(), kept_of(3, (BAD, WORSE)))
+    assert listed() == (BAD, WORSE)
+    assert log.listed(second.revocations) == (BAD, WORSE)  # written by another process meanwhile
+    log.commit(log.read(), replace(kept_of(4, (BAD, WORSE)), listed=None))
+    assert listed() == (BAD, WORSE)
+
+
+@pytest.mark.parametrize("data", [None, b"", b"[]", b"{", b"[1]", revocations_json([WORSE.record])])
+def test_a_list_that_is_missing_or_another_one_is_completed(place: Place, data: bytes | None) -> None:
+    """It is missing after an update of ldcat."""
+    log, path = SeenLog("seen", ORIGIN), SeenLog("seen", ORIGIN).path.with_suffix(".revocations.json")
+    log.commit(None, kept := kept_of(2, (BAD,)))
+    path.unlink()
+    if data is not None:
+        path.write_bytes(data)
+        path.chmod(0o600)
+    assert listed() is None
+    log.commit(log.read(), replace(kept, listed=None))
+    assert listed() is None
+    log.commit(log.read(), kept)
+    assert listed() == (BAD,)
+
+
+def test_a_list_that_is_too_long_is_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen_revocations, "MAX_REVOCATIONS", 10)
+    log = SeenLog("seen", ORIGIN)
+    log.commit(None, kept_of(2, (BAD,)))
+    assert listed() is None
+    assert log.read() is not None

@@ -107,6 +107,7 @@ REACHED = {
     *("spliced: bad-proof", "elsewhere: bad-proof", "damaged: bad-proof", "made up: bad-proof"),
     *("fork refused by a witness", "trust note followed", "trust note refused"),
     *("forged trust note: UntrustedSigner", "forged trust note: VerificationFailed"),
+    *("stapled: match", "stapled: revoked", "stapled: older-than-seen", "stapled: false-record", "stapled: stale"),
     *("a quorum of one: untrusted-signer", "lied: false-record", "host: hangs", "host: FalseRecord", "host: verified"),
 }
 """What has to happen in a run, so that it is not vacuous."""
@@ -281,7 +282,7 @@ class Client:
     """The revocations listed at the newest verified checkpoint."""
 
     def sees(self, head: Head) -> None:
-        self.seen[ORIGIN] = Seen(head.checkpoint, RevocationChain.of(head.listed))
+        self.seen[ORIGIN] = Seen(head.checkpoint, RevocationChain.of(head.listed), listed=revocations_of(head))
         self.listed = head.listed
 
 
@@ -469,6 +470,15 @@ class Attack(RuleBasedStateMachine):
         for head in (self.honest.heads[-1], data.draw(st.sampled_from(self.honest.heads))):
             self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "rolled back")
 
+    @rule(data=st.data(), client=st.integers(0, 1), accepts=st.sampled_from([HOUR, DAY, MAX_AGE]))
+    def staple(self, data: st.DataObject, client: int, accepts: int) -> None:
+        """A proof of any checkpoint, to a client that has seen the newest one and accepts an older proof."""
+        self._serve(
+            self._offer(data, self.honest, self.honest.heads[-1], every=True), self.clients[client], False, "right"
+        )
+        history, head = self._draw_head(data)
+        self._serve(self._offer(data, history, head, every=True), self.clients[client], False, "stapled", accepts)
+
     @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
     def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
         bundle = self._draw_offer(data).bundle
@@ -550,13 +560,13 @@ class Attack(RuleBasedStateMachine):
 
     # Invariants.
 
-    def _serve(self, offer: Offer, client: Client, other: bool, kind: str) -> None:
-        expected = self._expected(offer, client, other)
+    def _serve(self, offer: Offer, client: Client, other: bool, kind: str, accepts: int | None = None) -> None:
+        expected = self._expected(offer, client, other, accepts)
         for text in (bytes(offer.bundle), in_format_1(offer.bundle)):
-            verdict = self._ask(text, client, "00" * 32 if other else None, kind)
+            verdict = self._ask(text, client, "00" * 32 if other else None, kind, accepts)
             assert verdict.outcome is expected, verdict.why
 
-    def _expected(self, offer: Offer, client: Client, other: bool) -> Outcome:
+    def _expected(self, offer: Offer, client: Client, other: bool, accepts: int | None = None) -> Outcome:
         voices: dict[int, list[int]] = {}
         for number, time in offer.times.items():
             if COSIGNERS[number] is not OWN:
@@ -564,31 +574,36 @@ class Attack(RuleBasedStateMachine):
         if not offer.head.genuine or len(voices) < 2:
             return Outcome.UNTRUSTED
         seen = client.seen.get(ORIGIN)
-        if seen and offer.head.checkpoint.size < seen.checkpoint.size:
+        is_older = seen is not None and offer.head.checkpoint.size < seen.checkpoint.size
+        if is_older and accepts is None:
             return Outcome.OLDER
         counted = sorted(max(past) for times in voices.values() if (past := [t for t in times if t <= self.now + HOUR]))
         if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two witnesses have to cosign
             return Outcome.STALE
-        if self._is_false(offer.head, client):
+        if self._is_false(offer.head, client, is_older):
             return Outcome.FALSE
+        if is_older and self.now - counted[-2] > (accepts or 0):
+            return Outcome.OLDER
         if other:
             return Outcome.UNKNOWN
-        assert offer.bundle.row.extra is not None
-        return (
-            Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else says(offer.bundle.row.extra)
-        )
+        leaf, listed = offer.bundle.row.extra, client.listed if is_older else offer.head.listed
+        assert leaf is not None
+        return Outcome.REVOKED if is_revoked(leaf, listed) else says(leaf)
 
-    def _is_false(self, head: Head, client: Client) -> bool:
+    def _is_false(self, head: Head, client: Client, is_older: bool = False) -> bool:
         """Whether the bundle itself shows that it is false, without the leaves before."""
         visible = head.lie in ("time", "trust version") or head.listed != head.committed
-        return visible or not self._goes_on(head, client)
+        return visible or not self._goes_on(head, client, is_older)
 
-    def _goes_on(self, head: Head, client: Client) -> bool:
-        return head.listed[: len(client.listed)] == client.listed
+    def _goes_on(self, head: Head, client: Client, is_older: bool = False) -> bool:
+        """Whether the later of the two lists begins with the other."""
+        before, after = (head.listed, client.listed) if is_older else (client.listed, head.listed)
+        return after[: len(before)] == before
 
-    def _ask(self, data: bytes, client: Client, digest: str | None, kind: str) -> Verdict:
+    def _ask(self, data: bytes, client: Client, digest: str | None, kind: str, accepts: int | None = None) -> Verdict:
         before = client.seen.get(ORIGIN)
-        verdict = verify_bundle(data, client.trust, now=self.now, seen=client.seen, digest=digest)
+        trust, seen = client.trust, client.seen
+        verdict = verify_bundle(data, trust, now=self.now, seen=seen, digest=digest, accept_older=accepts)
         self.reached.update([verdict.outcome.value, f"{kind}: {verdict.outcome.value}"])
         listed = client.listed
         if verdict.newest and verdict.checkpoint:
@@ -599,13 +614,19 @@ class Attack(RuleBasedStateMachine):
             assert answered is not None
             (head,) = (head for head in self.honest.heads if head.checkpoint == found)
             assert encode_leaf(answered) in self.honest.leaves[: found.size]
-            assert before is None or found.size >= before.checkpoint.size
             assert (digest in (None, answered.launch_digest)) == (verdict.outcome is not Outcome.UNKNOWN)
-            assert head.listed[: len(listed)] == listed
-            client.sees(head)
-            assert client.seen[ORIGIN].revocations == verdict.revocations
+            if before and found.size < before.checkpoint.size:
+                assert accepts is not None
+                assert (verdict.newest, client.seen[ORIGIN]) == (None, before)
+                assert listed[: len(head.listed)] == head.listed
+                applied = listed
+            else:
+                assert head.listed[: len(listed)] == listed
+                client.sees(head)
+                assert client.seen[ORIGIN].revocations == verdict.revocations
+                applied = head.listed
             if verdict.outcome not in (Outcome.REVOKED, Outcome.UNKNOWN):
-                assert not is_revoked(encode_leaf(answered), head.listed)
+                assert not is_revoked(encode_leaf(answered), applied)
             if not self.stolen.startswith("witness"):
                 assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
         else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
-from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path
+from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
 from catalog.prove.remembered_proof import verified_proof
@@ -27,6 +27,10 @@ EXAMPLES = (
     Example(
         "ldcat verify-proof proof.json --trust trust.note --show > verify.sh",
         "Write a script that verifies the same with sha256sum and openssl",
+    ),
+    Example(
+        "ldcat verify-proof proof.json --trust trust.note --accept-older 2d",
+        "Accept a proof that is up to two days older than what this machine saw of the log",
     ),
 )
 EXIT_CODES = {
@@ -53,6 +57,15 @@ def command(
         Path | None,
         Option(parser=named_path, metavar="FILE", help="The record, for a tlog-proof that does not contain it."),
     ] = None,
+    accept_older: Annotated[
+        int | None,
+        Option(
+            "--accept-older",
+            parser=duration_option,
+            metavar="DURATION",
+            help="Accept a proof older than what was seen of the log, if confirmed at most so long ago: 12h, 2d.",
+        ),
+    ] = None,
     show: Annotated[
         bool,
         Option("--show", help="Print a /bin/sh script that verifies the same with sha256sum and openssl."),
@@ -61,6 +74,9 @@ def command(
     quiet: QuietOption = False,
 ) -> int:
     """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
+
+    A proof that was stapled to a guest may be older than what this machine saw since: --accept-older accepts it, up to
+    max-age of the trust note, and applies the revocations that were seen since.
 
     With --show, stdout is a script, and the verdict is a comment in it.
     """
@@ -79,7 +95,8 @@ def command(
     if show and is_tlog_proof(data):
         raise UsageError("--show needs a proof bundle, and this is a bare tlog-proof", "ldcat prove prints bundles")
     record_given = None if leaf is None else read_file(leaf, limit=MAX_TEXT, regular=True).removesuffix(b"\n")
-    verdict = verified_proof(data, note, digest, now=int(time.time()), leaf=record_given)
+    now = int(time.time())
+    verdict = verified_proof(data, note, digest, now=now, leaf=record_given, accept_older=accept_older)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)
@@ -88,6 +105,8 @@ def command(
             render.line(as_comment(text) if show else text)
     for one in () if quiet else verdict.notes:
         render.note(one.text)
+    if verdict.hint:
+        render.say_hint(verdict.hint)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)
