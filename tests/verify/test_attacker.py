@@ -44,13 +44,14 @@ from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.prove.verify_tlog_proof import verify_tlog_proof
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
-from catalog.transparency.proof import InclusionProof
+from catalog.transparency.proof import InclusionProof, TlogProof
 from catalog.transparency.trust import Trust, follow, open_trust
 from catalog.verify.verify_release import verify_release
 from tests.support.endorsed_digests import listed
@@ -478,6 +479,20 @@ class Attack(RuleBasedStateMachine):
         )
         history, head = self._draw_head(data)
         self._serve(self._offer(data, history, head, every=True), self.clients[client], False, "stapled", accepts)
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def serve_a_bare_proof(self, data: st.DataObject, client: int) -> None:
+        """A tlog-proof of the row alone. It shows neither release nor revocations, so it is never an answer."""
+        offer, chosen = self._draw_offer(data), self.clients[client]
+        proof = bytes(TlogProof(offer.bundle.row, offer.bundle.checkpoint))
+        expected = self._expected(offer, chosen, False)
+        verdict = verify_tlog_proof(proof, chosen.trust, now=self.now, seen=chosen.seen, digest=None)
+        assert verdict.outcome is (Outcome.INCLUDED if expected in (Outcome.FALSE, *ANSWERS) else expected)
+        assert verdict.newest is None
+        if verdict.outcome is Outcome.INCLUDED:
+            assert verdict.row is not None
+            assert encode_leaf(verdict.row) in self.honest.leaves[: offer.head.checkpoint.size]
+        self.reached[verdict.outcome.value] += 1
 
     @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
     def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
