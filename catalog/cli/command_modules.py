@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from catalog.cli import commands
 from catalog.cli.help_form import Example, Group
 
 if TYPE_CHECKING:
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+_COMMANDS = "catalog.cli.commands"
+"""A name and no import: `completion` in it needs the help of all others."""
+
+
 def command_names() -> list[str]:
     """Every command by name, sorted: one for each module in commands/, but for those with a leading underscore.
 
     No module is imported.
     """
-    names = (info.name for info in iter_modules(commands.__path__))
+    names = (info.name for info in iter_modules([str(Path(__file__).parent / "commands")]))
     return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
 
 
 def command_module(command: str) -> ModuleType:
     """The module of a command: a word that Python reserves, such as import, has an underscore after it."""
     name = command.replace("-", "_")
-    return import_module(f"{commands.__name__}.{name}_" if iskeyword(name) else f"{commands.__name__}.{name}")
+    return import_module(f"{_COMMANDS}.{name}_" if iskeyword(name) else f"{_COMMANDS}.{name}")
 
 
 def group_of(command: str) -> Group:

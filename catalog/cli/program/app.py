@@ -87,6 +87,8 @@ def run_in_typer(arguments: Sequence[str]) -> object:
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
-    """The commands that a command line needs; None for all, to list them in help and errors."""
-    first = arguments[:1]
-    return () if list(first) == ["--version"] else first if set(first) & set(command_names()) else None
+    """The commands that a command line needs; None for all, which help, errors and `completion` list."""
+    first = list(arguments[:1])
+    if first == ["--version"]:
+        return ()
+    return first if set(first) & set(command_names()) and first != ["completion"] else None

@@ -1,0 +1,1 @@
+"""What is made from help pages: man pages, and completion for shells."""
