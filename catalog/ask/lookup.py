@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.distinguished_lookup import Walker
-from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.errors import LdcatError, MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.match import Match
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog
@@ -23,9 +23,12 @@ from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import digest_record
 from catalog.rows.endorsed_record import REPORTED
 from catalog.rows.fields import RECORD, identity
+from catalog.rows.launch_config import LaunchComponents
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import digest_parts, find_part
+from catalog.store.index_check import check_without_rows
+from catalog.store.parquet import has_pyarrow
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
@@ -41,6 +44,9 @@ class Lookups:
     the catalog in ranges, a lookup reads these, and if no row is found, warns that nothing proves it. From any other
     catalog whose files are fetched one by one, it reads the Parquet file that can have the digest: to check that an
     index leads to the rows would take all of them.
+
+    A slim install reads no Parquet file. It takes what the index of a published catalog leads to, measures it again,
+    and warns that nothing proves it if no row is found.
     """
 
     def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
@@ -48,7 +54,10 @@ class Lookups:
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
-        if catalog.ranges or (catalog.fetcher and all(one.parts for one in catalog.manifest.known.values())):
+        self._is_checked = False
+        self._reads_rows = has_pyarrow()
+        has_rows = self._reads_rows and all(one.parts for one in catalog.manifest.known.values())
+        if catalog.ranges or (catalog.fetcher and has_rows):
             return
         try:
             self._packed = PackedCatalog(
@@ -83,7 +92,12 @@ class Lookups:
     @property
     def quick(self) -> bool:
         """True if a lookup takes only a few reads of the indexes: no walk, no whole file, no request."""
-        return self._packed is not None and not any(one.distinguished_bits for one in self._packed.indexes.values())
+        fetched = self.catalog.fetcher is not None
+        return (
+            self._packed is not None
+            and not fetched
+            and not any(one.distinguished_bits for one in self._packed.indexes.values())
+        )
 
     def close(self) -> None:
         """Close every file."""
@@ -99,7 +113,10 @@ class Lookups:
             return tuple(sorted(_all_matches(self.catalog, rows), key=Match.order))
         if packed := self._packed:
             try:
-                found = self._in_rows(digest) if self.catalog.fetcher else packed.lookup(digest.value)
+                from_rows = self.catalog.fetcher and self._reads_rows
+                found = self._in_rows(digest) if from_rows else packed.lookup(digest.value)
+                if self.catalog.release and not self._reads_rows:
+                    self._measure_again(found, digest)
                 for technology, index in packed.distinguished(digest.value).items():
                     found += Walker(self.catalog, packed, technology, index).lookup(digest.value)
                 return tuple(sorted(found, key=Match.order))
@@ -109,13 +126,40 @@ class Lookups:
                 self._give_up(damage)
         return lookup_in_parquet(self.catalog, digest)
 
+    def _measure_again(self, found: Sequence[Match], digest: LaunchDigest) -> None:
+        """Raises VerificationFailed for a match that does not have the digest; warns if there is none."""
+        if not self._is_checked:
+            check_without_rows(self.catalog)
+            self._is_checked = True
+        if not found:
+            self._warn(f"only the index of {self.catalog.location} says that no row has this digest: nothing proves it")
+        for match in found:
+            if _measured(self.catalog.launch_components, match.row) != digest:
+                raise VerificationFailed(
+                    f"the index of {self.catalog.location} leads to a row that does not have this launch digest",
+                    "the catalog was published this way; ldcat audit lists everything that is wrong",
+                )
+
     def _in_rows(self, digest: LaunchDigest) -> list[Match]:
         """Matches of the technologies that keep rows; those with distinguished digests only are walked."""
         technologies = self.catalog.manifest.known
         return _in_parquet(self.catalog, digest, [name for name, entry in technologies.items() if entry.parts])
 
     def _give_up(self, damage: DamagedBlock) -> None:
+        if not self._reads_rows:
+            raise VerificationFailed(
+                f"the index of {self.catalog.location} cannot be used: {damage}",
+                "get the catalog again; ldcat with pyarrow reads the Parquet files instead",
+            )
         self._warn(f"the index cannot be used, so the Parquet files are read: {damage}")
+
+
+def _measured(components: LaunchComponents, row: Mapping[str, Any]) -> LaunchDigest | None:
+    """The digest of a row; None if it has none."""
+    try:
+        return components.config(row).digest()
+    except LdcatError:
+        return None
 
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:

@@ -15,8 +15,9 @@ from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.launch_base import LaunchBase
 from catalog.spec import named_builds
 from catalog.store import manifest
+from catalog.store.component_rows import base_of
 from catalog.store.manifest import Manifest
-from catalog.store.parquet import read_parquet
+from catalog.store.parquet import has_pyarrow, read_parquet
 
 PROVENANCE = OriginWire.__struct_fields__
 """Columns with the place where a build, a kernel or an initrd was published."""
@@ -79,8 +80,6 @@ class Components:
         """The bases, in the order of the rows; empty if the catalog has none."""
         if manifest.BASES not in self.manifest.files:
             return []
-        from catalog.store.component_tables import base_of
-
         return [base_of(row) for row in self._rows(manifest.BASES)]
 
     @cached_property
@@ -106,6 +105,10 @@ class Components:
             raise MalformedRecord(f"{name} is not UTF-8 text") from error
 
     def _rows(self, name: str) -> list[Row]:
+        if not has_pyarrow():
+            from catalog.store.plain.component_reader import read_component
+
+            return read_component(self._files, name)
         from catalog.store.component_tables import read_rows
 
         return read_rows(read_parquet(self._files, name), name)

@@ -25,6 +25,7 @@ from catalog.spec.catalog_spec import parse_spec
 from catalog.spec.cross_product import cross_product
 from catalog.store import manifest
 from catalog.store.component_names import component_names
+from catalog.store.component_rows import SINCE_PARTS, firmware_row, launchable_rows
 from catalog.store.components import Components
 from catalog.store.endorsements import read_endorsements
 from catalog.store.fact_columns import FOLLOW, fact_faults
@@ -95,8 +96,6 @@ def _command_line(components: Components) -> Faults:
 
 
 def _columns(components: Components) -> Faults:
-    from catalog.store.component_tables import SINCE_PARTS, firmware_row
-
     lacking = {name for name in SINCE_PARTS if all(row[name] is None for row in components.firmware)}
     for row, build in zip(components.firmware, components.builds, strict=True):
         made = {**firmware_row(build), "record": row["record"], **dict.fromkeys(lacking)}
@@ -108,8 +107,6 @@ def _columns(components: Components) -> Faults:
 
 
 def _launchable(components: Components) -> Faults:
-    from catalog.store.component_tables import launchable_rows
-
     made = launchable_rows(components.builds, components.manifest.technologies)
     for row, expected in zip_longest(components.launchable, made, fillvalue={"firmware": "", "technology": ""}):
         if row != expected:

@@ -39,11 +39,11 @@ def index_faults(components: Components) -> Iterator[str]:
     `Components.verified`, and MalformedRecord for a part that is not a table of launch digests.
     """
     data = components.verified(manifest.NAMES)
-    yield from _tree_faults(components, manifest.NAMES, data)
+    yield from tree_faults(components, manifest.NAMES, data)
     for technology, entry in components.manifest.known.items():
         name = f"{technology}/{manifest.INDEX}"
         packed = components.verified(name)
-        yield from _tree_faults(components, name, packed)
+        yield from tree_faults(components, name, packed)
         if not entry.parts:
             continue
         try:
@@ -86,7 +86,7 @@ class _IndexRows:
 
         number, name = part.number, part.name
         data = self._components.verified(name)
-        yield from (fault.removeprefix(f"{name}: ") for fault in _tree_faults(self._components, name, data))
+        yield from (fault.removeprefix(f"{name}: ") for fault in tree_faults(self._components, name, data))
         columns = ("launch_digest", *_COMPONENTS, *_AXES)
         table = part.table(columns, data=data).combine_chunks()
         first, count, layout = self._rows, len(table), self._layout
@@ -235,7 +235,7 @@ def _find_components(group: Group, names: Names) -> tuple[bytes | str | None, ..
         raise DamagedBlock("the component names are invalid") from error
 
 
-def _tree_faults(components: Components, name: str, data: bytes) -> Iterator[str]:
+def tree_faults(components: Components, name: str, data: bytes) -> Iterator[str]:
     """A line if the manifest has the fs-verity digest of other bytes than those that its SHA-256 verifies."""
     root, _ = verity.merkle_tree(verity.leaf_hashes([data], hashlib.sha256), hashlib.sha256)
     stated = components.manifest.files[name].fsverity

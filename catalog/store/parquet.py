@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 from catalog.errors import MalformedRecord
@@ -23,6 +24,11 @@ _ROWS_A_BYTE = 8
 _PACKED = 1 << 10
 _UNPACKED = 1 << 20
 """Most bytes of an unpacked column: _PACKED times its bytes in the file, plus _UNPACKED."""
+
+
+def has_pyarrow() -> bool:
+    """Whether rows can be read: not in a slim install, which has the index, and small tables (store/plain/)."""
+    return find_spec("pyarrow") is not None
 
 
 class TableFiles(Protocol):

@@ -74,10 +74,12 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
 
     verified, kept = verify_newest(log, location.number, trust, now=now, warn=warn, memory=memory)
     catalog = Catalog.open_release(verified.release)
-    check_index_once(catalog)
+    is_checked = check_index_once(catalog)
     check_endorsed(catalog, verified.release)
     remembered = copy(verified.release)
-    if catalog.notes:  # the fast path, or a later version, could not tell what was not checked: never fresh
+    if (
+        catalog.notes or not is_checked
+    ):  # the fast path, or a later version, could not tell what was not checked: never fresh
         remembered.fresh_until = 0
     _remember(memory, remembered, verified.note, kept, now)
     return verified.release
