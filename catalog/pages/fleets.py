@@ -33,7 +33,7 @@ def fleets_page(catalog: Catalog, *, served: bool) -> bytes:
     return page(
         "fleets.html",
         "",
-        title=f"Fleets: {page_title(catalog)}",
+        title=page_title(catalog),
         publishers=_publishers(catalog, [axes for axes in blocks if not axes.is_base]),
         endorsers=[_shown(name, found) for name, found in sorted(endorsed.items())],
         reported=[_shown(name, found) for name, found in sorted(reported.items())],

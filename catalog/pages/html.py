@@ -57,7 +57,7 @@ def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) 
     return page(
         "diff.html",
         root,
-        title=f"{page_title(old)} and {page_title(new)}: what differs",
+        title=_diff_title(old, new),
         sides=[describe_side(what, one, root) for what, one in (("old", old), ("new", new))],
         found=found,
         why=found.why(),
@@ -83,7 +83,7 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
     return page(
         "report.html",
         root,
-        title=page_title(catalog) if root is None else f"Builds: {page_title(catalog)}",
+        title=page_title(catalog),
         side=describe_side("catalog", catalog, root),
         manifest=catalog.manifest,
         revocations=catalog.revocations,
@@ -100,6 +100,13 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
         profiles=[catalog.profiles[name] for name in sorted(catalog.profiles)],
         command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", _place(catalog, root)]),
     )
+
+
+def _diff_title(old: Catalog, new: Catalog) -> str:
+    before, after = old.release, new.release
+    if before and after and before.origin == after.origin:
+        return f"What changed from release {before.number} to {after.number} of {after.origin}"
+    return f"{page_title(old)} and {page_title(new)}: what differs"
 
 
 def _image_keys(catalog: Catalog) -> set[str]:

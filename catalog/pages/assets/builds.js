@@ -16,9 +16,9 @@ const total = builds.length.toLocaleString("en");
 function show() {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean).map((word) => word.replace(/^0x|^sha(?:256|384):/, ""));
   const has = ({ text, hashes }) => words.every((word) => text.includes(word) || hashes.some((hash) => hash.startsWith(word)));
-  const found = builds.filter(has);
+  for (const build of builds) build.row.hidden = !has(build);
+  const found = builds.filter(({ row }) => !row.hidden);
   const keys = new Set(found.map(({ key }) => key));
-  for (const build of builds) build.row.hidden = !found.includes(build);
   for (const row of covered) row.hidden = !keys.has(row.dataset.key);
   status.textContent = !words.length ? `${total} builds` : !found.length ? "No build has all these words."
     : `${found.length.toLocaleString("en")} of ${total} builds; Enter opens the first`;

@@ -179,7 +179,7 @@ async function verify(catalog, match, digest, place, button) {
     place.replaceChildren(
       ...(status ? [make("p", { class: "warn danger", role: "alert" },
         `The log says of this row: ${status.severity} by its publisher: ${status.reason}`)] : []),
-      make("p", { class: "proven" }, make("b", {}, "Verified in this browser: "),
+      make("p", { class: "warn ok proven" }, make("b", {}, "Verified in this browser: "),
         `row ${proven.index + 1} of ${proven.size} leaves of the log ${proven.origin}, ` +
         `${status ? "" : "not revoked, "}signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
       ...(proven.isNewest ? [] : [warned("The log has a newer release than this page: reload the page.")]),
