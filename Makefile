@@ -8,7 +8,7 @@ HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests run every line of them
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
-.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels dist clean
+.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/python -m compileall -q catalog ldcat  # else a lookup compiles all that it loads, every time if it cannot write
@@ -83,7 +83,7 @@ sbom: $(VENV)/.installed-release  ## write the software bill of materials of the
 wheels: $(VENV)/.installed-release  ## write sdist and wheels (Linux, x86-64 and aarch64) to build/wheels, and try one in a clean environment
 	$(BIN)/python -m tools.wheels build/wheels
 
-dist: $(VENV)/.installed-release  ## write sdist, wheel and SBOM to dist/, reproducibly; refused while a marked place is not filled in
+release: $(VENV)/.installed-release  ## write all files of a release to dist/; refused unless everything is filled in and committed
 	$(BIN)/python -m tools.release dist
 
 mutants: $(VENV)/.installed-test  ## every small change of the code that verifies has to fail a test: all, or a sample by SEED in SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from catalog import __version__
-from tools import release, wheels
+from tools import release
 from tools.sbom import LOCK, sbom
 
 ROOT = Path(__file__).parent.parent
@@ -228,31 +229,77 @@ def test_the_sbom_matches_the_lock_file_and_is_reproducible() -> None:
     }
 
 
+def filled_in(text: str) -> str:
+    """What a publisher makes of a file with marked places."""
+    return text.replace("PUBLISHER: fill in before release: ", "").replace("(unreleased)", "(2026-12-01)")
+
+
+def copied(folder: Path) -> Path:
+    """A clone of this checkout as it is, with everything filled in and committed."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, files.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    for name in release.READ:
+        (folder / name).write_text(filled_in((ROOT / name).read_text()))
+    git = ["git", "-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
+    for command in (["init", "-q"], ["add", "--force", "."], ["commit", "-q", "-m", "Release"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    return folder
+
+
+def make_release(root: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.release", str(out)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True)
+
+
 def test_no_release_is_made_while_placeholders_are_left(tmp_path: Path) -> None:
     for name in release.READ:
         shutil.copy(ROOT / name, tmp_path / name)
     found = list(release.places(tmp_path))
     assert [re.sub(r":\d+:.*", "", place) for place in found] == ["SECURITY.md", "CHANGELOG.md", "pyproject.toml"]
     assert all("PUBLISHER: fill in before release: " in place or "(unreleased)" in place for place in found)
-    refused = subprocess.run(
-        [sys.executable, "-m", "tools.release", str(tmp_path / "dist")], cwd=ROOT, capture_output=True, text=True
-    )
+    refused = make_release(ROOT, tmp_path / "dist")
     assert (refused.returncode, all(place in refused.stderr for place in found)) == (1, True)
     assert not (tmp_path / "dist").exists()
     for name in release.READ:
-        text = (tmp_path / name).read_text()
-        filled = text.replace("PUBLISHER: fill in before release: ", "").replace("(unreleased)", "(2026-12-01)")
-        (tmp_path / name).write_text(filled)
+        (tmp_path / name).write_text(filled_in((tmp_path / name).read_text()))
     assert list(release.places(tmp_path)) == []
 
 
-def test_wheels_fit_their_platforms_and_answer_in_a_clean_environment(tmp_path: Path) -> None:
+def test_no_release_is_made_of_what_is_not_committed_or_over_another(tmp_path: Path) -> None:
+    root = copied(tmp_path / "clone")
+    (root / "dist").mkdir()
+    (root / "dist/old.whl").touch()
+    assert "files of an earlier run" in make_release(root, root / "dist").stderr
+    (root / "notes.txt").touch()
+    refused = make_release(root, root / "other")
+    assert (refused.returncode, refused.stderr) == (1, "this is no release yet: commit or remove\n?? notes.txt\n")
+    assert not (root / "other").exists()
+
+
+def test_a_release_has_all_its_files_and_its_wheel_answers_in_a_clean_environment(tmp_path: Path) -> None:
     if "LDCAT_REQUIRE_ORACLES" not in os.environ:
         pytest.skip("it takes packages from a registry, and a compiler for each platform")
-    made = wheels.build_all(tmp_path)
-    platforms = [path.name.partition("-abi3-")[2] for path in made[1:]]
-    assert platforms == ["manylinux_2_17_x86_64.whl", "manylinux_2_17_aarch64.whl"]
-    assert len(list(wheels.try_newest(made))) == 1
+    root = copied(tmp_path / "clone")
+    made = make_release(root, root / "dist")
+    assert made.returncode == 0, made.stderr
+    assert re.fullmatch(
+        r"ldcat-\S+-cp311-abi3-manylinux_2_17_x86_64\.whl with Python 3\.\S+: ldcat .*compiled.*\n", made.stdout
+    )
+    name, out = f"ldcat-{__version__}", root / "dist"
+    wheel_names = [f"{name}-cp311-abi3-manylinux_2_17_{machine}.whl" for machine in ("aarch64", "x86_64")]
+    others = [f"{name}-serve.cdx.json", f"{name}-serve.requirements.txt", f"{name}.tar.gz"]
+    sums = {line[66:]: line[:64] for line in (out / "SHA256SUMS").read_text().splitlines()}
+    assert [*sums] == sorted([*wheel_names, *others])
+    assert {path.name for path in out.iterdir()} == {*sums, "SHA256SUMS"}
+    for file, digest in sums.items():
+        assert hashlib.sha256((out / file).read_bytes()).hexdigest() == digest
+    assert json.loads((out / f"{name}-serve.cdx.json").read_bytes())["bomFormat"] == "CycloneDX"
+    assert (out / f"{name}-serve.requirements.txt").read_bytes() == LOCK.read_bytes()
+    with tarfile.open(out / f"{name}.tar.gz") as sdist:
+        shipped = {one.name.split("/")[1] for one in sdist if "/" in one.name}
+    assert shipped == {*SHIPPED, "PKG-INFO", "ldcat.egg-info", "setup.cfg"}
 
 
 def test_the_security_policy_is_complete() -> None:
