@@ -8,7 +8,7 @@ HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests run every line of them
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
-.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
+.PHONY: catalog help man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/python -m compileall -q catalog ldcat  # else a lookup compiles all that it loads, every time if it cannot write
@@ -80,6 +80,9 @@ sbom: $(VENV)/.installed-release  ## write the software bill of materials of the
 	mkdir -p dist
 	$(BIN)/python -m tools.sbom dist/ldcat.cdx.json
 
+man: $(VENV)/.installed  ## write the man pages of all commands to man/
+	$(BIN)/python -m tools.man_pages man
+
 wheels: $(VENV)/.installed-release  ## write sdist and wheels (Linux, x86-64 and aarch64) to build/wheels, and try one in a clean environment
 	$(BIN)/python -m tools.wheels build/wheels
 
@@ -96,7 +99,7 @@ bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; or com
 	$(BIN)/python -m tools.$(if $(BASE),bench_base --base $(BASE),bench) --rows $(ROWS)
 
 clean:  ## remove everything that was built, the virtual environment too
-	rm -rf $(VENV) build dist *.egg-info catalog/*/_*.so catalog/*/*/_*.so
+	rm -rf $(VENV) build dist man *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
 $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)

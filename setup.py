@@ -140,6 +140,7 @@ def extension(module, declarations, source, **options):
 hashing = Path("catalog/launch/hashing")
 sources = sorted(map(str, Path("catalog").rglob("*.[ch]")))
 setup(
+    data_files=[("share/man/man1", sorted(map(str, Path("man").glob("*.1"))))],  # none in a checkout: make wheels
     cmdclass={"sdist": Sdist, "bdist_wheel": Wheel, "build_ext": Extensions},
     ext_modules=[
         extension("catalog.abi._sha256", SHA256, '#include "sha256.c"', include_dirs=["catalog/abi"]),

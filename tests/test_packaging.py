@@ -87,6 +87,8 @@ def test_builds_are_reproducible(tmp_path: Path) -> None:
     source = tmp_path / "a/source"
     source.mkdir(parents=True)
     checkout(source)
+    (source / "man").mkdir()
+    (source / "man/ldcat.1").write_text(".TH LDCAT 1\n")  # as `make wheels` writes them
     one = built_in(source, 0o022, 10**9)
     assert sorted(name.rpartition(".")[2] for name in one) == ["gz", "whl"]
     with tarfile.open(next((tmp_path / "a/out").glob("*.tar.gz"))) as sdist:
@@ -97,6 +99,7 @@ def test_builds_are_reproducible(tmp_path: Path) -> None:
     for name, data in one.items():
         assert data == other[name], name
     with zipfile.ZipFile(next((tmp_path / "a/out").glob("*.whl"))) as wheel:
+        assert [name for name in wheel.namelist() if name.endswith(".data/data/share/man/man1/ldcat.1")]
         modules = [name for name in wheel.namelist() if name.endswith(".so")]
         assert len(modules) == (3 if shutil.which("cc") else 0)
         tag = "cp311-abi3-linux" if modules else "py3-none-any"

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tools.man_pages import write_man_pages
 from tools.sbom import ROOT
 
 GLIBC = "manylinux_2_17"
@@ -47,6 +48,7 @@ def build_sdist(out: Path) -> Path:
             target = Path(folder, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target, follow_symlinks=False)
+        write_man_pages(Path(folder, "man"))
         _run(sys.executable, "-c", BUILD, "sdist", str(out), cwd=Path(folder))
     (made,) = out.glob("ldcat-*.tar.gz")
     return made

@@ -58,7 +58,7 @@ def help_lines(page: HelpPage, width: int, *, colours: bool) -> Iterator[str]:
         yield from ("", ink.heading("Examples:"))
     for example in page.examples:
         yield from _wrapped(f"{example.what}:", width, 2)
-        yield from map(ink.name, _command_line(example.line, width))
+        yield from map(ink.name, command_line(example.line, width))
     for title, commands in page.commands.items():
         yield from _section(title, commands, width, ink)
     yield from _section("Arguments", [(one.value, one.whole_text()) for one in page.arguments], width, ink)
@@ -82,7 +82,7 @@ def _section(title: str, pairs: Sequence[tuple[str, str]], width: int, ink: _Ink
         yield from lines
 
 
-def _command_line(line: str, width: int) -> Iterator[str]:
+def command_line(line: str, width: int) -> Iterator[str]:
     """A command line that can be copied: what does not fit follows a backslash, and an option keeps its value."""
     shown = "   "
     parts = re.findall(rf"-{_WORD}+ (?!-){_WORD}+|{_WORD}+", line)
