@@ -8,13 +8,11 @@ for which it has become too old.
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.oracles.debian_sid import unpack_from_sid
 from tests.oracles.go_programs import GoProgram, go_build, require, unavailable
 from tests.support.attestation_builder import chain
 from tests.support.certificate_builder import pem
@@ -30,15 +28,15 @@ FROM_RELEASE = (
     "golang-golang-x-sys-dev",
     "golang-google-protobuf-dev",
 )
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 @pytest.fixture(scope="session")
 def go_sev_guest(tmp_path_factory: pytest.TempPathFactory) -> GoProgram:
     require({"golang-go": "go"})
     folder = tmp_path_factory.mktemp("go_sev_guest")
-    unpacked = _unpack_packages(folder)
-    gopath = unpacked / "usr/share/gocode"
+    if problem := unpack_from_sid(folder, FROM_SID, FROM_RELEASE):
+        unavailable(problem)
+    gopath = folder / "unpacked/usr/share/gocode"
     _add_embedded(gopath / "src" / IMPORTED / "verify/trust")
     done = go_build(f"{IMPORTED}/verify", folder, gopath)
     if done.returncode:
@@ -46,46 +44,6 @@ def go_sev_guest(tmp_path_factory: pytest.TempPathFactory) -> GoProgram:
     done = go_build(SOURCES, folder, gopath)
     assert done.returncode == 0, done.stderr
     return GoProgram(folder / "program")
-
-
-def _unpack_packages(folder: Path) -> Path:
-    """The folder with what is in the packages."""
-    if not all(map(shutil.which, ("apt-get", "dpkg-deb"))) or not KEYRING.is_file():
-        unavailable("go-sev-guest is a package of Debian, and this is another system")
-    mirror, release = _mirror()
-    entries = [f"deb [signed-by={KEYRING}] {mirror} {suite} main\n" for suite in (release, "sid")]
-    (folder / "sources.list").write_text("".join(entries))
-    for made in ("state/lists/partial", "cache/archives/partial", "unpacked"):
-        (folder / made).mkdir(parents=True)
-    (folder / "status").touch()
-    settings = {
-        "Dir::Etc::SourceList": folder / "sources.list",
-        "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State": folder / "state",
-        "Dir::State::Status": folder / "status",
-        "Dir::Cache": folder / "cache",
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "3",
-    }
-    apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in settings.items())]
-    wanted = [f"{name}/sid" for name in FROM_SID] + [f"{name}/{release}" for name in FROM_RELEASE]
-    for command in ([*apt, "update"], [*apt, "download", *wanted]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            unavailable(f"go-sev-guest cannot be downloaded from Debian sid: {done.stderr}")
-    shutil.rmtree(folder / "state")  # 40 MB
-    for package in folder.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "--extract", package, folder / "unpacked"], check=True)
-    return folder / "unpacked"
-
-
-def _mirror() -> tuple[str, str]:
-    """The mirror from which this system gets Debian, and the name of its release."""
-    uris = subprocess.run(["apt-get", "update", "--print-uris"], capture_output=True, text=True).stdout
-    found = re.search(r"'(\S+/debian)/dists/([a-z]+)/InRelease'", uris)
-    if found is None:
-        unavailable("apt has no mirror of Debian")
-    return found[1], found[2]
 
 
 def _add_embedded(folder: Path) -> None:
