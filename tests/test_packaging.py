@@ -192,6 +192,24 @@ def test_nothing_is_installed_into_the_image_without_its_hash() -> None:
             assert "--no-index" in command
 
 
+def test_an_image_without_compiled_code_is_not_built() -> None:
+    ran = " ".join(step[1] for step in steps_of_the_image() if step[0] == "RUN")
+    assert "python3-dev" in ran  # else Python.h is missing
+    assert "--no-index /wheel/ldcat-*-abi3-*.whl" in ran  # no such file if nothing was compiled
+
+
+def test_actions_of_the_workflow_are_pinned_and_have_few_permissions() -> None:
+    text = (ROOT / "docs/deploy/release.yml").read_text()
+    uses = re.findall(r"uses: (.*)", text)
+    assert len(uses) == 5
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in uses)
+    assert "\npermissions: {}\n" in text
+    assert re.findall(r"(\S+): write", text) == ["id-token", "attestations"]
+    pinned = set(re.findall(r"actions/\S+@[0-9a-f]{40} # \S+", (ROOT / "docs/release.md").read_text()))
+    assert pinned
+    assert pinned <= set(uses)
+
+
 def test_the_base_image_is_a_placeholder() -> None:
     steps = steps_of_the_image()
     assert [step for step in steps if step[0] == "FROM"] == [
