@@ -27,7 +27,7 @@ def verified_proof(
     digest: in hex; None for whichever the bundle proves.
     now: seconds since 1970.
     leaf: of a bare tlog-proof that does not contain it.
-    accept_older: as for `verify_bundle`; the list of revocations that was seen is read for it.
+    accept_older: as for `verify_bundle`.
 
     Raises as `verify_bundle` and `verified_against_seen`; UsageError for the leaf of a bundle, for accept_older with a
     bare tlog-proof, and if it exceeds max-age.
@@ -39,12 +39,12 @@ def verified_proof(
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
         seen = seen_checkpoints(kept)
-        if bare:
-            return verify_tlog_proof(bundle, trust, now=now, seen=seen, digest=digest, leaf=leaf), None
-        if accept_older is not None:
+        if bare or accept_older is not None:
             seen = {
                 name: replace(one, listed=SeenLog("seen", name).listed(one.revocations)) for name, one in seen.items()
             }
+        if bare:
+            return verify_tlog_proof(bundle, trust, now=now, seen=seen, digest=digest, leaf=leaf), None
         verdict = verify_bundle(bundle, trust, now=now, seen=seen, digest=digest, accept_older=accept_older)
         if verdict.newest is None:
             return verdict, None

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner
 from catalog.log.records import is_endorsed, parse_endorsed, parse_row
+from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.notes import Note as ReaderNote
 from catalog.prove.verify_proof import Outcome, Verdict, judged, unknown_technology
@@ -31,7 +32,8 @@ def verify_tlog_proof(
 
     The order is: format, signatures, policy, age, inclusion, and only then the contents of the leaf.
 
-    now, seen, digest: as for `verify_bundle`. A release record, which may count for the age, is not in the proof.
+    now, seen, digest: as for `verify_bundle`; revocations that were seen apply. A release record, which may count for
+        the age, is not in the proof.
     leaf: the leaf as it was hashed; None if it is the extra data of the proof.
     """
     trust.check_expiry(now)
@@ -46,7 +48,8 @@ def verify_tlog_proof(
     except LdcatError as error:
         return Verdict(Outcome.BAD, str(error), hint=error.hint)
     verdict = Verdict(Outcome.INCLUDED, "", checkpoint, tuple(signers), policy=trust.policy)
-    before = seen.get(checkpoint.origin, Seen(checkpoint)).checkpoint
+    known = seen.get(checkpoint.origin, Seen(checkpoint))
+    before = known.checkpoint
     if checkpoint.size < before.size:
         return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {before.size} leaves was seen before")
     if checkpoint.size == before.size and checkpoint.root != before.root:
@@ -74,4 +77,7 @@ def verify_tlog_proof(
     )
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is for another launch digest")
-    return replace(verdict, outcome=Outcome.UNKNOWN) if outcome is Outcome.UNKNOWN else verdict
+    status = Revocations(known.listed or ()).status(row)
+    if status and status.severity == "revoked":
+        return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
+    return replace(verdict, outcome=Outcome.UNKNOWN, status=status) if outcome is Outcome.UNKNOWN else verdict

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from catalog.errors import VerificationFailed
 from catalog.log.records import encode_leaf
+from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.verify_proof import Outcome, Verdict
 from catalog.prove.verify_tlog_proof import is_tlog_proof, verify_tlog_proof
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.proof import InclusionProof, TlogProof
 from catalog.transparency.trust import Trust
@@ -115,6 +117,17 @@ def test_an_older_checkpoint_and_a_fork_are_refused() -> None:
     fork = MemoryLog()
     fork.append([b"a", b"b", b"c"])
     assert answer(made(), seen={ORIGIN: Seen(fork.checkpoint(ORIGIN))})[0] is Outcome.BAD
+
+
+def test_a_revocation_that_was_seen_counts() -> None:
+    before = made().checkpoint
+    checkpoint = Checkpoint.parse(before.text)
+    entry = Revocation(selector={"vcpus": 2}, severity="revoked", reason="is bad")
+    assert answer(made(), seen={ORIGIN: Seen(checkpoint, listed=(entry,))}) == (Outcome.REVOKED, "is bad")
+    entry = Revocation(selector={"vcpus": 2}, severity="deprecated", reason="is old")
+    assert ask(made(), seen={ORIGIN: Seen(checkpoint, listed=(entry,))}).outcome is Outcome.INCLUDED
+    other = Revocation(selector={"vcpus": 3}, severity="revoked", reason="is bad")
+    assert ask(made(), seen={ORIGIN: Seen(checkpoint, listed=(other,))}).outcome is Outcome.INCLUDED
 
 
 def test_an_expired_trust_note_is_an_error() -> None:
