@@ -114,7 +114,7 @@ def test_a_site_is_updated_with_each_release(run: Run, place: Place, site: Path)
     place.publish(REVOKE)
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
     changed = {path.name for path, data in before.items() if path.read_bytes() != data}
-    assert changed == {"checkpoint", "builds.html", "releases.html", "page.json", "index.html"}
+    assert changed == {"checkpoint", "builds.html", "fleets.html", "releases.html", "page.json", "index.html"}
     assert {path.name for path in (site / "range").iterdir()} == {"1", "2"}
     assert run("audit", str(site), "--trust", str(place.trust))[0] == 0
     assert not [path for path in site.rglob("*") if "partial" in path.name]
