@@ -19,6 +19,7 @@ from tests.support.catalogs import build
 from tests.support.endorsed_digests import write_import
 from tests.support.published_documents import gce
 from tests.support.samples import whole_image, write_spec
+from tests.support.shown_output import pattern
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,19 +33,6 @@ def examples() -> Iterator[tuple[str, int, str, list[str]]]:
             for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
                 command, *shown = part.splitlines()
                 yield page.name, int(code or 0), command, shown
-
-
-def pattern(lines: list[str]) -> str:
-    """Lines as a regular expression: `...` at the end of a line is any rest, on its own line it is any lines."""
-    parts = []
-    for line in lines:
-        if line == "...":
-            parts.append(r"(?:.*\n)*")
-        elif line.endswith("..."):
-            parts.append(re.escape(line[:-3]) + r".*\n")
-        else:
-            parts.append(re.escape(line) + r"\n")
-    return "".join(parts)
 
 
 @pytest.fixture(scope="session")

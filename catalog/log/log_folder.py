@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -207,6 +208,11 @@ class LastCheckpoint:
         note = self.read()
         return None if note is None else Checkpoint.parse(note.text)
 
+    @property
+    def forgetting(self) -> str:
+        """The end of a hint: when this memory may be removed, and how."""
+        return f"only if it was a trial that you deleted: rm {shlex.quote(str(self.path))}"
+
     def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
         """Raises UntrustedSigner if none of the keys signed it, VerificationFailed for a wrong signature."""
         note = self.read()
@@ -215,8 +221,8 @@ class LastCheckpoint:
                 note.verify(keys)
         except UntrustedSigner as error:
             raise UntrustedSigner(
-                f"this machine signed the log {keys[0].name} with other keys before: see {self.path}",
-                "use the earlier key file; for a new log choose a name that was never used",
+                f"this machine signed the log {keys[0].name} with other keys before",
+                f"use the earlier key file, or a name that was never used; {self.forgetting}",
             ) from error
 
     def write(self, note: Note) -> None:

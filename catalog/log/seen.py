@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catalog.errors import VerificationFailed
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.transparency.checkpoint import Checkpoint
+
+
+class NotAsSeen(VerificationFailed):
+    """A log that is not consistent with a checkpoint of it that was seen before: a fork."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
         yield warning("trust note", f"expires in {span(left)}", _NEXT)
     if len(trust.roots) == 1:
         yield warning(
-            "trust note", "has one root key: its holder decides alone, and if it is lost, nobody can", "name more"
+            "trust note",
+            "has one root key: its holder decides alone, and if it is lost, no next note follows",
+            "name more roots",
         )
     elif trust.threshold == len(trust.roots):
         yield warning(

@@ -13,7 +13,7 @@ from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.seen import Seen
+from catalog.log.seen import NotAsSeen, Seen
 from catalog.notes import Note as ReaderNote
 from catalog.operate.listed_endorsements import EndorsementsSince, endorsements_since
 from catalog.rows.endorsed_record import EndorsedRecord
@@ -83,7 +83,7 @@ class Watched:
         }
 
 
-class Forked(VerificationFailed):
+class Forked(NotAsSeen):
     """Two checkpoints that one log signed, and that are not consistent.
 
     files: the evidence, by name. before.note and now.note are the signed checkpoints. proof.txt exists if the sizes

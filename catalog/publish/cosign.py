@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
@@ -74,7 +73,7 @@ def cosign(
         last = state.read()
         before = None if last is None else Checkpoint.parse(last.text)
         if last:
-            _check_follows(log, last, note, state.path.parent / "evidence")
+            _check_follows(log, last, note, state)
         there = _times(note, keys)
         newest = max([*there.values(), *(_times(last, keys).values() if last else ())], default=0)
         signing = [signer for signer in signers if heartbeat or signer.key not in there]
@@ -114,7 +113,7 @@ def _times(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
         return {}
 
 
-def _check_follows(log: LogFolder, last: Note, note: Note, evidence: Path) -> None:
+def _check_follows(log: LogFolder, last: Note, note: Note, state: LastCheckpoint) -> None:
     """Raises VerificationFailed unless the tiles show that a checkpoint is consistent with the last one."""
     before, current = Checkpoint.parse(last.text), Checkpoint.parse(note.text)
     try:
@@ -124,8 +123,9 @@ def _check_follows(log: LogFolder, last: Note, note: Note, evidence: Path) -> No
             proof = merkle.consistency_proof(before.size, current.size, TileReader(log, current.size).node)
             merkle.verify_consistency(before.size, current.size, proof, before.root, current.root)
     except VerificationFailed as error:
+        notes = {"cosigned.note": bytes(last), "published.note": bytes(note)}
+        kept = fork_evidence.keep(notes, state.path.parent / "evidence")
         raise VerificationFailed(
-            f"{log.root} is not consistent with the checkpoint of {before.size} leaves that was cosigned last: {error}",
-            "a fork, a restored copy, or damaged tiles; "
-            + fork_evidence.keep({"cosigned.note": bytes(last), "published.note": bytes(note)}, evidence),
+            f"{log.root} is not consistent with the {before.size} leaves that were cosigned last: {error}; {kept}",
+            f"a fork, a restored copy or damaged tiles; {state.forgetting}",
         ) from error

@@ -230,16 +230,26 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
         except Unreadable as error:
             found = f"{current.size:,} leaves of {last.origin}" if published else "no log"
             raise VerificationFailed(
-                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it: see {state.path}",
-                "name the folder of the log, or copy it back from where it is served; a log is never started again",
+                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it",
+                f"name the folder of the log, or copy it back from where it is served; {state.forgetting}",
             ) from error
         if root != last.root:
-            raise VerificationFailed(f"{log.root} is older than the checkpoint signed last, and has other leaves")
+            raise VerificationFailed(
+                f"{log.root} is older than the checkpoint signed last, and has other leaves", _copy_back(state)
+            )
         log.write([(CHECKPOINT, bytes(signed))])
         return last
     proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
-    merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
+    try:
+        merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
+    except VerificationFailed as error:
+        what = f"{log.root} is not consistent with the {last.size:,} leaves that this machine signed last: {error}"
+        raise VerificationFailed(what, _copy_back(state)) from error
     return current
+
+
+def _copy_back(state: LastCheckpoint) -> str:
+    return f"copy the log back from where it is served; {state.forgetting}"
 
 
 def _artifacts(

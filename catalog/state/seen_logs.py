@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.errors import Unreadable
+from catalog.errors import OlderThanSeen, Unreadable
 from catalog.files.inputs import unreadable
 from catalog.files.writer import open_lock, opened
 from catalog.log.log_folder import LastCheckpoint
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
-from catalog.log.seen import Seen
+from catalog.log.seen import NotAsSeen, Seen
 from catalog.log.seen_revocations import SeenList, SeenRevocations
-from catalog.state.folders import remembered
+from catalog.state.folders import remembered, state_folder
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 
@@ -170,7 +170,13 @@ def verified_against_seen(
     logs = {origin: SeenLog(what, origin) for origin in origins}
     for _ in range(_ATTEMPTS):
         kept = {origin: before for origin, log in logs.items() if (before := log.read())}
-        found, new = verify(kept)
+        try:
+            found, new = verify(kept)
+        except (OlderThanSeen, NotAsSeen) as error:
+            memories = [remembered(what, origin) for origin in kept]
+            more = memories[0].forgetting if len(memories) == 1 else f"what was {what} is in {state_folder() / what}"
+            error.hint = f"{error.hint}; {more}"
+            raise
         if new is None:
             return found, None
         origin = new.seen.checkpoint.origin

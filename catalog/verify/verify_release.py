@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from catalog.errors import MalformedInput, OlderThanSeen, Unreadable, UsageError
+from catalog.errors import MalformedInput, OlderThanSeen, Unreadable, UsageError, VerificationFailed
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
 from catalog.log.records import ReleaseRecord
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import check_goes_on
-from catalog.log.seen import Seen
+from catalog.log.seen import NotAsSeen, Seen
 from catalog.store import manifest
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -71,9 +71,9 @@ def verify_release(
         if checkpoint.size < before.checkpoint.size:
             raise OlderThanSeen(
                 f"{log.name} has {checkpoint.size} leaves, and {before.checkpoint.size} of this log were seen before",
-                "get the log again; if this error remains, it was rolled back",
+                "get the log again, since it was rolled back",
             )
-        reader.check_follows(before.checkpoint)
+        _check_follows(reader, before.checkpoint)
     last = check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now, seen=before)
     until = trust.check_fresh(signers, last.record.time, now)
     if before:
@@ -82,6 +82,16 @@ def verify_release(
     release = release_at(log, number, reader, checkpoint, **verified)
     release.notes = last.unknown
     return VerifiedRelease(release, note, checkpoint, last)
+
+
+def _check_follows(reader: LogReader, before: Checkpoint) -> None:
+    try:
+        reader.check_follows(before)
+    except VerificationFailed as error:
+        raise NotAsSeen(
+            f"the log is not consistent with the checkpoint of {before.size} leaves that was seen before: {error}",
+            "a fork, or damaged tiles: get the log again",
+        ) from error
 
 
 def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:

@@ -70,8 +70,9 @@ def test_other_keys_than_those_of_the_log(run: Run, small: BuildResult, tmp_path
     for log in ("log", "new"):
         code, out, err = run(*publish, "--log", str(tmp_path / log), "--key", str(tmp_path / "now"))
         assert (code, out) == (6, "")
-        assert f"this machine signed the log {ORIGIN} with other keys before: see {tmp_path}/state/" in err
+        assert f"this machine signed the log {ORIGIN} with other keys before\n" in err
         assert "ldcat: hint: use the earlier key file" in err
+        assert f"only if it was a trial that you deleted: rm {tmp_path}/state/ldcat/signed/" in err
     assert not (tmp_path / "new").exists()
 
 
