@@ -41,8 +41,10 @@ ROOMS = {
     "catalog/endorse/report_checks.py": ("tests/endorse/test_report_checks.py",),
     "catalog/imports/chains.py": ("tests/imports/test_signed_documents.py",),
     "catalog/imports/cose_sign1.py": ("tests/imports/test_signed_documents.py", "tests/imports/test_cbor.py"),
+    "catalog/prove/older_proof.py": ("tests/prove/test_older_proof.py",),
     "catalog/prove/verify_proof.py": (
         "tests/prove/test_verify_bundle.py",
+        "tests/prove/test_older_proof.py",
         "tests/prove/test_prove.py",
         "tests/prove/test_endorsed_bundles.py",
     ),

@@ -168,9 +168,9 @@ def verify_bundle(
             raise FalseRecord(f"release {release.release} commits to no revocations, and one seen before did")
         until = trust.check_fresh(signers, release.time, now)
         listed = bundle.revocations
-        if is_older:
+        if is_older and accept_older is not None:
             listed = newest_known(bundle.revocations, before)
-            notes += accepted(checkpoint, listed, before, age=now - (until - trust.max_age), at_most=accept_older or 0)
+            notes += accepted(checkpoint, listed, before, age=now - (until - trust.max_age), at_most=accept_older)
         else:
             check_goes_on(bundle.revocations, before.revocations or RevocationChain())
     except Stale as error:

@@ -102,6 +102,11 @@ def test_what_is_older_than_the_duration_is_refused() -> None:
     assert found.hint == "get a newer proof: no more than 24 hours are accepted"
 
 
+def test_what_is_ahead_of_this_clock_has_no_age() -> None:
+    found = ask(seen(LISTED), 1, NOW - 60)
+    assert (found.outcome, found.notes[0].text.endswith(" last confirmed 0 seconds ago")) == (Outcome.MATCH, True)
+
+
 def test_what_is_stale_or_forked_is_refused_all_the_same() -> None:
     assert ask(seen(LISTED), 90 * DAY, NOW + 8 * DAY).outcome is Outcome.STALE
     fork = Seen(replace(CHECKPOINT, root=bytes(32)), chain_revocations(LISTED), listed=LISTED)

@@ -390,3 +390,27 @@ def test_a_trust_note_must_be_signed_by_its_own_roots() -> None:
     assert read_trust(bytes(signed(str(by), ROOT))) == by
     with pytest.raises(VerificationFailed):
         read_trust(bytes(signed(str(by), signer("other.example"))))
+
+
+def test_a_refused_bundle_has_the_hint_of_its_error() -> None:
+    old = made(revocations_count=UNSET, revocations_chain=UNSET)
+    stale = made(signers=(LOG, WITNESS), at=NOW - 8 * DAY)
+    before = Seen(replace(checkpoint_of(old), size=1), RevocationChain.of((*REVOKES, *REVOKES)))
+    found = {
+        "get the log or the proof again": [ask(made(), now=NOW + 8 * DAY), ask(stale, trust(quorum=True))],
+        "ldcat doctor says who is missing": [ask(made(), trust(quorum=True))],
+        "a revocation was removed silently": [ask(old, seen={ORIGIN: before})],
+        "verify the lines one at a time": [verify_bundle(b"{}\n{}\n", trust(), now=NOW, seen={}, digest=None)],
+    }
+    for hint, verdicts in found.items():
+        assert all((verdict.hint or "").startswith(hint) for verdict in verdicts), hint
+    assert ask(made()).hint is None
+
+
+def test_an_older_release_may_commit_to_no_revocations() -> None:
+    """Those of ldcat 0.1.0 did not; a later one did, and this machine saw it."""
+    old = made(revocations_count=UNSET, revocations_chain=UNSET)
+    later = Seen(replace(checkpoint_of(old), size=90), RevocationChain.of(REVOKES), commits=True)
+    verdict = ask(old, seen={ORIGIN: later}, accept_older=2 * DAY)
+    assert verdict.outcome is Outcome.MATCH
+    assert [note.code for note in verdict.notes] == ["revocations-not-committed", "older-proof-accepted"]
