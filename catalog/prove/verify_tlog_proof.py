@@ -55,6 +55,9 @@ def verify_tlog_proof(
     if checkpoint.size == before.size and checkpoint.root != before.root:
         why = "a different checkpoint of the same size was seen before: a fork"
         return replace(verdict, outcome=Outcome.BAD, why=why)
+    if trust.policy.quorum is None and not trust.policy.votes(signers):
+        hint = "ask for a proof bundle; or for one after: ldcat cosign --heartbeat"
+        return replace(verdict, outcome=Outcome.STALE, why="nothing in the proof says when it was made", hint=hint)
     try:
         until = min(trust.check_fresh(signers, None, now), trust.expires)
         hashed, inclusion = merkle.leaf_hash(found), proof.inclusion

@@ -106,7 +106,9 @@ def test_what_is_refused(proof: TlogProof | bytes, changes: dict[str, Any], expe
 def test_a_log_without_quorum_needs_a_time_of_a_cosigner() -> None:
     alone = trust_of(f"log {LOG.key}\nwitness w {WITNESS.key}\nquorum none\n")
     assert ask(made(), alone).outcome is Outcome.INCLUDED
-    assert ask(made(signers=(LOG,)), alone).outcome is Outcome.STALE
+    verdict = ask(made(signers=(LOG,)), alone)
+    assert (verdict.outcome, verdict.why) == (Outcome.STALE, "nothing in the proof says when it was made")
+    assert verdict.hint == "ask for a proof bundle; or for one after: ldcat cosign --heartbeat"
 
 
 def test_an_older_checkpoint_and_a_fork_are_refused() -> None:

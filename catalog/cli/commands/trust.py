@@ -44,7 +44,12 @@ EXAMPLES = {
     "sign": (
         Example("ldcat trust sign trust.txt --key keys/root-1.key > trust.note", "Sign a trust note with a root key"),
     ),
-    "show": (Example("ldcat trust show trust.note", "Show keys, policy and expiry"),),
+    "show": (
+        Example("ldcat trust show trust.note", "Show keys, policy and expiry"),
+        Example(
+            "ldcat trust show trust.note --policy --algorithm ed25519 > policy", "Write the policy for other tools"
+        ),
+    ),
     "check": (
         Example("ldcat trust check trust.note next.note", "Verify that the roots of the old note accept the new one"),
     ),
