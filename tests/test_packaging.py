@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from packaging.requirements import Requirement
 from catalog import __version__
 from tools import release
 from tools.sbom import LOCK, sbom
+from tools.slim import is_slim, slim_wheel
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("bin", "catalog", "data", "ldcat", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
@@ -306,10 +309,16 @@ def test_a_release_has_all_its_files_and_its_wheel_answers_in_a_clean_environmen
     made = make_release(root, root / "dist")
     assert made.returncode == 0, made.stderr
     assert re.fullmatch(
-        r"ldcat-\S+-cp311-abi3-manylinux_2_17_x86_64\.whl with Python 3\.\S+: ldcat .*compiled.*\n", made.stdout
+        r"ldcat-\S+-cp311-abi3-manylinux_2_17_x86_64\.whl with Python 3\.\S+: ldcat .*compiled.*\n"
+        r"ldcat_slim-\S+-cp311-abi3-manylinux_2_17_x86_64\.whl with Python 3\.\S+: 2\d\.\d MB\n",
+        made.stdout,
     )
     name, out = f"ldcat-{__version__}", root / "dist"
-    wheel_names = [f"{name}-cp311-abi3-manylinux_2_17_{machine}.whl" for machine in ("aarch64", "x86_64")]
+    wheel_names = [
+        f"{of}-{__version__}-cp311-abi3-manylinux_2_17_{machine}.whl"
+        for of in ("ldcat", "ldcat_slim")
+        for machine in ("aarch64", "x86_64")
+    ]
     others = [f"{name}-serve.cdx.json", f"{name}-serve.requirements.txt", f"{name}.tar.gz"]
     sums = {line[66:]: line[:64] for line in (out / "SHA256SUMS").read_text().splitlines()}
     assert [*sums] == sorted([*wheel_names, *others])
@@ -321,6 +330,35 @@ def test_a_release_has_all_its_files_and_its_wheel_answers_in_a_clean_environmen
     with tarfile.open(out / f"{name}.tar.gz") as sdist:
         shipped = {one.name.split("/")[1] for one in sdist if "/" in one.name}
     assert shipped == {*SHIPPED, "PKG-INFO", "ldcat.egg-info", "setup.cfg"}
+
+
+def test_the_slim_wheel(installed_without_compiler: Path, tmp_path: Path) -> None:
+    (wheel,) = installed_without_compiler.parent.glob("ldcat-*.whl")
+    made = slim_wheel(wheel, tmp_path)
+    assert made.name == wheel.name.replace("ldcat-", "ldcat_slim-")
+    (tmp_path / "again").mkdir()
+    assert slim_wheel(wheel, tmp_path / "again").read_bytes() == made.read_bytes()
+    with zipfile.ZipFile(made) as files, zipfile.ZipFile(wheel) as whole:
+        folder = f"ldcat_slim-{__version__}.dist-info"
+        record = files.read(f"{folder}/RECORD").decode().splitlines()
+        for line in record:
+            name, digest, size = line.split(",")
+            if digest:
+                found = base64.urlsafe_b64encode(hashlib.sha256(files.read(name)).digest()).decode().rstrip("=")
+                assert (digest, int(size)) == (f"sha256={found}", files.getinfo(name).file_size)
+        assert sorted(line.split(",")[0] for line in record) == sorted(files.namelist())
+        same = {name for name in files.namelist() if ".dist-info/" not in name and ".data/" not in name}
+        assert all(files.read(name) == whole.read(name) for name in same)
+        assert f"ldcat_slim-{__version__}.data/scripts/ldcat" in files.namelist()
+        metadata = Parser().parsestr(files.read(f"{folder}/METADATA").decode())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    slim, needed = project["tool"]["ldcat"]["slim"], project["project"]["dependencies"]
+    assert (metadata["Name"], metadata["Version"], metadata["Provides-Extra"]) == ("ldcat-slim", __version__, None)
+    assert metadata.get_all("Requires-Dist") == slim["dependencies"]
+    assert [one for one in slim["dependencies"] if one not in needed and "zstd" not in one] == []
+    assert {name for name in whole.namelist() if name not in same and name.startswith("catalog/")} == {
+        name for name in whole.namelist() if name.startswith("catalog/") and not is_slim(name[:-3].replace("/", "."))
+    }
 
 
 def test_the_security_policy_is_complete() -> None:

@@ -1,4 +1,4 @@
-"""The wheel of ldcat-slim, made from that of ldcat: the same files, and few dependencies (docs/adr/0053)."""
+"""The wheel of ldcat-slim, made from that of ldcat: lookups and verified proofs, with few dependencies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import base64
 import hashlib
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-
-from packaging.requirements import Requirement
 
 from catalog.state.missing_packages import SLIM
 from tools.sbom import ROOT
@@ -18,6 +16,7 @@ MOST_BYTES = 30_000_000
 """Of an environment with ldcat-slim and what it needs, without pip."""
 
 _FULL, _NAME = "ldcat", SLIM.replace("-", "_")
+_COMMANDS = "catalog.cli.commands"
 
 
 def slim_wheel(wheel: Path, out: Path) -> Path:
@@ -26,6 +25,8 @@ def slim_wheel(wheel: Path, out: Path) -> Path:
     record = ""
     with zipfile.ZipFile(wheel) as read, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as written:
         for entry in read.infolist():
+            if not is_slim(entry.filename.removesuffix(".py").replace("/", ".")):
+                continue
             data = read.read(entry)
             folder, _, rest = entry.filename.partition("/")
             if folder.startswith(f"{_FULL}-"):  # of metadata and scripts
@@ -40,29 +41,28 @@ def slim_wheel(wheel: Path, out: Path) -> Path:
     return made
 
 
+def is_slim(name: str) -> bool:
+    """Whether a module of ldcat, or a file named like one, is in ldcat-slim."""
+    settings = slim_settings()
+    if any(f"{name}.".startswith(f"{room}.") for room in settings["left-out"]):
+        return False
+    room, _, command = name.rpartition(".")
+    return room != _COMMANDS or command in (*settings["commands"], "__init__")
+
+
 def slim_metadata(text: str) -> str:
-    """The metadata of ldcat-slim: what ldcat needs in addition is the extra `full`."""
+    """The metadata of ldcat-slim, which has no extras."""
     head, blank, rest = text.partition("\n\n")
-    return "\n".join(_slim_lines(head.splitlines())) + blank + rest
+    kept = [
+        line for line in head.splitlines() if not line.startswith(("Name: ", "Requires-Dist: ", "Provides-Extra: "))
+    ]
+    needed = [f"Requires-Dist: {one}" for one in slim_settings()["dependencies"]]
+    return "\n".join([kept[0], f"Name: {SLIM}", *kept[1:], *needed]) + blank + rest
 
 
-def _slim_lines(lines: Iterable[str]) -> Iterator[str]:
-    kept = {Requirement(one).name: one for one in slim_requirements()}
-    for line in lines:
-        name, _, value = line.partition(": ")
-        requirement = Requirement(value) if name == "Requires-Dist" else None
-        if name == "Name":
-            yield f"Name: {SLIM}"
-        elif requirement and requirement.marker is None and requirement.name not in kept:
-            yield f'{line}; extra == "full"'
-        elif not (requirement and requirement.marker is None):
-            yield line
-    yield from (f"Requires-Dist: {one}" for one in kept.values())
-    yield "Provides-Extra: full"
-
-
-def slim_requirements() -> list[str]:
-    """What ldcat-slim needs."""
+@cache
+def slim_settings() -> dict[str, list[str]]:
+    """Of pyproject.toml: `dependencies`; `commands`, and rooms that are `left-out`, as modules."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    found: list[str] = project["tool"]["ldcat"]["slim"]
+    found: dict[str, list[str]] = project["tool"]["ldcat"]["slim"]
     return found

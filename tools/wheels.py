@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tools.man_pages import write_man_pages
 from tools.sbom import ROOT
+from tools.slim import MOST_BYTES, slim_wheel
 
 GLIBC = "manylinux_2_17"
 """The oldest glibc that wheels run with: that of CentOS 7, and the first one for aarch64."""
@@ -82,7 +83,10 @@ def build_wheel(sdist: Path, machine: str, out: Path) -> Path:
 
 
 def build_all(out: Path) -> list[Path]:
-    """The sdist and the wheels of each machine that there is a compiler for; says which one is missing."""
+    """The sdist, and the wheels of ldcat and ldcat-slim of each machine that there is a compiler for.
+
+    Says for which one there is none.
+    """
     sdist = build_sdist(out)
     made = [sdist]
     for machine, compiler in COMPILERS.items():
@@ -92,7 +96,7 @@ def build_all(out: Path) -> list[Path]:
             raise SystemExit(f"no wheel for {machine}: there is no {compiler}")
         else:
             sys.stderr.write(f"no wheel for {machine}: there is no {compiler}\n")
-    return made
+    return [*made, *(slim_wheel(wheel, out) for wheel in made[1:])]
 
 
 def pythons() -> Iterator[tuple[tuple[int, ...], str]]:
@@ -127,19 +131,44 @@ def try_wheel(wheel: Path, python: str) -> str:
     return said
 
 
+def try_slim(wheel: Path, python: str) -> str:
+    """As `try_wheel`, for a wheel of ldcat-slim: it looks up the digest in a catalog that ldcat has built.
+
+    Raises SystemExit, too, if the environment is too large, or if the answer is not that of ldcat.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place, catalog = Path(folder, "environment"), str(Path(folder, "catalog"))
+        uv, python_there = str(_tool("uv")), str(place / "bin/python")
+        _run(uv, "venv", "--quiet", "--no-config", "--python", python, str(place))
+        _run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python_there, str(wheel))
+        size = sum(path.lstat().st_size for path in place.rglob("*"))
+        if size > MOST_BYTES:
+            raise SystemExit(f"{wheel.name} and what it needs have {size:,} bytes, more than {MOST_BYTES:,}")
+        _run(sys.executable, "-m", "catalog", "build", "--quiet", "-o", catalog)
+        environment = {"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8"}
+        for digest in (DIGEST, "0" * 64, "0" * 96):
+            line = ("lookup", digest, "--catalog", catalog, "-f", "json")
+            expected = _run(sys.executable, "-m", "catalog", *line, codes=(0, 1))
+            ldcat = str(place / "bin/ldcat")
+            if _run(ldcat, *line, cwd=Path(folder), environment=environment, alone=True, codes=(0, 1)) != expected:
+                raise SystemExit(f"{wheel.name} with {python} does not answer {digest} as ldcat does")
+        return f"{size / 1e6:.1f} MB"
+
+
 def try_newest(made: Iterable[Path]) -> Iterator[str]:
-    """Try the wheels of this machine with the newest Python, and yield what `try_wheel` gives, with its version."""
+    """Try the wheels of this machine with the newest Python; yields what `try_wheel` or `try_slim` says of each."""
     version, python = max(pythons())
     for wheel in made:
         if wheel.name.endswith(f"{platform.machine()}.whl"):
-            yield f"{wheel.name} with Python {'.'.join(map(str, version))}: {try_wheel(wheel, python)}"
+            tried = try_slim if wheel.name.startswith("ldcat_slim") else try_wheel
+            yield f"{wheel.name} with Python {'.'.join(map(str, version))}: {tried(wheel, python)}"
 
 
 def main() -> None:
     """Write sdist and wheels to the folder named, and try the wheel of this machine."""
     out = Path(sys.argv[1]).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    for path in out.glob("ldcat-*"):
+    for path in out.glob("ldcat[-_]*"):
         path.unlink()
     for said in try_newest(build_all(out)):
         sys.stdout.write(f"{said}\n")
@@ -153,11 +182,20 @@ def _tool(name: str) -> Path:
     return Path(sys.executable).with_name(name)
 
 
-def _run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = None, alone: bool = False) -> str:
-    """Standard output of a command; raises SystemExit with what it said if it fails. alone: no other variables."""
+def _run(
+    *command: str,
+    cwd: Path = ROOT,
+    environment: dict[str, str] | None = None,
+    alone: bool = False,
+    codes: tuple[int, ...] = (0,),
+) -> str:
+    """Standard output of a command; raises SystemExit with what it said if it fails.
+
+    alone: no other variables. codes: exit codes of success.
+    """
     variables = {**({} if alone else os.environ), **(environment or {})}
     done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
+    if done.returncode not in codes:
         raise SystemExit(f"{' '.join(command[:2])} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout
 

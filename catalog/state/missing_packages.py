@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from catalog.errors import UsageError
 
 SLIM = "ldcat-slim"
-"""The distribution with the same code and few dependencies (docs/adr/0053-two-distributions-of-the-same-code.md)."""
+"""The distribution with few dependencies (docs/adr/0053-a-slim-distribution.md)."""
 
 _EXTRAS = {
     **dict.fromkeys(("duckdb", "jinja2", "markupsafe", "pyarrow", "rich", "typer"), "full"),
@@ -30,9 +30,10 @@ def missing_package(error: ModuleNotFoundError, what: str) -> UsageError | None:
 
 
 def how_to_get(extra: str) -> str:
-    """The command that installs an extra of the distribution that this one is."""
+    """What installs an extra of ldcat. ldcat-slim is another distribution with the same files, so it goes first."""
+    wanted = "ldcat" if extra == "full" else f"'ldcat[{extra}]'"
     try:
         distribution(SLIM)
     except PackageNotFoundError:
-        return "pip install ldcat" if extra == "full" else f"pip install 'ldcat[{extra}]'"
-    return f"pip install '{SLIM}[{extra}]'" if extra == "full" else f"pip install '{SLIM}[full,{extra}]'"
+        return f"pip install {wanted}"
+    return f"pip uninstall --yes {SLIM} && pip install {wanted}"

@@ -1,4 +1,4 @@
-"""An ldcat that finds only the packages of a slim install: one process, which runs any number of command lines."""
+"""An ldcat that finds only what a slim install has: one process, which runs any number of command lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO
 
 from packaging.requirements import Requirement
 
-from tools.slim import slim_requirements
+from tools.slim import is_slim, slim_settings
 
 ROOT = Path(__file__).parent.parent.parent
 _THEIRS = {"cffi": ("cffi", "_cffi_backend", "pycparser"), "backports.zstd": ("backports",)}
@@ -23,7 +23,7 @@ import io, json, os, sys
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import PathFinder
 
-allowed, ours = set(sys.argv[1].split()), sys.argv[2]
+allowed, left_out, ours = set(sys.argv[1].split()), tuple(sys.argv[2].split()), sys.argv[3]
 
 class Slim(PathFinder):
     @classmethod
@@ -31,6 +31,7 @@ class Slim(PathFinder):
         found = super().find_spec(name, path, target)
         where = (found and (found.origin or list(found.submodule_search_locations or [""])[0])) or ""
         hidden = "site-packages" in where and name.partition(".")[0] not in allowed
+        hidden |= f"{name}.".startswith(left_out)
         return None if hidden else found
 
 sys.meta_path[:] = [Slim if one is PathFinder else one for one in sys.meta_path if "__editable__" not in repr(one)]
@@ -65,9 +66,11 @@ class SlimInstall:
 @contextmanager
 def slim_install(home: Path) -> Iterator[SlimInstall]:
     """home: where it keeps its state."""
-    names = [Requirement(one).name for one in slim_requirements()]
+    names = [Requirement(one).name for one in slim_settings()["dependencies"]]
+    code = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "catalog").rglob("*.py")]
+    left_out = [f"{name.removesuffix('.__init__')}." for name in code if not is_slim(name)]
     allowed = [top for name in names for top in _THEIRS.get(name, (name,))]
-    command = [sys.executable, "-c", _PROGRAM, " ".join(allowed), str(ROOT)]
+    command = [sys.executable, "-c", _PROGRAM, " ".join(allowed), " ".join(left_out), str(ROOT)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LDCAT_", "PYTHON"))}
     homes = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("STATE", "CACHE", "DATA")}
     with subprocess.Popen(

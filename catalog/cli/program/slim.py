@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from catalog.cli.command_modules import command_module, command_names
+from catalog.cli.command_modules import command_module
 from catalog.cli.declare.parsed_line import Parameter, parameters_of, parse_line
 from catalog.cli.help_page import EXIT_CODES, HelpPage, page_of
 from catalog.cli.help_page import Parameter as Shown
@@ -53,10 +53,10 @@ def run_slim(arguments: Sequence[str]) -> object:
             raise UsageError("no command is given", "ldcat --help")
     elif name in SLIM_COMMANDS:
         return _run(name, rest)
-    elif name in command_names():
-        raise UsageError(f"ldcat {name} is not in a slim install", how_to_get("full"))
+    elif name.startswith("-"):
+        raise UsageError(f"no such option: {name}", "ldcat --help")
     else:
-        raise UsageError(f"no such {'option:' if name.startswith('-') else 'command'} {name!r}", "ldcat --help")
+        raise UsageError(f"a slim install has no command {name!r}", how_to_get("full"))
     return None
 
 
