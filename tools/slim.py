@@ -25,7 +25,8 @@ def slim_wheel(wheel: Path, out: Path) -> Path:
     record = ""
     with zipfile.ZipFile(wheel) as read, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as written:
         for entry in read.infolist():
-            if not is_slim(entry.filename.removesuffix(".py").replace("/", ".")):
+            module = entry.filename.removesuffix(".py").replace("/", ".")
+            if not is_slim(module) or _is_manual_of_others(entry.filename):
                 continue
             data = read.read(entry)
             folder, _, rest = entry.filename.partition("/")
@@ -48,6 +49,12 @@ def is_slim(name: str) -> bool:
         return False
     room, _, command = name.rpartition(".")
     return room != _COMMANDS or command in (*settings["commands"], "__init__")
+
+
+def _is_manual_of_others(file: str) -> bool:
+    """Whether a file is the man page of a command that ldcat-slim does not have."""
+    folder, _, page = file.rpartition("/man1/ldcat-")
+    return bool(folder) and page.removesuffix(".1").replace("-", "_") not in slim_settings()["commands"]
 
 
 def slim_metadata(text: str) -> str:
