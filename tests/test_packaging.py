@@ -329,7 +329,7 @@ def test_a_release_has_all_its_files_and_its_wheel_answers_in_a_clean_environmen
     assert (out / f"{name}-serve.requirements.txt").read_bytes() == LOCK.read_bytes()
     with tarfile.open(out / f"{name}.tar.gz") as sdist:
         shipped = {one.name.split("/")[1] for one in sdist if "/" in one.name}
-    assert shipped == {*SHIPPED, "PKG-INFO", "ldcat.egg-info", "setup.cfg"}
+    assert shipped == {*SHIPPED, "man", "PKG-INFO", "ldcat.egg-info", "setup.cfg"}
 
 
 def test_the_slim_wheel(installed_without_compiler: Path, tmp_path: Path) -> None:

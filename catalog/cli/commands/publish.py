@@ -32,7 +32,13 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 HELP_ORDER = 80
 HELP_GROUP = Group.PLATFORM_OWNERS
-EXAMPLES = (Example("ldcat publish catalog --log public --key keys/log.key", "Publish a catalog as the next release"),)
+EXAMPLES = (
+    Example("ldcat publish catalog --log public --key keys/log.key", "Publish a catalog as the next release"),
+    Example(
+        "ldcat publish catalog --log public --key keys/log.key --oci layout",
+        "Also write the release for a registry of containers",
+    ),
+)
 EXIT_CODES = {
     4: "verification failed: nothing was published",
     9: "the log is older than what this machine signed last",
