@@ -13,6 +13,7 @@ from catalog.fast.note_text import (
     shared_notes,
     titled,
 )
+from catalog.fast.terminal_lines import fitted, terminal_width
 from catalog.notes import Note
 from catalog.rows.fields import BESIDE_COMPONENTS
 
@@ -47,9 +48,11 @@ def match_dangers(matches: Sequence[Match]) -> Iterator[str]:
 
 
 def shown_lines(lines: Iterable[str]) -> str:
-    """Lines of an answer as text for stdout: printable, and in colour on a terminal."""
-    show = (lambda line: coloured(printable(line))) if has_colours() else printable
-    return "".join(f"{show(line)}\n" for line in lines)
+    """Lines of an answer as text for stdout: printable, and on a terminal in colour and with digests whole."""
+    width, show = terminal_width(), coloured if has_colours() else str
+    made = map(printable, lines)
+    fitting = made if width is None else (part for line in made for part in fitted(line, width))
+    return "".join(f"{show(line)}\n" for line in fitting)
 
 
 def exit_code(severities: Sequence[str | None]) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LdcatError
 from catalog.fast.match_text import fact_lines, printable, shown_lines
+from catalog.fast.terminal_lines import terminal_width
 from catalog.terminal.json_text import json_text
 
 if TYPE_CHECKING:
@@ -125,16 +126,36 @@ def csv_cells(rows: Iterable[Sequence[Any]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a table for people; it is never cut if stdout is not a terminal."""
+    """Print a table for people. One that is wider than the terminal has one cell a line, and none is cut."""
+    shown = [["" if value is None else printable(str(value)) for value in row] for row in rows]
+    names = [printable(column) for column in columns]
+    widest = sum(max(map(len, cells)) + 3 for cells in zip(names, *shown, strict=True)) + 1
+    width = terminal_width()
+    if width is not None and widest > width:
+        _print_cells(names, shown, title)
+        return
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        shown.add_column(Text(printable(column)), overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
-    _console().print(shown)
+    drawn = Table(title=title, title_justify="left", header_style="bold")
+    for name in names:
+        drawn.add_column(Text(name), overflow="fold")
+    for row in shown:
+        drawn.add_row(*map(Text, row))
+    _console().print(drawn)
+
+
+def _print_cells(names: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    """Print rows with one name and cell a line, and a blank line between rows; empty cells are left out.
+
+    The bar marks what is part of a table: names of columns may come from outside.
+    """
+    aligned = max(map(len, names))
+    lines = [] if title is None else [title]
+    for number, row in enumerate(rows):
+        lines += [""] if number else []
+        lines += [f"| {name:<{aligned}}  {cell}" for name, cell in zip(names, row, strict=True) if cell]
+    sys.stdout.write(shown_lines(lines))
 
 
 def is_terminal() -> bool:
@@ -154,8 +175,7 @@ def picture(shown: Matrix) -> None:
 
 def facts(pairs: Iterable[tuple[str, Any]], *, title: str) -> None:
     """Print a title, then names and values, one a line, aligned."""
-    for text in fact_lines(list(pairs), title=title):
-        line(text)
+    answer(fact_lines(list(pairs), title=title))
 
 
 @contextmanager
@@ -209,4 +229,7 @@ def moment(seconds: int) -> str:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(soft_wrap=False, width=None if sys.stdout.isatty() else 4096, highlight=False)
+    width = terminal_width() if sys.stdout.isatty() else 4096
+    return Console(
+        width=width, height=25, soft_wrap=False, highlight=False
+    )  # without a height TERM=dumb has 80 columns
