@@ -64,7 +64,7 @@ def _columns(name: str) -> st.SearchStrategy[list[dict[str, object]]]:
     return st.lists(st.fixed_dictionaries(row | long), min_size=1, max_size=20)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.sampled_from(list(COLUMNS)).flatmap(lambda name: st.tuples(st.just(name), _columns(name))),
     st.sampled_from(["ZSTD", "NONE"]),
