@@ -121,7 +121,7 @@ def set_up(folder: Path, origin: str) -> str | None:
         if os.path.lexists(folder / name):
             raise UsageError(
                 f"{folder / name} exists already, and {folder / SETTINGS} does not: it is not from ldcat init",
-                f"nothing is overwritten: move it away, or ldcat init {origin} --output DIR",
+                f"nothing is overwritten: move it away, or ldcat init {origin} --output PATH",
             )
     return None
 

@@ -150,7 +150,7 @@ def test_another_origin_is_refused(run: Run) -> None:
     code, out, err = run("init", "example.com/other")
     assert (code, out) == (2, "")
     assert f". is set up for the log {ORIGIN}: nothing is changed" in err
-    assert "ldcat init example.com/other --output DIR" in err
+    assert "ldcat init example.com/other --output PATH" in err
     assert files() == before
 
 

@@ -49,7 +49,7 @@ def command(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(*OUTPUT, parser=named_path, metavar="DIR", help="Folder to set up; if not given, this one."),
+        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to set up; if not given, this one."),
     ] = None,
     roots: Annotated[int, typer.Option(parser=number_option, metavar="N", help="Number of root keys to make.")] = 1,
     root: Annotated[
@@ -62,7 +62,7 @@ def command(
         int | None,
         typer.Option(
             parser=number_option,
-            metavar="K",
+            metavar="N",
             help="How many roots have to sign a trust note; if not given, more than half, but not all of several.",
         ),
     ] = None,
@@ -130,7 +130,7 @@ def _of(folder: Path, origin: str) -> Publisher:
     if found.origin != origin:
         raise UsageError(
             f"{folder} is set up for the log {found.origin}: nothing is changed",
-            f"ldcat init {origin} --output DIR sets up another folder",
+            f"ldcat init {origin} --output PATH sets up another folder",
         )
     return found
 
