@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.cli.help_form import Example, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 
@@ -29,9 +30,22 @@ def command_names() -> list[str]:
 
 
 def command_module(command: str) -> ModuleType:
-    """The module of a command: a word that Python reserves, such as import, has an underscore after it."""
+    """The module of a command."""
+    return import_module(_module_name(command))
+
+
+def _module_name(command: str) -> str:
+    """A word that Python reserves, such as import, has an underscore after it."""
     name = command.replace("-", "_")
-    return import_module(f"{_COMMANDS}.{name}_" if iskeyword(name) else f"{_COMMANDS}.{name}")
+    return f"{_COMMANDS}.{name}_" if iskeyword(name) else f"{_COMMANDS}.{name}"
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """What was called: `ldcat`, with the command and, once its module is imported, the sub-command."""
+    words = ["ldcat", *(word for word in arguments[:1] if word in command_names())]
+    app = getattr(sys.modules.get(_module_name(words[-1])), "app", None)
+    known = [one.name for one in app.registered_commands] if app else []
+    return " ".join([*words, *(word for word in arguments[1:2] if word in known)])
 
 
 def group_of(command: str) -> Group:

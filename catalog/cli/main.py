@@ -12,10 +12,11 @@ from io import BufferedWriter, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
-from catalog.cli.command_modules import command_names
+from catalog.cli.command_modules import command_line
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.state.missing_packages import missing_package
 from catalog.terminal import interrupts, render
+from catalog.terminal.next_step import next_step
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -52,26 +53,26 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = _result(arguments)
     except LdcatError as failure:
-        return _report(failure)
+        return _report(failure, arguments)
     except KeyboardInterrupt:
         return _interrupted()
     except OSError as failure:
         short = shortage(failure, str(failure.filename)) if failure.filename else _no_memory(failure)
-        return _report(short) if short else cannot_write(failure)
+        return _report(short, arguments) if short else cannot_write(failure)
     except SystemExit:  # typer raises it if a pipe is closed
         return cannot_write(BrokenPipeError())
     except Exception as failure:  # a shortage, or a defect: one line with the place to look at
         if isinstance(failure.__cause__, KeyboardInterrupt):  # Python before 3.12 wraps it while a class is created
             return _interrupted()
-        if short := shortage(failure, _command_line(arguments)):
-            return _report(short)
-        if isinstance(failure, ModuleNotFoundError) and (absent := missing_package(failure, _command_line(arguments))):
-            return _report(absent)
+        if short := shortage(failure, command_line(arguments)):
+            return _report(short, arguments)
+        if isinstance(failure, ModuleNotFoundError) and (absent := missing_package(failure, command_line(arguments))):
+            return _report(absent, arguments)
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         render.problem(
             f"internal error: {type(failure).__name__}: {failure} ({where})",
-            "this is a defect of ldcat; report it",
+            "this is a defect of ldcat: report it, with what ldcat --version prints",
         )
         return LdcatError.exit_code
     code = result if isinstance(result, int) else 0
@@ -100,8 +101,8 @@ def _program() -> Callable[[Sequence[str]], object]:
     return run_slim
 
 
-def _report(failure: LdcatError) -> int:
-    render.error(failure)
+def _report(failure: LdcatError, arguments: Sequence[str]) -> int:
+    render.problem(str(failure), next_step(failure, command_line(arguments)))
     return failure.exit_code
 
 
@@ -109,10 +110,6 @@ def _no_memory(failure: OSError) -> LdcatError | None:
     """OutOfMemory, if that is the cause; a full standard output is reported by `cannot_write`."""
     short = shortage(failure, "ldcat")
     return short if isinstance(short, OutOfMemory) else None
-
-
-def _command_line(arguments: Sequence[str]) -> str:
-    return f"ldcat {arguments[0]}" if arguments and arguments[0] in command_names() else "ldcat"
 
 
 def _interrupted() -> int:

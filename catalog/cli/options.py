@@ -37,6 +37,14 @@ def duration_option(text: str) -> int:
         raise BadValue(f"{error} ({error.hint})") from error
 
 
+def seconds_option(text: str | float) -> float:
+    """Parser of an option: seconds, with or without a fraction. Raises BadValue."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise BadValue(f"{str(text)[:80]!r} is not a number of seconds") from error
+
+
 def named_path(text: str) -> Path:
     """Parser of an option: a path. Raises BadValue if it is empty: pathlib would take the current folder."""
     if not text:

@@ -23,8 +23,8 @@ _FEWEST_DIGITS = 8
 """Hex digits of what may be meant as a digest: fewer may be a word."""
 
 KNOWN = (
-    "accepted are: a launch digest; an attestation report, alone or in evidence, tokens, dumps and texts of usual "
-    "tools; an ID block; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo. docs/evidence.md has all"
+    "give a launch digest, an attestation report (alone, dumped, or in the evidence of usual tools), an ID block, or "
+    "LAUNCH_MEASURE data: docs/evidence.md"
 )
 
 

@@ -43,6 +43,9 @@ _MOST_ADDRESSES = 8
 """Number of addresses of a host that are tried."""
 
 
+_LOOK = "check the URL, the network and the host"
+
+
 class NoAnswer(Unreadable):
     """The host was not found or reached, did not speak HTTP, or closed the connection before the end."""
 
@@ -233,12 +236,14 @@ class _Exchange:
             yield
         except TimeoutError as error:
             missing = "head of an answer" if self._in_head else "whole answer"
-            raise Hangs(f"{name} hangs: no {missing} in {self._limit.seconds:.3g} seconds") from error
+            raise Hangs(f"{name} hangs: no {missing} in {self._limit.seconds:.3g} seconds", _LOOK) from error
         except h11.ProtocolError as error:
             ended = "the connection was closed before the end"
-            raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'not HTTP: {error}'}") from error
+            raise NoAnswer(
+                f"{name} does not answer: {ended if self._ended else f'not HTTP: {error}'}", _LOOK
+            ) from error
         except (OSError, ValueError) as error:  # ValueError: an invalid host name
-            raise NoAnswer(f"{name} does not answer: {_reason(error)}") from error
+            raise NoAnswer(f"{name} does not answer: {_reason(error)}", _LOOK) from error
 
 
 def _joined(response: h11.Response) -> dict[str, str]:

@@ -125,6 +125,9 @@ def _write_public(folder: int, path: Path, pairs: Sequence[KeyPair]) -> None:
 def read_keys(path: Path, passphrase: bytes | None) -> list[KeyPair]:
     """Read every key of a file. Raises Unreadable, also if others can read it, MalformedInput, UsageError."""
     data = inputs.read_file(path, limit=MAX_KEY_FILE, regular=True)
+    if b"PRIVATE KEY-----" not in data:
+        there = f"they are in {path.with_suffix('')}" if path.suffix == ".pub" else "ldcat keygen makes them"
+        raise MalformedInput(f"{path} has no private keys", there)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Unreadable(f"{path} is a private key, and others can access it", f"chmod 600 {path}")
     found = []
@@ -138,8 +141,6 @@ def read_keys(path: Path, passphrase: bytes | None) -> list[KeyPair]:
         block, end, after = rest.partition(END)
         last, _, rest = after.partition(b"\n")
         found.append(_pair(path, line, block + end + last + b"\n", passphrase))
-    if not found:
-        raise MalformedInput(f"{path} has no keys", "ldcat keygen makes them")
     return found
 
 

@@ -141,7 +141,10 @@ def _all_rows(result: Any, first: list[tuple[Any, ...]]) -> Iterator[tuple[Any, 
 
 def _refused(error: Exception) -> LdcatError:
     """A query that DuckDB does not answer, or has no room for."""
-    return shortage(error, "the query") or UsageError(f"query: {_first_line(error)}")
+    return shortage(error, "the query") or UsageError(
+        f"query: {_first_line(error)}",
+        "ldcat sql 'SHOW TABLES' lists the views, and 'DESCRIBE configurations' the columns of one",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -17,11 +17,15 @@ from catalog.errors import LdcatError
 from catalog.fast.match_text import fact_lines, printable, shown_lines
 from catalog.fast.terminal_lines import terminal_width
 from catalog.terminal.json_text import json_text
+from catalog.terminal.short_lines import shortened
 
 if TYPE_CHECKING:
     from catalog.pages.pictures.matrix import Matrix
 
 Progress = Callable[[int], None]
+
+MAX_LINE = 200
+"""Characters of an error or a hint, whoever chose the names in it."""
 
 
 class Format(StrEnum):
@@ -71,17 +75,22 @@ def error(failure: LdcatError) -> None:
 
 
 def problem(message: str, hint: str | None) -> None:
-    """Print an error line and, if there is a hint, a hint line on stderr."""
+    """Print an error line and, if there is a hint, a hint line on stderr. Neither is longer than MAX_LINE."""
     with suppress(OSError):
         sys.stdout.flush()
-    _say(f"ldcat: error: {printable(message)}")
+    _say_short("error", message)
     if hint:
         say_hint(hint)
 
 
 def say_hint(text: str) -> None:
     """Print on stderr what to do next."""
-    _say(f"ldcat: hint: {printable(text)}")
+    _say_short("hint", text)
+
+
+def _say_short(kind: str, text: str) -> None:
+    begin = f"ldcat: {kind}: "
+    _say(begin + shortened(printable(text), MAX_LINE - len(begin)))
 
 
 def _say(text: str) -> None:

@@ -63,6 +63,10 @@ class Policy:
         """Parse a policy; its last line may lack the newline. Raises MalformedInput, naming the line."""
         if len(data) > MAX_POLICY or data.count(b"\n") > MAX_LINES:
             raise MalformedInput(f"the trust policy has more than {MAX_POLICY} bytes or {MAX_LINES} lines")
+        if data.startswith(b"version "):
+            raise MalformedInput(
+                "this is a trust note, not a trust policy", "ldcat trust show NOTE --policy prints its policy"
+            )
         if _CONTROL.search(data):
             raise MalformedInput("the trust policy contains control characters")
         reader = _Reader()

@@ -17,6 +17,7 @@ of the old roots and of the new roots has signed the new note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ MAX_AHEAD = 3600
 """Seconds: how far clocks may differ."""
 
 _ALL = "log-signatures all"
+
+_POLICY = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*(?:log|witness|group|quorum)[ \t]")
+"""A policy up to its first line that is neither blank nor a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Trust:
 
 def read_unsigned(data: bytes) -> Note:
     """Read a trust note without verifying signatures; it may be its text alone. Raises MalformedInput."""
+    _refuse_policy(data)
     try:
         note = Note.parse(data)
     except MalformedInput:
@@ -196,10 +201,19 @@ def read_unsigned(data: bytes) -> Note:
 
 def parse_signed(data: bytes) -> Note:
     """Read a trust note that has signatures, without verifying them. Raises MalformedInput."""
+    _refuse_policy(data)
     try:
         return Note.parse(data)
     except Unsigned as error:
         raise MalformedInput("the trust note has no signatures", "ldcat trust sign adds one") from error
+
+
+def _refuse_policy(data: bytes) -> None:
+    """Raises MalformedInput for a policy by itself, which is often beside a trust note."""
+    if _POLICY.match(data):
+        raise MalformedInput(
+            "this is a trust policy, not a trust note", "ldcat trust init --policy FILE makes one of it"
+        )
 
 
 def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:

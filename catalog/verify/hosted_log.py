@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from catalog.errors import DiskFull, NotThere, Unreadable
+from catalog.errors import DiskFull, MalformedInput, NotThere, Unreadable
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.files.outputs import write_verified, write_whole
@@ -57,7 +57,11 @@ class HostedLog(LogFolder):
         return self.host.read(path, at_most)
 
     def checkpoint(self) -> Note | None:
-        return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
+        data = self.read(CHECKPOINT, MAX_NOTE)
+        try:
+            return Note.parse(data)
+        except MalformedInput as error:
+            raise MalformedInput(f"{self.name}/{CHECKPOINT}: {error}", "check that this is the URL of a log") from error
 
     def open(
         self, release: PublishedRelease, progress: Fetching = not_shown, revocations: bytes | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from importlib.util import find_spec
 
@@ -17,6 +18,8 @@ def need_extra(*names: str) -> None:
 
 def address(listen: str, host: str | None, port: int | None) -> str:
     """HOST:PORT of `listen`, with another host or port if they are given."""
+    if host is None and port is None:
+        return listen
     listen_host, _, listen_port = listen.rpartition(":")
     if host is not None and ":" in host and not host.startswith("["):
         host = f"[{host}]"
@@ -36,8 +39,8 @@ def listen(address: str) -> socket.socket:
     try:
         return socket.create_server((host, int(port)), family=family)
     except (OSError, UnicodeError) as error:  # UnicodeError: not a host name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Unreadable(f"cannot listen at {address}: {reason.lower()}") from error
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise Unreadable(f"cannot listen at {address}: {reason.lower()}", "give another address or port") from error
 
 
 def listening_url(listening: socket.socket) -> str:

@@ -104,6 +104,35 @@ def test_a_correct_host(run: Run, place: Path) -> None:
     assert (found["severity"], found["what"]) == ("note", "is not compressed, though gzip was requested")
 
 
+def test_the_url_alone(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a host serves is examined as a folder is, and nothing of another folder is asked for."""
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    monkeypatch.chdir(place)
+    trust = ("--trust", str(place / "trust"), "-f", "json")
+    with serving(place / "log") as port:
+        url = f"http://127.0.0.1:{port}/logs"
+        code, out, err = run("doctor", url, *trust)
+        assert (code, err) == (0, "")
+        assert run("doctor", *trust, "--url", url)[1] == out
+        assert run("doctor", f"{url}/releases/1", *trust)[1] == out
+        assert run("doctor", url, *trust, "--url", url)[0] == 2
+    record = json.loads(out)
+    assert record["checkpoint"]["origin"] == ORIGIN
+    assert record["release"]["release"] == 1
+    assert [finding["what"] for finding in record["findings"]] == ["is not compressed, though gzip was requested"]
+
+
+def test_a_url_that_serves_no_log(run: Run, place: Path) -> None:
+    trust = ("--trust", str(place / "trust"), "-f", "json")
+    with serving(place / "log", lambda handler, _: answer(handler, 200, b"<!doctype html>")) as port:
+        code, out, err = run("doctor", f"http://127.0.0.1:{port}/logs", *trust)
+    assert (code, err) == (1, "")
+    found, *others = [one for one in json.loads(out)["findings"] if one["severity"] == "error"]
+    assert (found["subject"], "/logs/checkpoint: " in found["what"]) == ("checkpoint", True)
+    assert [one["subject"] for one in others] == [ORIGIN]
+
+
 def test_on_ipv6(run: Run, place: Path) -> None:
     try:
         with serving(place / "log", kind=Server6) as port:

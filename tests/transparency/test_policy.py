@@ -195,3 +195,9 @@ def test_which_command_keeps_a_log_fresh(witnesses: dict[str, str], quorum: str,
     keys = {name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in witnesses}
     lines = [f"witness {name} {keys[name]} {url}".strip() for name, url in witnesses.items()]
     assert Policy.parse("\n".join([*lines, f"quorum {quorum}\n"]).encode()).renewed_by == command
+
+
+def test_a_trust_note_is_not_mistaken_for_a_policy() -> None:
+    with pytest.raises(MalformedInput, match="this is a trust note, not a trust policy") as raised:
+        Policy.parse(b"version 1\nexpires 1830297600\n")
+    assert raised.value.hint == "ldcat trust show NOTE --policy prints its policy"

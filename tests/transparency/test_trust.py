@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -11,7 +11,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.note import Note, Signature, Verified
-from catalog.transparency.trust import Trust, follow, open_trust
+from catalog.transparency.trust import Trust, follow, open_trust, read_trust, read_unsigned
 from tests.support.logs import NOW, at_no_time, signed, signer
 
 ROOTS = [signer(f"root.example/{name}") for name in "abcde"]
@@ -269,3 +269,11 @@ def test_extension_lines_that_a_signature_does_not_cover_are_refused() -> None:
 def test_text_that_cannot_be_a_signed_note_is_refused(policy: str) -> None:
     with pytest.raises(MalformedInput, match="control characters"):
         Trust.parse(text().replace(POLICY, policy.format(signer("example.com/log").key)))
+
+
+@pytest.mark.parametrize("read", [read_trust, read_unsigned])
+@pytest.mark.parametrize("begin", ["", "# logs\n\n", " \t\n"])
+def test_a_policy_is_not_mistaken_for_a_trust_note(read: Callable[[bytes], object], begin: str) -> None:
+    with pytest.raises(MalformedInput, match="this is a trust policy, not a trust note") as raised:
+        read(f"{begin}log example.com/log+00000000+AAAA\nquorum none\n".encode())
+    assert raised.value.hint == "ldcat trust init --policy FILE makes one of it"

@@ -11,10 +11,11 @@ import typer
 
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
-from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path, number_option
+from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path
 from catalog.cli.sarif import sarif
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
+from catalog.rows.numbers import parse_number
 from catalog.spec.named_builds import build_of_file
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -38,10 +39,10 @@ _MAX_TRUST = 1 << 20
 
 
 def _remeasured(text: str) -> int | None:
-    """The number of rows in --remeasure; None for all. Raises UsageError, typer.BadParameter."""
+    """The number of rows in --remeasure; None for all. Raises UsageError."""
     if text == "all":
         return None
-    if (rows := number_option(text)) < 0:
+    if (rows := parse_number(text)) < 0:
         raise UsageError(f"{rows} is not a number of rows", "--remeasure all, or a number from 0")
     return rows
 

@@ -80,7 +80,8 @@ def command(
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
     now = int(time.time())
     found = examine(log, trust_note, signed, now=now)
-    served = [] if host is None else list(_ask(host, log, found, now))
+    is_seen = log.is_here or found.checkpoint is not None  # otherwise the host is what was examined
+    served = list(_ask(host, log, found, now)) if host and is_seen else []
     record = examination_to_dict(found, served, now)
     if output is Format.JSON:
         render.json_document(record)

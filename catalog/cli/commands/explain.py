@@ -50,6 +50,7 @@ from catalog.cli.options import (
     TrustOption,
     hash_backend,
     said_again,
+    seconds_option,
 )
 from catalog.cli.report_options import (
     AtOption,
@@ -117,7 +118,12 @@ def command(
     initrd: InitrdFilesOption = None,
     append: CmdlinesOption = None,
     budget: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time that the search may take; then the answer says what is left.")
+        float,
+        typer.Option(
+            parser=seconds_option,
+            metavar="SECONDS",
+            help="Time that the search may take; then the answer says what is left.",
+        ),
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,

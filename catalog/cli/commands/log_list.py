@@ -9,7 +9,7 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
-from catalog.cli.options import OwnTrustOption
+from catalog.cli.options import OwnTrustOption, number_option
 from catalog.cli.publisher_options import trust_note_file
 from catalog.errors import UsageError
 from catalog.terminal import render
@@ -30,7 +30,10 @@ def command(
         str, typer.Option(metavar="TEXT", help="How people reach you: an address, or a URL. It will be public.")
     ],
     qpd: Annotated[
-        int, typer.Option(metavar="N", help="How many times a day you ask a witness for a cosignature at most.")
+        int,
+        typer.Option(
+            parser=number_option, metavar="N", help="How many times a day you ask a witness for a cosignature at most."
+        ),
     ] = 24,
     trust_file: OwnTrustOption = None,
 ) -> int:

@@ -16,6 +16,7 @@ from catalog.fast.published import MAX_READ
 from catalog.files.inputs import read_file
 from catalog.state.folders import state_folder
 from catalog.terminal import render
+from catalog.terminal.next_step import next_step
 from catalog.terminal.render import Format
 from catalog.verify.location import HostedLocation
 
@@ -90,7 +91,7 @@ def command(
             _say_failure(failure, log.name, now, output)
             if every is None:
                 raise
-            render.error(failure)
+            render.problem(str(failure), next_step(failure, "ldcat monitor"))
         else:
             _say(watched, log.name, now, output, quiet=quiet and every is None)
         if every is None:

@@ -14,7 +14,15 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
-from catalog.cli.options import KEY, PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase
+from catalog.cli.options import (
+    KEY,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    named_path,
+    number_option,
+    read_passphrase,
+)
 from catalog.cli.setup.trust_checks import check_worth_signing
 from catalog.cli.trust_view import trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
@@ -96,10 +104,16 @@ def init(
         typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy: log, witness, group and quorum lines."),
     ],
     root: Annotated[list[str], typer.Option(metavar="ROLE=VKEY", help="Root key and its role. Repeat for each root.")],
-    threshold: Annotated[int, typer.Option(metavar="N", help="How many root keys have to sign the next version.")],
-    version: Annotated[int, typer.Option(metavar="N", help="One more than that of the note before.")] = 1,
-    days: Annotated[int, typer.Option(metavar="DAYS", help="Days until the note expires.")] = 365,
-    max_age: Annotated[int, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = 7,
+    threshold: Annotated[
+        int, typer.Option(parser=number_option, metavar="N", help="How many root keys have to sign the next version.")
+    ],
+    version: Annotated[
+        int, typer.Option(parser=number_option, metavar="N", help="One more than that of the note before.")
+    ] = 1,
+    days: Annotated[int, typer.Option(parser=number_option, metavar="DAYS", help="Days until the note expires.")] = 365,
+    max_age: Annotated[
+        int, typer.Option(parser=number_option, metavar="DAYS", help="Days that a checkpoint stays fresh.")
+    ] = 7,
     log_signatures: Annotated[
         LogSignatures, typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign.")
     ] = LogSignatures.ANY,
@@ -143,10 +157,17 @@ def rotate(
         list[str] | None, typer.Option(metavar="ROLE", help="Role that is no root any more. May be repeated.")
     ] = None,
     threshold: Annotated[
-        int | None, typer.Option(metavar="N", help="How many root keys have to sign the version after this one.")
+        int | None,
+        typer.Option(
+            parser=number_option, metavar="N", help="How many root keys have to sign the version after this one."
+        ),
     ] = None,
-    days: Annotated[int | None, typer.Option(metavar="DAYS", help="Days from now until the note expires.")] = None,
-    max_age: Annotated[int | None, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = None,
+    days: Annotated[
+        int | None, typer.Option(parser=number_option, metavar="DAYS", help="Days from now until the note expires.")
+    ] = None,
+    max_age: Annotated[
+        int | None, typer.Option(parser=number_option, metavar="DAYS", help="Days that a checkpoint stays fresh.")
+    ] = None,
     log_signatures: Annotated[
         LogSignatures | None,
         typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign."),

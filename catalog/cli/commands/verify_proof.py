@@ -11,7 +11,7 @@ from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
-from catalog.errors import UsageError
+from catalog.errors import NotThere, UsageError, VerificationFailed
 from catalog.files.inputs import read_file
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
@@ -82,7 +82,7 @@ def command(
     """
     from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
     from catalog.prove.proof_by_hand import as_comment, lines_by_hand
-    from catalog.prove.verify_proof import verdict_to_dict
+    from catalog.prove.verify_proof import Outcome, verdict_to_dict
     from catalog.prove.verify_tlog_proof import is_tlog_proof
     from catalog.transparency.proof import MAX_TEXT
     from catalog.transparency.trust import read_trust
@@ -91,7 +91,10 @@ def command(
         raise UsageError("--show prints a script, which has no format json", "leave out --show or --format")
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_digest(report, sys.stdin.buffer)
-    data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
+    try:
+        data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
+    except NotThere as error:
+        raise NotThere(str(error), "ldcat prove DIGEST --catalog LOG > FILE makes a proof") from error
     if show and is_tlog_proof(data):
         raise UsageError("--show needs a proof bundle, and this is a bare tlog-proof", "ldcat prove prints bundles")
     record_given = None if leaf is None else read_file(leaf, limit=MAX_TEXT, regular=True).removesuffix(b"\n")
@@ -110,6 +113,8 @@ def command(
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)
+    if verdict.outcome is Outcome.BAD:
+        raise VerificationFailed(f"{file} proves nothing: {verdict.why}", "ldcat prove makes a proof again")
     return verdict.outcome.exit_code
 
 

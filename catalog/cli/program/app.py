@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from difflib import get_close_matches
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from catalog.cli.command_modules import command_module, command_names
+from catalog.cli.command_modules import command_line, command_module, command_names
 from catalog.cli.declare.declared import command_for_typer
 from catalog.cli.program.help_commands import HelpCommand, HelpGroup
 from catalog.cli.program.old_names import with_new_names
@@ -78,12 +80,20 @@ def run_in_typer(arguments: Sequence[str]) -> object:
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
     except TyperException as failure:
-        message = " ".join(failure.format_message().replace("Value error, ", "").split()) or "no command is given"
-        context = getattr(failure, "ctx", None)  # usage errors have the command here
-        command = context.command_path if context else "ldcat"
-        raise UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help") from failure
+        raise _usage_error(failure, command_line(arguments)) from failure
     except typer.Abort as aborted:
         raise KeyboardInterrupt from aborted
+
+
+def _usage_error(failure: TyperException, command: str) -> UsageError:
+    """The error with a command that helps. command: what was called."""
+    message = " ".join(failure.format_message().replace("Value error, ", "").split()) or "no command is given"
+    if not (unknown := re.match(r"No such command '(.*)'\.", message)):
+        return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
+    known: Any = failure.ctx.command  # type: ignore[attr-defined]
+    near = get_close_matches(unknown[1], known.commands, n=1)
+    hint = f"{command} {near[0]} is the nearest; {command} --help lists all" if near else f"{command} --help"
+    return UsageError(f"no such command {unknown[1]!r}", hint)
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
