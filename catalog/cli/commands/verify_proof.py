@@ -108,13 +108,13 @@ def command(
             render.line(as_comment(text) if show else text)
     for one in () if quiet else verdict.notes:
         render.note(one.text)
-    if verdict.hint:
-        render.say_hint(verdict.hint)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)
     if verdict.outcome is Outcome.BAD:
-        raise VerificationFailed(f"{file} proves nothing: {verdict.why}", "ldcat prove makes a proof again")
+        raise VerificationFailed(f"{file} proves nothing: {verdict.why}", verdict.hint or "ldcat prove makes another")
+    if verdict.hint:
+        render.say_hint(verdict.hint)
     return verdict.outcome.exit_code
 
 
