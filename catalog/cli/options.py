@@ -52,6 +52,13 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
+def named_folder(text: str) -> Path:
+    """Parser of an option: a folder on this machine. Raises BadValue for a URL, and as `named_path`."""
+    if text.lower().startswith(("https:", "http:")):
+        raise BadValue(f"{text[:80]!r} is a URL, and a folder on this machine is needed")
+    return named_path(text)
+
+
 def is_setting(path: Path | None, variable: str) -> bool:
     """Whether a path is the one that an environment variable names: a setting of this machine."""
     named = os.environ.get(variable)
@@ -161,11 +168,13 @@ ReleaseArgument = Annotated[
     ),
 ]
 
-LogArgument = Annotated[Path, Argument(parser=named_path, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")]
+LogArgument = Annotated[
+    Path, Argument(parser=named_folder, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")
+]
 
 WrittenLogOption = Annotated[
     Path | None,
-    Option("--log", parser=named_path, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
+    Option("--log", parser=named_folder, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),
 ]
 """Without LDCAT_LOG: what was appended to the wrong log cannot be removed."""
 
@@ -191,7 +200,7 @@ OwnLogOption = Annotated[
     Path | None,
     Option(
         "--log",
-        parser=named_path,
+        parser=named_folder,
         metavar="DIR",
         envvar="LDCAT_LOG",
         help="Folder of the log; if not given, that in ldcat.toml.",

@@ -73,7 +73,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
             findings += release_findings(log, release)
             findings += record_findings(log, checkpoint, trust, now)
     for origin, memory in signed.items():
-        if checkpoint is None or checkpoint.origin == origin:
+        if log.is_here if checkpoint is None else checkpoint.origin == origin:
             findings += memory_findings(log, checkpoint, origin, memory)
     findings += leftover_findings(log, release)
     return Examination(trust, checkpoint, release, signers, tuple(findings))
@@ -123,7 +123,8 @@ def _published(log: LogFolder, findings: list[Finding]) -> tuple[Note | None, Ch
         if found is not None:
             return found, Checkpoint.parse(found.text)
     except LdcatError as failure:
-        findings.append(error(CHECKPOINT, str(failure), "restore it; this machine remembers what it signed last"))
+        advice = "restore it; this machine remembers what it signed last"
+        findings.append(error(CHECKPOINT, str(failure), advice if log.is_here else "look at the host, and at the URL"))
         return None, None
     findings.append(error(CHECKPOINT, "nothing is published here", "ldcat publish"))
     return None, None
