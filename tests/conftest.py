@@ -14,6 +14,7 @@ from catalog.cli import main
 from catalog.errors import Unreadable
 from catalog.log.log_folder import LogFolder
 from catalog.net import static_host
+from catalog.terminal import render
 from tests.real.shared import SHARED, missing_files
 from tests.support.catalogs import build, made
 from tests.support.cli import Run
@@ -46,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "short_lines: about how long an error is, so it is made shorter")
     config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
     pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
     if _real_is_asked_for(config) and (missing := missing_files()):
@@ -61,6 +63,13 @@ def _not_synced(descriptor: int) -> None:
 def _synced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("durable"):
         monkeypatch.setattr(os, "fsync", _FSYNC)
+
+
+@pytest.fixture(autouse=True)
+def _whole_lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors are printed whole, because temporary folders have long names; but not for the marker `short_lines`."""
+    if not request.node.get_closest_marker("short_lines"):
+        monkeypatch.setattr(render, "MAX_LINE", 100_000)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

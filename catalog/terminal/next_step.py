@@ -6,13 +6,10 @@ import re
 
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.match_text import printable
-from catalog.terminal.render import MAX_LINE
+from catalog.terminal import render
 from catalog.terminal.short_lines import shortened
 
-_MOST = MAX_LINE - len("ldcat: hint: ")
-"""Characters of a hint."""
-
-_NAMES_A_COMMAND = re.compile(r"\bldcat [a-z-]|\bpipx? install |\bopenssl [a-z]")
+_NAMES_A_COMMAND = re.compile(r"\b(?:ldcat|pipx? install|openssl|chmod|qemu-img|rm) [a-z0-9/-]|pip install '")
 
 
 def next_step(failure: LdcatError, command: str) -> str:
@@ -24,7 +21,8 @@ def next_step(failure: LdcatError, command: str) -> str:
     if hint and _NAMES_A_COMMAND.search(hint):
         return hint
     see = f"see {command} --help"
-    return f"{shortened(printable(hint), _MOST - len(see) - 2)}; {see}" if hint else see
+    most = render.MAX_LINE - len(f"ldcat: hint: ; {see}")
+    return f"{shortened(printable(hint), most)}; {see}" if hint else see
 
 
 def _hint_of_class(failure: LdcatError) -> str | None:

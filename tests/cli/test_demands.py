@@ -208,7 +208,7 @@ def test_the_time_of_an_archived_report(run: Run, report: str, certs: tuple[str,
         assert code == 4
         assert f"  DANGER: validity: the VCEK {why}: it " in out
         assert f"    the VCEK of this chip and TCB: {URL}\n" in out
-        assert "ldcat: hint: what failed: validity\n" in err
+        assert "ldcat: hint: what failed: validity; " in err
 
 
 def test_a_revocation_list(run: Run, report: str, certs: tuple[str, ...], tmp_path: Path) -> None:

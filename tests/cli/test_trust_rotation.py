@@ -132,7 +132,7 @@ def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, sig
         (("{first}", "--policy", "{tmp}/nowhere"), 5, "nowhere"),
         (("{first}", "--policy", "{first}"), 3, "trust policy"),
         (("{unsigned}",), 6, "1 of 3 root keys signed this trust note, and 2 have to; missing: b, c"),
-        (("{folder}/policy",), 3, "the trust note has no signatures"),
+        (("{folder}/policy",), 3, "this is a trust policy"),
     ],
 )
 def test_invalid_arguments_are_refused(

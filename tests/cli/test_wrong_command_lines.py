@@ -269,6 +269,7 @@ CASES = [
 """Exit code, command line, and what the error says."""
 
 
+@pytest.mark.short_lines
 @pytest.mark.parametrize(("code", "line", "part"), CASES, ids=[line[:60] or "nothing" for _, line, _ in CASES])
 def test_an_error_is_a_line_and_the_next_command(
     shop: Shop,

@@ -42,6 +42,7 @@ def test_every_hint_names_a_command(failure: LdcatError, hint: str) -> None:
     assert next_step(failure, "ldcat lookup") == hint
 
 
+@pytest.mark.short_lines
 def test_a_long_hint_leaves_room_for_the_command() -> None:
     found = next_step(UsageError("x", "words " * 90), "ldcat witness serve")
     assert found.endswith("...; see ldcat witness serve --help")
