@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from catalog.errors import LdcatError, MalformedInput, MalformedRecord, Unreadable, VerificationFailed
+from catalog.errors import CannotLaunch, LdcatError, MalformedInput, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.match_text import printable
 from catalog.terminal import render
 from catalog.terminal.short_lines import shortened
@@ -28,6 +28,8 @@ def next_step(failure: LdcatError, command: str) -> str:
 def _hint_of_class(failure: LdcatError) -> str | None:
     if isinstance(failure, Unreadable):
         return "check the URL" if "://" in str(failure) else "check the path and who may use it"
+    if isinstance(failure, CannotLaunch):
+        return "ldcat inspect shows what a firmware can launch under"
     if isinstance(failure, MalformedRecord):
         return "correct it there"
     if isinstance(failure, MalformedInput):

@@ -50,7 +50,10 @@ def test_other_technologies_are_refused_with_the_reason(run: Run, record: Path, 
     code, out, err = run("measure", str(record), *launch, *(("--vcpu-type", "EPYC") if len(launch) > 2 else ()))
     assert (code, out) == (2, "")
     reason = "the digest cannot be computed: the SHA-256 state after the image is not known, only what SEV-SNP needs"
-    assert err == f"ldcat: error: {launch[1]}: {reason}\nldcat: hint: see ldcat measure --help\n"
+    assert (
+        err
+        == f"ldcat: error: {launch[1]}: {reason}\nldcat: hint: ldcat inspect shows what a firmware can launch under\n"
+    )
 
 
 def test_inspect_says_what_is_not_known(run: Run, record: Path) -> None:

@@ -294,7 +294,7 @@ def test_an_error_is_a_line_and_the_next_command(
     assert (found, len(lines)) == (code, 2), shown.err
     assert re.fullmatch(r"ldcat: error: [^A-Z].*[^.\s]", lines[0])
     assert part in lines[0]
-    assert re.fullmatch(r"ldcat: hint: .*(ldcat [a-z-]+|pip install|openssl).*[^.\s]", lines[1])
+    assert re.fullmatch(r"ldcat: hint: .*(ldcat [a-z-]+|pip install|openssl|chmod).*[^.\s]", lines[1])
     assert max(map(len, lines)) <= LONGEST
     assert "Traceback" not in shown.out + shown.err
     assert sorted(shop.folder.rglob("*")) == before

@@ -24,7 +24,7 @@ HELP = "see ldcat lookup --help"
     ("failure", "hint"),
     [
         (UsageError("x"), HELP),
-        (CannotLaunch("x"), HELP),
+        (CannotLaunch("x"), "ldcat inspect shows what a firmware can launch under"),
         (UsageError("x", "--at TIME"), f"--at TIME; {HELP}"),
         (UsageError("x", "an ldcat.toml"), f"an ldcat.toml; {HELP}"),
         (UsageError("x", "ldcat publish makes it"), "ldcat publish makes it"),
