@@ -62,9 +62,10 @@ def test_memory_is_released_after_an_attack(small: BuildResult, tmp_path: Path) 
             assert served.ask(f"/d/{number:096x}")[0] == 200
         assert served.ask("/builds")[0] == 200
         before = resident(served)
+        during = 0
         for attack in ATTACKS:
             attack(served)
-        during = resident(served)
+            during = max(during, resident(served))  # of a slow machine some is released before the last one ends
         assert during > MOST * before, "the attack is none"
         end = time.monotonic() + SECONDS
         while (now := resident(served)) > MOST * before:

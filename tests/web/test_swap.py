@@ -77,18 +77,24 @@ def test_a_new_release_drops_no_request(place: Place, small: BuildResult, tmp_pa
         assert served.json("/readyz")["release"] == 2
 
 
+def put_checkpoint(place: Place, checkpoint: bytes) -> None:
+    """At once: the service never reads half of it."""
+    (place.log / "new").write_bytes(checkpoint)
+    (place.log / "new").replace(place.log / "checkpoint")
+
+
 def test_a_release_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> None:
     with running(place, tmp_path) as served:
         checkpoint = (place.log / "checkpoint").read_bytes()
         root = served.json("/d/" + "0" * 96 + ".json")["release"]["root"]
         forged = checkpoint.replace(b"\n", b"\nx", 1)
-        (place.log / "checkpoint").write_bytes(forged)
+        put_checkpoint(place, forged)
         served.until("is refused; still serving the one before")
         assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 1}
         assert served.ask("/checkpoint")[1] == checkpoint
         assert served.json("/d/" + "0" * 96 + ".json")["release"]["root"] == root
         assert b"ldcat_releases_refused_total 1.0" in served.ask("/metrics")[1]
-        (place.log / "checkpoint").write_bytes(checkpoint)
+        put_checkpoint(place, checkpoint)
         place.publish(REVOKE)
         served.until("now serving release 2 of")
         assert sum("is refused" in line for line in served.log_lines) <= 2
@@ -111,7 +117,7 @@ def test_an_older_release_is_refused(place: Place, tmp_path: Path) -> None:
     checkpoint = (place.log / "checkpoint").read_bytes()
     place.publish(REVOKE)
     with running(place, tmp_path) as served:
-        (place.log / "checkpoint").write_bytes(checkpoint)
+        put_checkpoint(place, checkpoint)
         served.until("is refused")
         assert served.json("/readyz")["release"] == 2
 
