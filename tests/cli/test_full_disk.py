@@ -56,8 +56,10 @@ def test_an_io_error_is_not_an_internal_error(
     monkeypatch.setattr(InputsSeen, "add", broken)
     code, out, err = run("audit", str(small.folder), "-q")
     assert (code, out) == (5, "")
-    assert err.startswith("ldcat: error: ")
-    assert err.endswith(': io error: could not write file "x": input/output error\n')
+    error, hint = err.splitlines()
+    assert error.startswith("ldcat: error: ")
+    assert error.endswith(': io error: could not write file "x": input/output error')
+    assert hint.startswith("ldcat: hint: ")
 
 
 @pytest.mark.parametrize(
