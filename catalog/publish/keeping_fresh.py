@@ -43,14 +43,14 @@ def freshness_text(when: str | None, command: str | None) -> str:
     """
     after = "now" if when is None else f"after {when}"
     if command is None:
-        return f"clients refuse it {after}: the trust note names no heartbeat key, so only a new release renews it"
+        return f"guests refuse it {after}: the trust note names no heartbeat key, so only a new release renews it"
     if when is None:
-        return f"clients refuse it until it is cosigned: run this now, and every day: {command}"
-    return f"clients refuse it {after} unless it is cosigned again: run this every day: {command}"
+        return f"guests refuse it until this has run, now and every day: {command}"
+    return f"guests refuse it {after} unless this runs every day: {command}"
 
 
 UNKNOWN_FRESHNESS = (
-    "clients refuse a checkpoint once it is older than max-age of their trust note, 7 days by default: "
+    "guests refuse a log that is older than max-age of their trust note, 7 days by default: "
     "ldcat witness ask, or ldcat cosign --heartbeat, every day, keeps it fresh"
 )
 """For a publisher whose trust note is not known."""

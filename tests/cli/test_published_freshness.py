@@ -49,8 +49,8 @@ HEARTBEAT, ADDRESS = "witness h {heartbeat}\n", "witness w {heartbeat} https://w
     [
         ("", "none", True, "names no heartbeat key, so only a new release renews it"),
         (HEARTBEAT, "none", True, "every day: ldcat cosign --heartbeat --log log --trust trust.note --key FILE"),
-        (ADDRESS, "w", False, "run this now, and every day: ldcat witness ask --log log --trust trust.note"),
-        (HEARTBEAT, "h", False, "now, and every day: ldcat cosign --heartbeat --log log --trust trust.note --key FILE"),
+        (ADDRESS, "w", False, "until this has run, now and every day: ldcat witness ask --log log --trust trust.note"),
+        (HEARTBEAT, "h", False, "now and every day: ldcat cosign --heartbeat --log log --trust trust.note --key FILE"),
     ],
 )
 def test_the_command_is_named(
@@ -64,9 +64,9 @@ def test_the_command_is_named(
     assert len(err) < 250
     until = json.loads(out)["fresh_until"]
     assert until == pytest.approx(time.time() + MAX_AGE, abs=600) if fresh else until is None
-    assert (f"clients refuse it after {time.strftime('%Y-', time.gmtime(until or 0))}" in err) == fresh
+    assert (f"guests refuse it after {time.strftime('%Y-', time.gmtime(until or 0))}" in err) == fresh
     code, out, err = run(*publish, "--quiet")
-    assert (code, err, "fresh_until" in out) == (0, "", fresh)
+    assert (code, err, "fresh until" in out) == (0, "", fresh)
 
 
 def test_cosigned_by_the_quorum_it_is_fresh(run: Run, small: BuildResult, folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_cosigned_by_the_quorum_it_is_fresh(run: Run, small: BuildResult, folder
     code, out, err = run(*publish, "-f", "json")
     assert (code, json.loads(out)["fresh_until"]) == (0, pytest.approx(time.time() + MAX_AGE, abs=600))
     assert "the log has every row of this catalog" in err
-    assert "unless it is cosigned again" in err
+    assert "unless this runs every day" in err
 
 
 def test_the_trust_note_of_the_environment_is_used_if_it_names_the_log(
@@ -89,7 +89,7 @@ def test_the_trust_note_of_the_environment_is_used_if_it_names_the_log(
     revoke = ("revoke", *own, "--severity", "revoked", "--reason", "a reason")
     code, out, err = run(*revoke, "--vcpus", "1", "-f", "json")
     assert (code, json.loads(out)["fresh_until"]) == (0, pytest.approx(time.time() + MAX_AGE, abs=600))
-    assert "run this every day: ldcat cosign --heartbeat --log log" in err
+    assert "unless this runs every day: ldcat cosign --heartbeat --log log" in err
     write_note(folder, "", origin="example.com/other")
     code, out, err = run(*revoke, "--vcpus", "2", "-f", "json")
     assert (code, json.loads(out)["fresh_until"]) == (0, None)

@@ -40,7 +40,7 @@ def test_every_command_of_a_publisher(run: Run, small: BuildResult, folder: Path
     digest = digest_of(small)
     code, out, err = run("publish", str(small.folder), "-f", "json")
     assert (code, but_freshness(err)) == (0, "")
-    assert err.endswith(" unless it is cosigned again: run this every day: ldcat cosign --heartbeat\n")
+    assert err.endswith(" unless this runs every day: ldcat cosign --heartbeat\n")
     assert (json.loads(out)["origin"], json.loads(out)["trust_version"]) == (ORIGIN, 1)
     assert run("cosign", "--heartbeat")[0] == 0
     assert run("revoke", "--reason", "x", "--severity", "deprecated", "--digest", digest)[0] == 0

@@ -15,4 +15,4 @@ Run = Callable[..., tuple[int, str, str]]
 
 def but_freshness(err: str) -> str:
     """stderr without the note of `publish` and `revoke` on how the checkpoint stays fresh."""
-    return "".join(line for line in err.splitlines(True) if not line.startswith("ldcat: note: clients refuse "))
+    return "".join(line for line in err.splitlines(True) if not line.startswith("ldcat: note: guests refuse "))

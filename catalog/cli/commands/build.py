@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from catalog.store import manifest
 from catalog.terminal import render
 
 if TYPE_CHECKING:
+    from catalog.build.builder import BuildResult
     from catalog.launch.hashing.backends import HashBackend
     from catalog.work.engine import Engine
 
@@ -101,19 +103,24 @@ def command(
     if not quiet:
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")
-        if endorsed := built.manifest.files.get(manifest.ENDORSED):
-            render.note(f"{endorsed.rows:,} endorsed {'digest' if endorsed.rows == 1 else 'digests'}")
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
-        left_out = sum(entry.points for entry in built.manifest.left_out)
-        if left_out:
-            counted = "1 combination was" if left_out == 1 else f"{left_out:,} combinations were"
-            render.note(f"{counted} left out; manifest.json says which and why")
-        for text in loaded.notes:
-            render.note(text)
+        if spec is not None:  # the embedded builds are the same everywhere: nobody has to act on what they leave out
+            for text in _about_the_spec(built, loaded.notes):
+                render.note(text)
         if built.example:
             place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
             render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")
+
+
+def _about_the_spec(built: BuildResult, notes: Sequence[str]) -> Iterator[str]:
+    """What a catalog has besides its rows, and what it has no rows of. notes: on the builds and kernels of the spec."""
+    if endorsed := built.manifest.files.get(manifest.ENDORSED):
+        yield f"{endorsed.rows:,} endorsed {'digest' if endorsed.rows == 1 else 'digests'}"
+    if left_out := sum(entry.points for entry in built.manifest.left_out):
+        counted = "1 combination was" if left_out == 1 else f"{left_out:,} combinations were"
+        yield f"{counted} left out; manifest.json says which and why"
+    yield from notes
 
 
 def _engine(

@@ -140,7 +140,13 @@ def _print(
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        shown = facts | {"fresh_until": until and render.moment(until)}
+        shown = {  # no more terms than `ldcat init` names: the rest is in JSON
+            "log": found.origin,
+            "release": published.release,
+            "launch digests": f"{published.new_rows + published.new_endorsed:,} new",
+            "fresh until": until and render.moment(until),
+            "OCI digest": oci_digest,
+        }
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     if published.new_revoked:
         new = "new rows and endorsed digests" if published.new_endorsed else "new rows"
