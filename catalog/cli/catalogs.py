@@ -43,6 +43,12 @@ def open_named(
         raise
 
 
+def open_if_any(location: CatalogLocation | None, trust: Path | None, *, skip: bool, quiet: bool) -> Catalog | None:
+    """As `open_named`, but None if no location is given and no default catalog was built: none is built for it."""
+    named = location or trust or skip or default_catalog().exists()
+    return open_named(location, trust, skip=skip, quiet=quiet) if named else None
+
+
 def known_builds(
     location: CatalogLocation | None, trust: Path | None, *, skip: bool, quiet: bool
 ) -> Mapping[str, FirmwareBuild]:

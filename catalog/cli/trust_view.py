@@ -69,3 +69,16 @@ def report_policy(policy: Policy, *, quiet: bool) -> None:
             render.warning(text)
         elif not quiet:
             render.note(text)
+
+
+def print_policy(trust: Trust, *, ed25519_only: bool) -> None:
+    """Print the tlog-policy of a trust note, and what it cannot say; raises as `ed25519_policy`."""
+    from catalog.transparency.ed25519_policy import ed25519_policy
+
+    text = trust.policy_text
+    if ed25519_only:
+        text = ed25519_policy(trust.policy, all_log_signatures=trust.all_log_signatures)
+    render.exact(text.rstrip("\n"))
+    lost = f"that the trust note expires, nor that a checkpoint is stale after {trust.max_age} seconds"
+    demand = ", nor that all keys of the log have to sign" if trust.all_log_signatures else ""
+    render.note(f"a policy does not say {lost}{demand}")

@@ -26,7 +26,7 @@ from catalog.cli.candidate_options import (
     KernelFilesOption,
     known_inputs,
 )
-from catalog.cli.catalogs import open_named, print_image_notes
+from catalog.cli.catalogs import open_if_any, print_image_notes
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -74,7 +74,6 @@ from catalog.explain.baseline import (
 from catalog.explain.explain import DEFAULT_BUDGET, MAX_BUDGET, Budget, SearchInterrupted, explain
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code
-from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
 from catalog.terminal import interrupts, render
 from catalog.terminal.render import Format
@@ -174,13 +173,10 @@ def command(
         policy=policy,
     )
     reply = answer_without_catalog(found, proofs)
-    named = catalog or trust or skip_verify or default_catalog().exists()
-    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet) if named else None
+    opened = open_if_any(catalog, trust, skip=skip_verify, quiet=quiet)
     known = known_inputs(opened, firmware, kernel, initrd, append)
     print_image_notes(known.firmware, quiet=quiet)
-    if opened:
-        reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
-        _print_endorsers(endorsed_answer(opened, reply, hash_backend(), searched=False), proofs.now, quiet=quiet)
+    reply = _with_release(opened, reply, proofs.now, quiet=quiet)
     baselines = _baselines(opened, found.technologies(), known, expect)
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     reply, explanation = _completed(opened, reply, explanation)
@@ -228,10 +224,15 @@ def _print(
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
-def _print_endorsers(reply: Answer, now: float, *, quiet: bool) -> None:
-    """Say who endorses the digest, before a search that takes long and may find nothing."""
-    for one in () if quiet else (*reply.endorsements, *reply.reported):
+def _with_release(catalog: Catalog | None, reply: Answer, now: float, *, quiet: bool) -> Answer:
+    """The answer with the release of a catalog. Prints who endorses the digest, before a search that takes long."""
+    if not catalog:
+        return reply
+    reply = values.replace(reply, release=catalog.release, catalog_notes=catalog.notes)
+    endorsed = endorsed_answer(catalog, reply, hash_backend(), searched=False)
+    for one in () if quiet else (*endorsed.endorsements, *endorsed.reported):
         render.note(endorsement_title(one, now))
+    return reply
 
 
 def _baselines(

@@ -24,7 +24,7 @@ from catalog.cli.options import (
     read_passphrase,
 )
 from catalog.cli.setup.trust_checks import check_worth_signing
-from catalog.cli.trust_view import trust_facts, trust_record
+from catalog.cli.trust_view import print_policy, trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
@@ -241,7 +241,7 @@ def show(
         raise UsageError("--algorithm is for a policy", "ldcat trust show NOTE --policy --algorithm ed25519")
     trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
     if policy:
-        _print_policy(trust, algorithm)
+        print_policy(trust, ed25519_only=algorithm is PolicyAlgorithm.ED25519)
     elif output is Format.JSON:
         render.json_document(trust_record(trust))
     else:
@@ -264,18 +264,6 @@ def _policy(path: Path) -> str:
     """The text of a policy; bytes that are not UTF-8 become surrogates. Its last line ends with a newline."""
     text = read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def _print_policy(trust: Trust, algorithm: PolicyAlgorithm | None) -> None:
-    from catalog.transparency.ed25519_policy import ed25519_policy
-
-    text = trust.policy_text
-    if algorithm:
-        text = ed25519_policy(trust.policy, all_log_signatures=trust.all_log_signatures)
-    render.exact(text.rstrip("\n"))
-    lost = f"that the trust note expires, nor that a checkpoint is stale after {trust.max_age} seconds"
-    demand = ", nor that all keys of the log have to sign" if trust.all_log_signatures else ""
-    render.note(f"a policy does not say {lost}{demand}")
 
 
 def _roots(options: Sequence[str]) -> dict[str, VerifierKey]:
