@@ -269,6 +269,20 @@ def test_witnesses_are_the_quorum(run: Run) -> None:
     assert "warning: the policy: quorum witnesses: is reached by w1.example alone" in err
 
 
+@pytest.mark.parametrize("witness", [True, False])
+def test_the_timer_runs_what_the_trust_note_of_today_needs(run: Run, witness: bool) -> None:
+    """As `ldcat publish` says: the note may have been replaced since the keys were made."""
+    run(*PLAIN)
+    run("keygen", "w1.example", "--for", "witness", "--algorithm", "ed25519", "-o", "w1")
+    line = f"witness w1 {Path('w1.pub').read_text().strip()} https://w1.example/\nquorum w1\n"
+    Path("policy").write_text(f"log {Path('keys/log.key.pub').read_text()}{line if witness else 'quorum none'}\n")
+    Path("text").write_text(run("trust", "rotate", "trust.note", "--policy", "policy")[1])
+    Path("trust.note").write_text(run("trust", "sign", "text", "--key", "keys/root-1.key")[1])
+    out = run("init", ORIGIN)[1]
+    assert "cosign" not in out
+    assert (out.count("witness ask"), "only a new release renews it" in out) == ((3, False) if witness else (0, True))
+
+
 def test_a_witness_is_named_by_its_url(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

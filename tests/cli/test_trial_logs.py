@@ -120,4 +120,4 @@ def test_several_logs_were_seen(run: Run, small: BuildResult, folder: Path) -> N
     Path("backup").rename("public")
     code, _, err = lookup(run)
     assert code == 9
-    assert f"; what was seen is in {folder.parent}/state/ldcat/seen\n" in err
+    assert f"; what was seen is in {folder.parent}/state/ldcat/seen; see ldcat lookup --help\n" in err

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.note import Note
     from catalog.transparency.trust import Trust
 
+_ASK = "ldcat witness ask"
 CRON_TIME = "17 4 * * *"
 """Every day, at a minute at which not everybody else's jobs run."""
 
@@ -37,9 +38,9 @@ def explanation(folder: Path, settings: Publisher, what: str, *, passphrase: Pat
     yield from _files(folder, settings, trust)
     yield from _missing_signatures(settings, trust, note)
     yield ""
-    yield from _next(folder, settings)
+    yield from _next(folder, settings, trust)
     yield ""
-    yield from _timers(folder, settings, trust, passphrase)
+    yield from _timers(folder, trust, passphrase)
 
 
 def _files(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
@@ -81,32 +82,37 @@ def _missing_signatures(settings: Publisher, trust: Trust, note: Note) -> Iterat
         yield f"  ldcat trust sign {settings.trust.name} --key KEY > signed.note"
 
 
-def _next(folder: Path, settings: Publisher) -> Iterator[str]:
+def _next(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
     log = shlex.quote(_shown(settings.log, folder))
     guest = f"  ldcat lookup DIGEST --catalog {log} --trust {shlex.quote(_shown(settings.trust, folder))}"
     if (settings.log / CHECKPOINT).exists():
         yield f"The log is published in {log}. After a change of firmware:"
     else:
-        yield "Next:" if settings.heartbeat else "Next, once the witnesses know the log:"
+        yield "Next, once the witnesses know the log:" if trust.policy.renewed_by == _ASK else "Next:"
     if folder != Path():
         yield f"  cd {shlex.quote(str(folder))}"
     yield "  ldcat build -o catalog"
     yield "  ldcat publish catalog"
-    if settings.heartbeat is None:
-        yield "  ldcat witness ask"
+    if trust.policy.renewed_by == _ASK:
+        yield f"  {_ASK}"
     yield f"Any web server can serve {log}. A guest looks up a launch digest there, or at its URL:"
     yield guest
 
 
-def _timers(folder: Path, settings: Publisher, trust: Trust, passphrase: Path | None) -> Iterator[str]:
-    """The cron line and the systemd timer."""
+def _timers(folder: Path, trust: Trust, passphrase: Path | None) -> Iterator[str]:
+    """The cron line and the systemd timer of the command that `ldcat publish` names, too."""
+    from catalog.publish.keeping_fresh import freshness_text, renewal
     from catalog.transparency.durations import span
 
-    words = ["cosign", "--heartbeat", "--quiet"] if settings.heartbeat else ["witness", "ask"]
-    if settings.heartbeat and passphrase:
-        words += ["--passphrase-file", str(passphrase.resolve())]
+    command = renewal(trust)
+    if command is None:
+        yield freshness_text(f"{span(trust.max_age)} without a release", None)
+        return
+    words, asks = command[1:], trust.policy.renewed_by == _ASK
+    if not asks:
+        words += ["--quiet", *(["--passphrase-file", str(passphrase.resolve())] if passphrase else [])]
     program, place = _program(), str(folder.resolve())
-    who = "no heartbeat" if settings.heartbeat else "no answer of the witnesses"
+    who = "no answer of the witnesses" if asks else "no heartbeat"
     yield f"With {who} for {span(trust.max_age)} the log goes stale, and guests refuse it. Every day, by cron:"
     line = f"cd {shlex.quote(place)} && {shlex.join([program, *words])} > /dev/null"
     yield f"  {CRON_TIME} {line}".replace("%", "\\%")
