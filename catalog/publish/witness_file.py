@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from catalog.errors import MalformedInput
 from catalog.net.host_url import Server
+from catalog.transparency.encoding import MAX_NAME
 from catalog.transparency.keys import SignatureType, VerifierKey
 
 MAX_WITNESS_FILE = 1 << 16
 """Bytes."""
 
-_KEY = re.compile(r"[^\s<>\"']+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
+_KEY = re.compile(rf"[^\s<>\"'+]{{1,{MAX_NAME}}}\+[0-9a-f]{{8}}\+[A-Za-z0-9+/]+={{0,2}}")
 _FORM = "lines: VKEY URL; or VKEY, and a line with the URL alone"
 
 
@@ -36,8 +37,9 @@ def parse_witnesses(data: bytes, where: str, fetched: str | None = None) -> list
 
     where: the file, for messages. fetched: the URL that it comes from, which is the address of keys without another.
 
-    Raises MalformedInput for a file of another form, for a key that is not a witness's, and for a key without an
-    address; UsageError for an address that is not a URL.
+    Raises MalformedInput for a file of another form, for a key that is not a witness's, for a key without an address,
+    and for several witnesses at the URL that was fetched: whoever answers there could outvote the others. Raises
+    UsageError for an address that is not a URL.
     """
     try:
         text = data.decode("utf-8")
@@ -51,8 +53,12 @@ def parse_witnesses(data: bytes, where: str, fetched: str | None = None) -> list
         raise MalformedInput(
             f"{where} names no verifier key of a witness", f"get from its operator a file with {_FORM}"
         )
+    names = dict.fromkeys(key.name for key in named)
+    here = {key.name for key, url in named.items() if not url}
+    if fetched and len(here) > 1:
+        raise MalformedInput(f"{where} names {len(here)} witnesses, and only one is asked there", f"write {_FORM}")
     entries = []
-    for name in dict.fromkeys(key.name for key in named):
+    for name in names:
         keys = tuple(key for key in named if key.name == name)
         urls = {url for key in keys if (url := named[key] or fetched)}
         if len(urls) != 1:

@@ -283,6 +283,18 @@ def test_the_timer_runs_what_the_trust_note_of_today_needs(run: Run, witness: bo
     assert (out.count("witness ask"), "only a new release renews it" in out) == ((3, False) if witness else (0, True))
 
 
+def test_a_file_with_several_votes_is_said_to_have_them(run: Run) -> None:
+    """Whoever wrote it could outvote the others."""
+    Path("w.pub").write_text("".join(f"{by.key} https://w.example/\n" for by in WITNESSES))
+    for name in ("bob", "carol"):
+        run("keygen", f"{name}.example", "--for", "root", "-o", f"{name}.key")
+    Path("both.pub").write_text(Path("bob.key.pub").read_text() + Path("carol.key.pub").read_text())
+    code, _, err = run(*PLAIN, "--root", "both.pub", "--witness", "w.pub", "--output", "log")
+    assert code == 0
+    assert "ldcat: note: both.pub names 2 roots, each with a vote: bob.example, carol.example\n" in err
+    assert "ldcat: note: w.pub names 3 witnesses, each with a vote: w1.example, w2.example, w3.example\n" in err
+
+
 def test_a_witness_is_named_by_its_url(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.errors import LdcatError
-from catalog.publish.witness_file import parse_witnesses
+from catalog.errors import LdcatError, MalformedInput
+from catalog.publish.witness_file import MAX_WITNESS_FILE, parse_witnesses
 from catalog.transparency.keys import SignatureType
 from tests.support.logs import signer
 
@@ -46,6 +46,21 @@ def test_several_witnesses_in_a_file() -> None:
 def test_a_page_at_the_address_of_the_witness(text: str) -> None:
     (found,) = parse_witnesses(text.encode(), URL, fetched=URL)
     assert (found.name, found.keys, found.url) == ("w.example", (ED25519, ML_DSA), URL)
+
+
+def test_one_witness_is_asked_at_a_url() -> None:
+    """Otherwise whoever answers there has as many votes as they like."""
+    for page in (f"{ED25519}\n{OTHER}\n", f"<pre>{ED25519}\n{OTHER}\n"):
+        with pytest.raises(MalformedInput, match="names 2 witnesses, and only one is asked there"):
+            parse_witnesses(page.encode(), URL, fetched=URL)
+    lines = f"{ED25519} {URL}\n{OTHER} https://x.example/\n"
+    assert len(parse_witnesses(lines.encode(), "https://list.example/", fetched="https://list.example/")) == 2
+
+
+@pytest.mark.parametrize("text", ["a", "+", "a+", "a+00000000+"])
+def test_a_page_without_end_of_a_word(text: str) -> None:
+    with pytest.raises(MalformedInput, match="names no verifier key"):
+        parse_witnesses(f"<{text * (MAX_WITNESS_FILE // len(text))}".encode(), URL, fetched=URL)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,9 @@ def _other_roots(files: Sequence[Path]) -> list[VerifierKey]:
             raise UsageError(
                 f"{path} has no verifier key", "a root is named by its .pub file, which ldcat keygen wrote"
             )
-        found += map(VerifierKey.parse, lines)
+        keys = list(map(VerifierKey.parse, lines))
+        _say_several(str(path), "roots", [key.name for key in keys])
+        found += keys
     return found
 
 
@@ -179,12 +181,21 @@ def _witnesses(named: Sequence[str]) -> list[WitnessEntry]:
                 raise UsageError("--witness names no file", "--witness FILE or URL")
             data = read_file(Path(one), limit=MAX_WITNESS_FILE, regular=True)
             entries = parse_witnesses(data, one)
+        _say_several(one, "witnesses", [entry.name for entry in entries])
         found += entries
     names = [entry.name for entry in found]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"the witness {name} is named twice", "its keys count once: name it once")
     return found
+
+
+def _say_several(file: str, what: str, names: Sequence[str]) -> None:
+    """Whoever wrote a file with several names has as many votes."""
+    from catalog.web.witness_app import named
+
+    if len(names) > 1:
+        render.note(f"{file} names {len(names)} {what}, each with a vote: {named(names)}")
 
 
 def _fetched(url: str, at_most: int) -> bytes:
