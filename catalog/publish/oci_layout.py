@@ -72,7 +72,7 @@ def write_artifact(
     """Add an artifact to a layout, or make the layout, and give the digest of its manifest; equal input, equal bytes.
 
     A tag moves from the manifest that had it. Blobs that no manifest names any more are removed. The index is replaced
-    last, so a reader sees the layout before or after.
+    last, so a reader sees the layout before or after; the file that says that this is a layout is written first.
 
     kind: the artifact type.
     annotations: of the manifest.
@@ -84,6 +84,7 @@ def write_artifact(
     with layout.locked():
         layout.clear()
         index = _read_index(layout)
+        layout.write([(VERSION, _json({"imageLayoutVersion": "1.0.0"}))])
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
@@ -100,7 +101,6 @@ def write_artifact(
         named = [{**found, "artifactType": kind, "annotations": {TAG: tag}} for tag in tags]
         index["manifests"] = [*kept, *named]
         layout.write([(_blob(found["digest"]), data), (_blob(_digest(_EMPTY)), _EMPTY)])
-        layout.write([(VERSION, _json({"imageLayoutVersion": "1.0.0"}))])
         layout.write([(INDEX, _json(index))])
         _remove_others(layout)
     return str(found["digest"])
@@ -117,6 +117,10 @@ def check_folder(folder: Path) -> None:
             raise UsageError(
                 f"{folder} holds {name!r}, which is not part of an OCI layout", "name a new or empty folder"
             )
+    if "blobs" in names and VERSION not in names:  # it is written first
+        raise UsageError(
+            f"{folder} has blobs, but is no OCI layout: {VERSION} is missing", "name a new or empty folder"
+        )
 
 
 def _read_index(layout: LogFolder) -> dict[str, Any]:
@@ -154,12 +158,12 @@ def _stored(layout: LogFolder, layer: Layer) -> dict[str, Any]:
 
 
 def _remove_others(layout: LogFolder) -> None:
-    """Remove the blobs that no manifest of the index names; none if the index names anything but manifests."""
+    """Remove the blobs that no manifest of the index names; none if it names anything but manifests that are there."""
     named = set()
     for entry in decode_json(layout.read(INDEX, MAX_MANIFEST), _Index, INDEX).manifests:
-        if entry.mediaType != MANIFEST_TYPE:
-            return
         path = _blob(entry.digest)
+        if entry.mediaType != MANIFEST_TYPE or not layout.has(path):
+            return
         manifest = decode_json(layout.read(path, MAX_MANIFEST), _Manifest, path)
         named |= {_blob(one.digest) for one in (entry, manifest.config, *manifest.layers)}
     try:

@@ -143,6 +143,35 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path) -> None:
         write(tmp_path / "letter.txt", layer("x", b"1"))
 
 
+def test_blobs_that_are_of_no_layout_are_left_alone(tmp_path: Path) -> None:
+    """Such as those of another store: the blobs that no manifest names would be removed."""
+    (tmp_path / "blobs/sha256").mkdir(parents=True)
+    (tmp_path / "blobs/sha256/letter").write_text("dear")
+    with pytest.raises(UsageError, match="is no OCI layout: oci-layout is missing"):
+        write(tmp_path, layer("x", b"1"))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["letter"]
+
+
+def test_an_interrupted_layout_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("_described", "_read_index", "_remove_others"):
+        with monkeypatch.context() as patch:
+            patch.setattr(oci_layout, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                write(tmp_path, layer("x", b"1"))
+    assert tags(tmp_path)["latest"] == write(tmp_path, layer("x", b"1"))
+
+
+def test_a_manifest_that_is_missing_removes_nothing(tmp_path: Path) -> None:
+    old = write(tmp_path, layer("x", b"old"), tags=("1",))
+    (tmp_path / "blobs/sha256" / old.removeprefix("sha256:")).unlink()
+    new = write(tmp_path, layer("x", b"new"), tags=("2",))
+    assert tags(tmp_path) == {"1": old, "2": new}
+    assert b"old" in blobs(tmp_path).values()
+
+
 def test_what_changes_while_it_is_read_is_not_published(tmp_path: Path) -> None:
     write(tmp_path, layer("x", b"old"))
     before = index(tmp_path)
