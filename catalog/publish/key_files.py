@@ -28,6 +28,9 @@ MAX_KEY_FILE = 1 << 16
 
 _PUBLIC_MODE = 0o644
 
+_MOST_IMPORTED = 2
+"""Keys of a file of another program: one of each algorithm."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
@@ -60,6 +63,8 @@ def import_keys(path: Path, name: str, ed25519: SignatureType, passphrase: bytes
     blocks = split_pem(inputs.read_file(path, limit=MAX_KEY_FILE, regular=True))
     if not blocks:
         raise MalformedInput(f"{path} has no private key in PEM", "openssl genpkey makes one")
+    if len(blocks) > _MOST_IMPORTED:
+        raise MalformedInput(f"{path} has {len(blocks)} private keys", "one of each algorithm at most")
     found = []
     for block in blocks:
         private = load_private_key(block, passphrase if b" ENCRYPTED " in block[:40] else None, str(path))
