@@ -127,12 +127,12 @@ class SeenLog:
 
     def _exchange(self, now: Kept | None, new: Kept) -> Note:
         note = new.note
+        if new.listed:  # first: after a crash, no checkpoint is kept without the revocations that came with it
+            self._list.write(new.listed)
         if now and now.seen.checkpoint == new.seen.checkpoint:
             note = now.note
         else:
             self._kept.write(note)
-        if new.listed:
-            self._list.write(new.listed)
         if new.revocations is not None:
             self._revocations.write(new.revocations, new.from_leaves, new.commits)
         return note

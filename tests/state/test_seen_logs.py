@@ -275,6 +275,25 @@ def test_a_list_that_is_missing_or_another_one_is_completed(place: Place, data: 
     assert listed() == (BAD,)
 
 
+def test_no_checkpoint_is_kept_without_its_revocations(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far a process came that was killed: an older proof is then judged by the newest revocations."""
+    log = SeenLog("seen", ORIGIN)
+    log.commit(None, kept_of(1, ()))
+    log.commit(log.read(), kept_of(2, (BAD,)))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for place_of_death, size in ((LastCheckpoint, 2), (seen_revocations.SeenRevocations, 3)):
+        with monkeypatch.context() as patch:
+            patch.setattr(place_of_death, "write", killed)
+            with pytest.raises(KeyboardInterrupt):
+                log.commit(log.read(), kept_of(3, (BAD, WORSE)))
+        kept = log.read()
+        assert kept is not None
+        assert (kept.seen.checkpoint.size, listed()) == (size, (BAD, WORSE))
+
+
 def test_a_list_that_is_too_long_is_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen_revocations, "MAX_REVOCATIONS", 10)
     log = SeenLog("seen", ORIGIN)
