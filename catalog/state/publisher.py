@@ -62,7 +62,7 @@ class Publisher:
                 check_private(descriptor, str(path))
                 data = file.read(MAX_SETTINGS + 1)
             except Shared as error:
-                hint = f"check what is in it, then: chmod go-w {path}"
+                hint = f"check what is in it, then: chmod go-w {path}; chown it if it is not yours"
                 raise Unreadable(f"{path} is not used: {error.strerror}", hint) from error
             except OSError as error:
                 raise unreadable(path, error) from error

@@ -71,7 +71,9 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> N
     (tmp_path / SETTINGS).chmod(mode)
     with pytest.raises(Unreadable, match="is not used: others can write it") as error:
         Publisher.find(tmp_path)
-    assert error.value.hint == f"check what is in it, then: chmod go-w {tmp_path / SETTINGS}"
+    assert error.value.hint == (
+        f"check what is in it, then: chmod go-w {tmp_path / SETTINGS}; chown it if it is not yours"
+    )
 
 
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
