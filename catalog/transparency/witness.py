@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Protocol
 
@@ -108,10 +108,16 @@ class Witness:
 
     logs: keys of the logs whose checkpoints it cosigns, by origin.
     signers: the keys that it cosigns with.
+    origins: of the logs, by their SHA-256 in hex: public lists have tens of thousands.
     """
 
     logs: Mapping[str, tuple[VerifierKey, ...]]
     signers: tuple[Signer, ...]
+    origins: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        origins = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in self.logs}
+        object.__setattr__(self, "origins", origins)
 
     @classmethod
     def of(cls, logs: Iterable[VerifierKey], signers: Sequence[Signer]) -> Witness:
@@ -174,9 +180,9 @@ class Witness:
 
     def checkpoint(self, origin_hash: str, records: Records) -> Answer:
         """The last cosigned checkpoint of a log, for monitors. origin_hash: SHA-256 of the origin, in hex."""
-        for origin in self.logs:
-            if hashlib.sha256(origin.encode()).hexdigest() == origin_hash and (note := records.latest(origin)):
-                return Answer(HTTPStatus.OK, bytes(note))
+        origin = self.origins.get(origin_hash)
+        if origin is not None and (note := records.latest(origin)):
+            return Answer(HTTPStatus.OK, bytes(note))
         return _refusal(HTTPStatus.NOT_FOUND, "this witness cosigned no checkpoint of that log")
 
 

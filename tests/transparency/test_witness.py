@@ -42,6 +42,7 @@ ED25519 = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 ML_DSA = signer("w.example", SignatureType.COSIGNATURE_ML_DSA_44)
 WITNESS = Witness.of([LOG.key, LOG_ML_DSA.key], [ED25519, ML_DSA])
 FAST = Witness.of([LOG.key], [ED25519])
+ORIGIN_HASH = hashlib.sha256(ORIGIN.encode()).hexdigest()
 
 
 def ask(memory: Memory, body: AddCheckpoint | bytes, by: Witness = FAST, now: int = NOW) -> Answer:
@@ -240,6 +241,15 @@ def test_a_witness_without_a_clock_cosigns_nothing(memory: Memory, by: Witness) 
         ask(memory, request(10, 24), by, now=0)
     assert memory.notes == before
     assert ask(memory, request(10, 24), by, now=1).status == 200
+
+
+def test_monitors_of_one_log_among_many(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Public lists have tens of thousands of logs: not all of their names are hashed for each request."""
+    others = {f"{number}.example": (STRANGER.key,) for number in range(9)}
+    many = FAST.adding(others)
+    monkeypatch.setattr(hashlib, "sha256", None)
+    assert many.checkpoint(ORIGIN_HASH, memory).status == 200
+    assert many.checkpoint("0" * 64, memory).status == 404
 
 
 def test_monitors_get_the_latest_checkpoint(memory: Memory) -> None:
