@@ -79,7 +79,7 @@ class ProofBundle:
             return cls._of(Note.parse(wire.checkpoint.encode()), row, status, wire.revocations)
         if kind == FORMAT_1:
             return cls._of_format_1(decode_json(data, _Bundle1Wire, "proof bundle"))
-        raise MalformedRecord(f"proof bundle: format {kind!r} is neither {FORMAT!r} nor {FORMAT_1!r}")
+        raise MalformedRecord(f"proof bundle: format {kind[:40]!r} is neither {FORMAT!r} nor {FORMAT_1!r}")
 
     @classmethod
     def _of_format_1(cls, wire: _Bundle1Wire) -> ProofBundle:

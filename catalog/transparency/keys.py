@@ -69,7 +69,7 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise MalformedInput(f"invalid key name {self.name!r}", "no blanks, no plus, 1 to 255 bytes")
+            raise MalformedInput(f"invalid key name {self.name[:30]!r}", "no blanks, no plus, 1 to 255 bytes")
         if len(self.public_key) != self.type.public_key_size:
             raise MalformedInput(f"the public key of {self.name} has {len(self.public_key)} bytes")
 
@@ -79,15 +79,16 @@ class VerifierKey:
         name, _, rest = text.partition("+")
         key_id, plus, encoded = rest.partition("+")
         if not plus:
-            raise MalformedInput(f"{text[:100]!r} is not a verifier key", "NAME+ID+BASE64, as ldcat keygen prints it")
-        value = from_base64(encoded, f"the verifier key of {name!r}")
+            raise MalformedInput(f"{text[:30]!r} is not a verifier key", "NAME+ID+BASE64, as ldcat keygen prints it")
+        what = f"the verifier key of {name[:30]!r}"
+        value = from_base64(encoded, what)
         try:
             kind = SignatureType(value[0])
         except ValueError as error:
-            raise MalformedInput(f"the verifier key of {name!r} is of the unknown type {value[0]:#04x}") from error
+            raise MalformedInput(f"{what} is of the unknown type {value[0]:#04x}") from error
         found = cls(name, kind, value[1:])
         if found.key_id.hex() != key_id:
-            raise MalformedInput(f"the verifier key of {name!r} has the id {key_id!r}, and not {found.key_id.hex()}")
+            raise MalformedInput(f"{what} has the id {key_id[:10]!r}, and not {found.key_id.hex()}")
         return found
 
     def __str__(self) -> str:

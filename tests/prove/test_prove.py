@@ -199,6 +199,11 @@ def test_no_changed_byte_is_a_match(bundle: ProofBundle, data: st.DataObject, ol
     assert verdict.outcome in (Outcome.BAD, Outcome.UNTRUSTED)
 
 
+def test_an_error_about_a_long_format_is_short() -> None:
+    found = ask(json.dumps({"format": "x" * 100_000}).encode())
+    assert (found.outcome, len(found.why) < 150) == (Outcome.BAD, True)
+
+
 @pytest.mark.parametrize("field", ["row", "status"])
 @pytest.mark.parametrize("write", [bytes, in_format_1])
 def test_invalid_bundles_are_refused(bundle: ProofBundle, field: str, write: Callable[[ProofBundle], bytes]) -> None:

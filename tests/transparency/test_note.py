@@ -179,6 +179,15 @@ def test_invalid_verifier_keys_are_refused(text: str, message: str) -> None:
         VerifierKey.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["\0" * 9999, f"{'x' * 9999}+00000000+!", f"{'x' * 9999}+00000000+{'B' * 44}", "a+" * 999]
+)
+def test_errors_about_long_keys_are_short(text: str) -> None:
+    with pytest.raises(MalformedInput) as error:
+        VerifierKey.parse(text)
+    assert len(str(error.value)) < 160
+
+
 @given(st.text(min_size=1).filter(lambda text: all(c == "\n" or c >= " " for c in text)))
 def test_arbitrary_text_is_signed_and_parsed(text: str) -> None:
     by = signer("example.com/log")
