@@ -148,7 +148,7 @@ def test_errors_have_the_same_words(line: str) -> None:
         ("LDCAT_FORMAT", "json"),
         ("LDCAT_FORMAT", "xml"),
         ("LDCAT_FORMAT", ""),
-        *(("LDCAT_QUIET", on) for on in ["1", "0", "true", "no", "ON", "x"]),
+        *(("LDCAT_QUIET", on) for on in ["1", "0", "true", "no", "ON", "x", " 1 ", "no\n", " "]),
         ("LDCAT_CATALOG", "DIR"),
         ("LDCAT_TRUST", "FILE"),
         ("LDCAT_CERTS", "a b"),

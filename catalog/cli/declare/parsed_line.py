@@ -18,7 +18,7 @@ from catalog.cli.declare.declared import Argument, BadValue, Declared
 from catalog.errors import UsageError
 from catalog.values import Value
 
-_YES, _NO = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
+_YES, _NO = ("1", "true", "t", "yes", "y", "on"), ("", "0", "false", "f", "no", "n", "off")
 
 
 class Parameter(Value):
@@ -114,9 +114,10 @@ def _text(choice: Any) -> str:
 
 
 def _flag(text: str) -> bool:
-    if text.lower() not in (*_YES, *_NO):
+    word = text.strip().lower()
+    if word not in (*_YES, *_NO):
         raise BadValue(f"{text!r} is neither yes nor no")
-    return text.lower() in _YES
+    return word in _YES
 
 
 _PARSERS: dict[Any, Callable[[str], Any]] = {bool: _flag, str: str, Path: Path, None: str}
@@ -188,7 +189,7 @@ def _value(one: Parameter, texts: list[str] | None, environment: Mapping[str, st
             raise UsageError(f"missing {what} {_named(one)}")
         return one.default
     try:
-        values = list(map(one.of_text, texts))
+        values = list(map(one.of_text, texts if one.multiple else texts[-1:]))
     except BadValue as error:
         raise UsageError(f"invalid value for {_named(one)}: {error}") from error
     return values if one.multiple else values[-1]
