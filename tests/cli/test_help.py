@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -56,6 +57,28 @@ def test_every_command_has_a_group_and_is_in_it(run: Run) -> None:
         listed = out.partition(f"\n{group}:\n")[2].partition("\n\n")[0]
         expected = {name for name in command_names() if command_module(name).HELP_GROUP is group}
         assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == expected
+
+
+def test_each_command_has_one_line() -> None:
+    lines = text_of(PAGES["ldcat"]).splitlines()
+    assert [name for name in command_names() if not any(line.startswith(f"  {name} ") for line in lines)] == []
+    assert len([line for line in lines if re.match(r"  [a-z][a-z-]* +[A-Z]", line)]) == len(command_names())
+    assert len(lines) <= 80
+
+
+def test_the_table_of_the_documentation_has_the_same_groups() -> None:
+    """Sub-commands may be in another group than their command."""
+    table = (
+        (Path(__file__).parents[2] / "docs/command-line.md").read_text().partition("| for |")[2].partition("\n\n")[0]
+    )
+    group, found = "", dict[str, str]()
+    for first, names in re.findall(r"^\| ([a-z ]*?) ?\| (.*?) \|", table, re.MULTILINE):
+        group = first or group
+        found |= dict.fromkeys(re.findall(r"\[`(\S+?)[ `]", names), group)
+    of_help = {name: str(command_module(name).HELP_GROUP).lower() for name in command_names()}
+    assert {name: found[name] for name in of_help if name != "trust"} == {
+        name: group for name, group in of_help.items() if name != "trust"
+    }
 
 
 def test_exit_codes_of_a_command_are_those_of_the_program() -> None:

@@ -64,11 +64,11 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Check every claim of a catalog or a release, and report every one that does not hold.
+    """Check every claim of a catalog or a release.
 
-    Files are checked against the manifest; rows against their order, their components and the index; digests against
-    their inputs. For a release, signatures and every leaf of the log are checked too, and that each row is a leaf. A
-    signature proves no claim.
+    Every claim that does not hold is reported. Files are checked against the manifest; rows against their order, their
+    components and the index; digests against their inputs. For a release, signatures and every leaf of the log are
+    checked too, and that each row is a leaf. A signature proves no claim.
     """
     from catalog.audit.audit import RULES, holds
     from catalog.audit.audit_opening import open_for_audit

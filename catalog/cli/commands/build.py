@@ -81,7 +81,7 @@ def command(
     ] = MAX_ROWS,
     quiet: QuietOption = False,
 ) -> None:
-    """Build a catalog: every launch digest of SPEC, or of all embedded builds.
+    """Build a catalog of a spec, or of all embedded builds.
 
     It needs no network and no firmware, and prints the folder. Rows and disk space are counted first. An interrupted
     build changes nothing. Rows that the replaced catalog has already are not computed again.

@@ -36,9 +36,10 @@ _SCRIPTS = {Shell.BASH: bash_completion, Shell.ZSH: zsh_completion, Shell.FISH: 
 
 
 def command(context: typer.Context, shell: Annotated[Shell, Argument(help="The shell.")]) -> None:
-    """Print a script with which a shell completes commands, options, and names of builds, profiles and vCPU types.
+    """Print a script with which a shell completes command lines.
 
-    The script knows all of them, so completion starts no ldcat. Write it again after an update.
+    It completes commands, options, and names of builds, profiles and vCPU types. The script knows all of them, so
+    completion starts no ldcat. Write it again after an update.
     """
     pages = list(pages_below(context.find_root().command, "ldcat"))
     render.exact(_SCRIPTS[shell](pages).removesuffix("\n"))

@@ -49,10 +49,11 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Cosign the published checkpoint of a log, if it is consistent with the last one that this key cosigned.
+    """Cosign the published checkpoint of a log.
 
-    All other signatures stay. A checkpoint that has the cosignature already is cosigned again only with --heartbeat. A
-    fork or an older checkpoint is refused (exit code 4), and both checkpoints are kept as evidence.
+    It has to be consistent with the last one that this key cosigned. All other signatures stay. A checkpoint that has
+    the cosignature already is cosigned again only with --heartbeat. A fork or an older checkpoint is refused (exit code
+    4), and both checkpoints are kept as evidence.
     """
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder

@@ -72,11 +72,11 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Compare two catalogs or releases: their components, endorsed digests, and every row.
+    """Compare two catalogs or releases, row by row.
 
-    Rows are added, withdrawn or rule-changed. A rule-changed row has the same inputs and another launch digest: no
-    firmware changed, but a VMM profile or the generator did. The table groups rows; jsonl and csv have every row that
-    differs, json has everything.
+    Components and endorsed digests are compared, too. Rows are added, withdrawn or rule-changed. A rule-changed row has
+    the same inputs and another launch digest: no firmware changed, but a VMM profile or the generator did. The table
+    groups rows; jsonl and csv have every row that differs, json has everything.
     """
     published = [is_published(one) for one in (old, new)]
     before, after = (

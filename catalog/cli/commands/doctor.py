@@ -60,10 +60,11 @@ def command(
     ] = None,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
-    """Report current and upcoming problems of a published log, and what to do about each.
+    """Report problems of a published log, and what to do about them.
 
-    It checks the signatures that the policy of the trust note demands, expiry dates, whether the files are consistent,
-    and the headers of the host that serves them. With a URL in place of the folder, what the host serves is checked.
+    Current and upcoming problems are reported. It checks the signatures that the policy of the trust note demands,
+    expiry dates, whether the files are consistent, and the headers of the host that serves them. With a URL in place of
+    the folder, what the host serves is checked.
     """
     from catalog.net.static_host import StaticHost
     from catalog.operate.doctor import examination_to_dict, examine

@@ -79,10 +79,10 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Read documents that others publish about launches: firmware, kernels, endorsed launch digests.
+    """Read documents that others publish about launches.
 
-    Prints what was read, who says so and how it was checked, and writes it as TOML records with --output. Nothing that
-    a document does not say is filled in.
+    They are about firmware, kernels and endorsed launch digests. Prints what was read, who says so and how it was
+    checked, and writes it as TOML records with --output. Nothing that a document does not say is filled in.
     """
     from catalog.imports.import_files import import_files, to_dict  # cryptography takes long to load
 

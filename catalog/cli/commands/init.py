@@ -84,11 +84,12 @@ def command(
     ] = 7,
     passphrase: PassphraseOption = None,
 ) -> int:
-    """Make everything that a publisher needs, and print whom to give what, and what to do next.
+    """Make everything that a publisher needs, and say what is next.
 
-    Keys, the trust note for guests and ldcat.toml with the settings of publish, revoke, cosign and others are written
-    to one folder. In a folder that was set up before nothing changes: what is there is explained, with exit code 1.
-    With witnesses, more than half of them have to cosign the log; without any, a heartbeat key keeps it fresh.
+    It prints whom to give what, and what to do next. Keys, the trust note for guests and ldcat.toml with the settings
+    of publish, revoke, cosign and others are written to one folder. In a folder that was set up before nothing changes:
+    what is there is explained, with exit code 1. With witnesses, more than half of them have to cosign the log; without
+    any, a heartbeat key keeps it fresh.
     """
     from catalog.cli.setup.init_text import explanation
     from catalog.publish.new_log import Wishes, alone_in, finish, make_log, set_up, write_log

@@ -44,9 +44,10 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.TOML], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
+    """Show a firmware image, and what it can launch under.
 
-    --format toml prints its record, with which every launch digest can be computed without the image.
+    It has the GUID table, metadata sections, memory map, and why the image cannot launch under a technology. --format
+    toml prints its record, with which every launch digest can be computed without the image.
     """
     inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
     record = inspection.to_dict()

@@ -34,9 +34,9 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """List what can be named: builds, kernels, VMM profiles, vCPU types, fleets.
+    """List builds, kernels, VMM profiles, vCPU types or fleets.
 
-    These are the embedded ones; with --catalog the builds of a catalog are listed, too.
+    Other commands take these names. They are the embedded ones; with --catalog the builds of a catalog are listed, too.
     """
     if kind is not Listed.BUILDS and (trust or skip_verify):
         raise UsageError(f"{kind} are part of ldcat: there is nothing to verify", f"ldcat list {kind}")

@@ -37,7 +37,7 @@ def command(
     ] = 24,
     trust_file: OwnTrustOption = None,
 ) -> int:
-    """Print a list of logs (logs/v0) with the logs of a trust note, for operators of witnesses.
+    """Print the logs of a trust note, for operators of witnesses.
 
     `ldcat witness serve --logs` reads such a list, and so do the witnesses of the public witness network. It names the
     Ed25519 key of each log.

@@ -55,7 +55,7 @@ from catalog.notes import DANGER, WARNING
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
-HELP_ORDER = 40
+HELP_ORDER = 15
 HELP_GROUP = Group.GUEST_OWNERS
 EXAMPLES = (
     Example("ldcat lookup report.bin", "Find the launch that an attestation report is about"),

@@ -105,10 +105,10 @@ def command(
     output: Annotated[Literal[Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV] | None, FORMAT] = None,
     quiet: QuietOption = False,
 ) -> int:
-    """Compute launch digests of a configuration, for one or more vCPU counts.
+    """Compute the launch digests of a configuration.
 
-    From an image, or from a catalogued build without its file. A configuration that cannot launch has no digest. A
-    warning on stderr says so if a configuration is not expected to launch.
+    For one or more vCPU counts; from an image, or from a catalogued build without its file. A configuration that cannot
+    launch has no digest. A warning on stderr says so if a configuration is not expected to launch.
     """
     blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, append_sha256, kernel_hashes)
     vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)

@@ -72,10 +72,10 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Check a published log, and compare it with its state at the last check.
+    """Check a published log, and what changed since the last check.
 
-    It lists new releases and revocations. The format json prints one document,
-    jsonl a line for each check, whatever is found.
+    It lists new releases and revocations. The format json prints one document, jsonl a line for each check, whatever is
+    found.
     """
     from catalog.transparency.trust import read_trust
     from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load

@@ -49,10 +49,11 @@ def command(
     ] = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Prove that a log has a launch digest: print a proof bundle for each row that has it, then for each endorsement.
+    """Print proofs that a log has a launch digest.
 
-    A bundle is one line of JSON: the record, its status at the checkpoint, all revocations, and the proofs as C2SP
-    tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note.
+    There is a proof bundle for each row that has it, then for each endorsement. A bundle is one line of JSON: the
+    record, its status at the checkpoint, all revocations, and the proofs as C2SP tlog-proof texts. `ldcat verify-proof`
+    verifies it with nothing but a trust note.
 
     --tlog-proof prints a C2SP tlog-proof, with the record as its extra data. It shows that the log has the record, and
     neither a release nor whether the record is revoked: prefer a bundle where ldcat verifies.

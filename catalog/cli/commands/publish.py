@@ -84,11 +84,12 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Publish a catalog as a new release of a log: append the rows that are new, and sign the checkpoint.
+    """Publish a catalog as a new release of a log.
 
-    If it is interrupted, the last release stays intact, and the next run continues. A log that is older than what this
-    machine signed last is refused. So is a catalog that has another digest for a configuration of the log, whose
-    components contradict the measured files, or whose index disagrees with its rows.
+    Rows that are new are appended, and the checkpoint is signed. If it is interrupted, the last release stays intact,
+    and the next run continues. A log that is older than what this machine signed last is refused. So is a catalog that
+    has another digest for a configuration of the log, whose components contradict the measured files, or whose index
+    disagrees with its rows.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.oci_release import check_target, write_release

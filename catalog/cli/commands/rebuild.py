@@ -58,10 +58,10 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Recompute every launch digest of a log from the components of its releases, and compare.
+    """Recompute every launch digest of a log, and compare.
 
-    It needs no firmware: a component has all facts that a launch digest follows from. `ldcat inspect` shows whether
-    they are those of an image. What releases say about their components is recomputed too.
+    It needs no firmware: the components of a release have all facts that its launch digests follow from. `ldcat
+    inspect` shows whether they are those of an image. What releases say about their components is recomputed too.
     """
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys

@@ -57,7 +57,7 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Find which launch digests are of one launch with different numbers of vCPUs.
+    """Find launch digests of one launch that differ in vCPU count.
 
     All APs of an SEV-SNP launch have the same VMSA page, which is measured last. So a digest becomes that of a launch
     with more vCPUs by equal steps, which are tried for every VMM profile, vCPU type and reset address that is known. No

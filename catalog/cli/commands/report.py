@@ -32,10 +32,10 @@ def command(
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a page about a catalog or a release: the launches that it covers, why not others, and memory maps.
+    """Write a page about a catalog or a release.
 
-    The page is one HTML file that loads nothing and runs nothing. It prints well, has a light and a dark form, and
-    supports screen readers.
+    It has the launches that are covered, why others are not, and memory maps. The page is one HTML file that loads
+    nothing and runs nothing. It prints well, has a light and a dark form, and supports screen readers.
     """
     from catalog.pages.html import write_report
 

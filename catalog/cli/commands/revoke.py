@@ -65,10 +65,11 @@ def command(
     *,
     selected: dict[str, Any],
 ) -> int:
-    """Revoke, deprecate or restore rows and endorsed digests, in a new release.
+    """Revoke, deprecate or restore launch digests of a log.
 
-    The new release has the same catalog, and nothing is deleted. The newest record that selects a row counts, also for
-    rows that are published later. To correct a wrong digest, revoke it by --digest, then publish the right one.
+    Rows and endorsed digests are selected by the options below. The new release has the same catalog, and nothing is
+    deleted. The newest record that selects a row counts, also for rows that are published later. To correct a wrong
+    digest, revoke it by --digest, then publish the right one.
     """
     from catalog.ask.selector import build_selector  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder

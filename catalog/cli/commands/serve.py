@@ -47,11 +47,11 @@ def command(
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Answer lookups over HTTP, with a page for people, until SIGTERM or SIGINT.
+    """Answer lookups over HTTP, with a page for people.
 
-    A newer release of the same log replaces the one that is served once it is verified, and is refused if verification
-    fails. Requests are logged on stderr, without digests. The service speaks plain HTTP: put a reverse proxy with TLS
-    in front of it.
+    It runs until SIGTERM or SIGINT. A newer release of the same log replaces the one that is served once it is
+    verified, and is refused if verification fails. Requests are logged on stderr, without digests. The service speaks
+    plain HTTP: put a reverse proxy with TLS in front of it.
     """
     from catalog.web import server
 

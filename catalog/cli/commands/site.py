@@ -36,7 +36,7 @@ def command(
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write everything that a static host has to serve of a log and of one release in it.
+    """Write everything that a static host has to serve of a log.
 
     That is the log as it is, and the rows of the release in ranges: small files by the first bits of the digest. A
     lookup takes one request, and the host learns only which few hundred digests the digest is among. Pages for people

@@ -56,7 +56,10 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Run an SQL query (DuckDB) on a catalog. A query reads the catalog and nothing else."""
+    """Run an SQL query (DuckDB) on a catalog.
+
+    A query reads the catalog and nothing else.
+    """
     if (query is None) == (database is None):
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
     opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)

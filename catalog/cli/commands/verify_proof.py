@@ -73,7 +73,9 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
+    """Verify a proof offline, with nothing but a trust note.
+
+    Signatures, policy, age and inclusion are verified, then what the row says.
 
     A proof that was stapled to a guest may be older than what this machine saw since: --accept-older accepts it, up to
     max-age of the trust note, and applies the revocations that were seen since.

@@ -61,7 +61,7 @@ EXIT_CODES = {
 }
 
 app = typer.Typer(
-    help="Show, build and compare VMSA pages: the 4096 bytes that SEV-ES and SEV-SNP measure for each vCPU.",
+    help="Show, build and compare VMSA pages, one of which each vCPU has.",
 )
 
 _START = "Where an AP starts"
