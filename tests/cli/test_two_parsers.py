@@ -16,7 +16,8 @@ from catalog.cli.command_modules import command_module
 from catalog.cli.declare.declared import command_for_typer
 from catalog.cli.declare.parsed_line import parameters_of, parse_line
 from catalog.cli.help_page import page_of
-from catalog.cli.program.slim import SLIM_COMMANDS, described
+from catalog.cli.program.app import run_in_typer
+from catalog.cli.program.slim import SLIM_COMMANDS, described, run_slim
 from catalog.errors import LdcatError, UsageError
 
 Read = Callable[[Sequence[str]], "dict[str, Any] | str"]
@@ -140,6 +141,33 @@ def test_errors_have_the_same_words(line: str) -> None:
     theirs, ours = (read(line.split()) for read in BOTH["lookup"])
     assert isinstance(ours, str)
     assert ours == str(theirs).replace("Value error, ", "")
+
+
+@pytest.mark.parametrize("program", [run_in_typer, run_slim])
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        ("-h", True),
+        ("x -qh", True),
+        ("x --format xml --help", True),
+        ("x --report-data -h", False),
+        ("x --require-verified --report-data --help", False),
+        ("x --no-such -h", False),
+        ("x --help=1", False),
+        ("x -fh", False),
+        ("-hf", False),
+        ("-- -h", False),
+    ],
+)
+def test_help_is_not_the_value_of_an_option(
+    line: str, asks: bool, program: Callable[[Sequence[str]], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 0 says that a report is as demanded: a nonce from elsewhere must not ask for help instead."""
+    try:
+        program(["lookup", *line.split()])
+    except LdcatError:
+        assert not asks
+    assert capsys.readouterr().out.startswith("Usage: ") == asks
 
 
 @pytest.mark.parametrize(

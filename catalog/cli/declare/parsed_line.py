@@ -127,7 +127,7 @@ def parse_line(
     parameters: Sequence[Parameter], arguments: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> dict[str, Any]:
     """The values of all parameters by name; raises UsageError, and the errors of their parsers but BadValue."""
-    given, places = _split({opt: one for one in parameters for opt in one.opts}, arguments)
+    given, places = _split(_by_option(parameters), arguments)
     for one in parameters:
         if one.param_type_name == "argument" and places:
             given[one.name] = list(places) if one.multiple else [places.popleft()]
@@ -136,6 +136,15 @@ def parse_line(
     if places:
         raise UsageError(f"got unexpected extra argument(s) ({' '.join(places)})")
     return {one.name: _value(one, given.get(one.name), environment) for one in parameters}
+
+
+def is_given(flag: Parameter, parameters: Sequence[Parameter], arguments: Sequence[str]) -> bool:
+    """Whether a flag stands in a command line, and not as the value of an option. Raises UsageError as `parse_line`."""
+    return flag.name in _split(_by_option((*parameters, flag)), arguments)[0]
+
+
+def _by_option(parameters: Sequence[Parameter]) -> dict[str, Parameter]:
+    return {opt: one for one in parameters if one.param_type_name == "option" for opt in one.opts}
 
 
 def _split(by_option: Mapping[str, Parameter], arguments: Sequence[str]) -> tuple[dict[str, list[str]], deque[str]]:

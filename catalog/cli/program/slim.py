@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.cli.command_modules import command_module
-from catalog.cli.declare.parsed_line import Parameter, parameters_of, parse_line
+from catalog.cli.declare.parsed_line import Parameter, is_given, parameters_of, parse_line
 from catalog.cli.help_page import EXIT_CODES, HelpPage, page_of
 from catalog.cli.help_page import Parameter as Shown
 from catalog.cli.help_text import help_text
@@ -62,11 +62,10 @@ def run_slim(arguments: Sequence[str]) -> object:
 
 def _run(name: str, arguments: Sequence[str]) -> object:
     command = described(name)
-    before_end = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    if set(_HELP) & set(before_end):
-        sys.stdout.write(help_text(page_of(command)))
-        return None
     try:
+        if is_given(_HELP_OPTION, command.parameters, arguments):
+            sys.stdout.write(help_text(page_of(command)))
+            return None
         values = parse_line(command.parameters, arguments)
     except UsageError as error:
         error.hint = error.hint or f"ldcat {name} --help"
