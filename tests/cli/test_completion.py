@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.cli.manuals import completed_values
 from catalog.spec import embedded
 from tests.support.cli import Run
 from tests.support.tools import tool
@@ -123,3 +124,21 @@ print -r -- ready >> {shown}
         start, separator, _ = line.rpartition("=") if "=" in line else line.rpartition(" ")
         expected += [f"{start}{separator}{word}" for word in words]
     assert [line.rstrip(" =") for line in lines] == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_name_that_a_shell_would_run_is_left_out(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    """No embedded record has such a name. Shells expand words when they complete them."""
+    hostile = [
+        "plain-name",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "a;touch pwned",
+        "two pwned",
+        "'pwned",
+        "-pwned",
+        "~pwned",
+    ]
+    monkeypatch.setattr(completed_values, "names_of", lambda _: hostile)
+    code, out, _ = run("completion", shell)
+    assert (code, "plain-name" in out, "pwned" in out) == (0, True, False)

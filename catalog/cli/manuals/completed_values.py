@@ -17,6 +17,10 @@ _FILES = {
 """What stands for a file or a folder in the value of a parameter."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/:@=,-]*")
+"""Words without a meaning for shells, which expand `$(command)` in words that they complete, quoted or not."""
+
+
 class Values(NamedTuple):
     """What is completed."""
 
@@ -27,7 +31,8 @@ class Values(NamedTuple):
 def values_of(parameter: Parameter) -> Values:
     """What a parameter takes, as far as it is known."""
     parts = set(re.split(r"[|\[\]]|\.\.\.", parameter.value))
-    return Values(parameter.choices or tuple(_words(parameter, parts)), bool(parts & _FILES))
+    words = parameter.choices or tuple(_words(parameter, parts))
+    return Values(tuple(filter(_PLAIN.fullmatch, words)), bool(parts & _FILES))
 
 
 def _words(parameter: Parameter, parts: set[str]) -> Iterator[str]:
