@@ -12,10 +12,13 @@ from pathlib import Path
 from catalog.cli.options import hash_backend
 from catalog.errors import LdcatError, Unreadable
 from catalog.files.inputs import unreadable
-from catalog.files.writer import made_folders
+from catalog.files.writer import made_folders, open_lock, opened
 from catalog.state.folders import default_catalog, receipts
 from catalog.state.missing_packages import how_to_get
 from catalog.terminal import render
+
+LOCK = ".catalog.ldcat-lock"
+"""In the folder of the default catalog. The folder itself could be locked by whoever can read it, for ever."""
 
 _HINT = "name a catalog with --catalog DIR or URL, or another data folder with XDG_DATA_HOME"
 
@@ -50,10 +53,11 @@ def _is_there(folder: Path) -> bool:
 
 @contextmanager
 def _alone(folder: Path, *, quiet: bool) -> Iterator[None]:
-    """Only one process at a time is in here. The lock is on the folder itself, and ends with the process."""
+    """Only one process at a time is in here. The lock ends with the process, and no other user can open its file."""
     try:
         made_folders(folder)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with opened(folder) as descriptor:
+            lock = open_lock(descriptor, LOCK, private=True)
     except OSError as error:
         raise unreadable(folder, error) from error
     try:

@@ -98,7 +98,7 @@ def test_one_builds_and_the_other_waits(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home.mkdir(parents=True)
-    other = os.open(home, os.O_RDONLY)
+    other = os.open(home / first_build.LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(other, fcntl.LOCK_EX)
     waits, built = threading.Event(), []
     monkeypatch.setattr(render, "note", lambda text: waits.set() if "waiting for it" in text else None)
@@ -110,6 +110,17 @@ def test_one_builds_and_the_other_waits(
     os.close(other)
     asker.join(60)
     assert (asker.is_alive(), built) == (False, [])
+    assert (home / first_build.LOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_whoever_can_read_the_folder_cannot_delay_a_build(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as another user of the machine: a file can be locked by everybody who can open it."""
+    home.mkdir(parents=True)
+    other = os.open(home, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    assert main.run(["lookup", OF_AMDSEV]) == 0
+    assert "waiting" not in capsys.readouterr().err
+    os.close(other)
 
 
 def test_a_folder_that_cannot_be_written(
@@ -143,4 +154,4 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
         told = process.stderr.read().splitlines()
     assert process.returncode == 130
     assert told[-1] == b"ldcat: error: interrupted"
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == [first_build.LOCK]
