@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.options import read_passphrase
+from catalog.cli.trust_files import trust_in
 from catalog.errors import LdcatError, UsageError
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
@@ -103,9 +102,6 @@ def _settings_of(log: Path) -> Publisher | None:
 
 
 def _trust_of(path: Path, origin: str) -> Trust | None:
-    """A trust note, if it names the log. Raises as `read_trust` and `read_bounded`."""
-    from catalog.transparency.note import MAX_NOTE
-    from catalog.transparency.trust import read_trust
-
-    trust = read_trust(read_bounded(str(path), sys.stdin.buffer, MAX_NOTE))
+    """A trust note, if it names the log. Raises as `trust_in`."""
+    trust = trust_in(path)
     return trust if any(key.name == origin for key in trust.policy.logs) else None

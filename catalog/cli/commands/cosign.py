@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
@@ -18,7 +16,7 @@ from catalog.cli.options import (
     TableFormatOption,
 )
 from catalog.cli.publisher_options import heartbeat_key_file, log_folder, trust_note_file
-from catalog.fast.published import MAX_READ
+from catalog.cli.trust_files import trust_in
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -57,9 +55,8 @@ def command(
     """
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder
-    from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
-    trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_READ))
+    trust = trust_in(trust_note_file(trust_file))
     pairs = cosigner_keys(heartbeat_key_file(key), passphrase)
     folder = LogFolder(log_folder(log))
     cosigned = cosign_now(folder, pairs, trust, heartbeat=heartbeat)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
 from catalog.cli.publisher_options import log_folder, trust_note_file
+from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import Unreadable, UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.state.folders import remembered
@@ -69,13 +68,12 @@ def command(
     from catalog.net.static_host import StaticHost
     from catalog.operate.doctor import examination_to_dict, examine
     from catalog.operate.finding import is_healthy
-    from catalog.transparency.note import MAX_NOTE
-    from catalog.transparency.trust import Trust, read_unsigned
+    from catalog.transparency.trust import Trust
     from catalog.verify.hosted_log import HostedLog
 
     log = _log(location, url)
     host = log.host if isinstance(log, HostedLog) else None if url is None else StaticHost.parse(url)
-    trust_note = read_unsigned(read_bounded(str(trust_note_file(trust)), sys.stdin.buffer, MAX_NOTE))
+    trust_note = unsigned_trust_in(trust_note_file(trust))
     if log.is_here and not log.root.is_dir():
         raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}

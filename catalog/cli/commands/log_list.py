@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, number_option
 from catalog.cli.publisher_options import trust_note_file
+from catalog.cli.trust_files import trust_in
 from catalog.errors import UsageError
 from catalog.terminal import render
 
@@ -44,10 +43,8 @@ def command(
     """
     from catalog.transparency.keys import SignatureType
     from catalog.transparency.log_list import ListedLog, LogList, keys_by_name
-    from catalog.transparency.note import MAX_NOTE
-    from catalog.transparency.trust import read_trust
 
-    trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_NOTE))
+    trust = trust_in(trust_note_file(trust_file))
     listed = []
     for origin, keys in keys_by_name(trust.policy.logs).items():
         usable = [key for key in keys if key.type is SignatureType.ED25519]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.first_build import made_default
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
@@ -21,6 +19,7 @@ from catalog.cli.options import (
     named_path,
 )
 from catalog.cli.publisher_options import freshness, log_folder, log_signers, trust_note_file
+from catalog.cli.trust_files import trust_in
 from catalog.state.folders import remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -94,15 +93,13 @@ def command(
     from catalog.log.log_folder import LogFolder
     from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
-    from catalog.transparency.note import MAX_NOTE
-    from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     if log is None:  # the log of ldcat.toml, and its trust note
         log, trust = log_folder(None), trust_note_file(trust)
     if oci:
         check_target(log, oci)
     signers = log_signers(key, passphrase)
-    note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
+    note = None if trust is None else trust_in(trust)
     opened = open_unpublished(catalog or made_default(quiet=quiet))
     opened.check_components()
     check_index_once(opened)

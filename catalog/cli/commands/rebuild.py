@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
@@ -21,9 +19,9 @@ from catalog.cli.options import (
     TableFormatOption,
     hash_backend,
 )
+from catalog.cli.trust_files import trust_in
 from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.fast.match_text import fact_lines
-from catalog.fast.published import MAX_READ
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -66,13 +64,12 @@ def command(
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder
-    from catalog.transparency.trust import read_trust
     from catalog.verify.verify_release import read_checkpoint
     from catalog.work.engine import local_engine, processors
 
     if cosign and key is None:
         raise UsageError("--cosign needs a key", "--key FILE, made by ldcat keygen --for witness")
-    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_READ))
+    trust = trust_in(trust_file)
     trust.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
     folder, backend = LogFolder(log), hash_backend()

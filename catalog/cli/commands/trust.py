@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.ask.evidence_files import read_bounded
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
@@ -24,6 +22,7 @@ from catalog.cli.options import (
     read_passphrase,
 )
 from catalog.cli.setup.trust_checks import check_worth_signing
+from catalog.cli.trust_files import note_bytes, trust_in, unsigned_trust_in
 from catalog.cli.trust_view import print_policy, trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
@@ -74,9 +73,6 @@ EXIT_CODES = {
 
 DAY = 86400
 """Seconds."""
-
-MAX_TRUST = 1 << 20
-"""Bytes of a trust note or policy."""
 
 app = typer.Typer(help="Trust notes: which logs and witnesses to trust, signed by root keys.")
 
@@ -180,9 +176,8 @@ def rotate(
     to sign the text with `ldcat trust sign`.
     """
     from catalog.transparency.policy import Policy
-    from catalog.transparency.trust import read_trust
 
-    before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
+    before = trust_in(old)
     for role in drop or ():
         if role not in before.roots:
             raise UnknownName("role", role, before.roots)
@@ -210,9 +205,9 @@ def sign(
 ) -> int:
     """Print a trust note with one more signature."""
     from catalog.publish.key_files import read_keys
-    from catalog.transparency.trust import read_unsigned, sign_trust
+    from catalog.transparency.trust import sign_trust
 
-    found = read_unsigned(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
+    found = unsigned_trust_in(note)
     signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
     render.exact(bytes(sign_trust(found, signers, int(time.time()))).decode("utf-8", "surrogateescape").rstrip("\n"))
     return 0
@@ -233,13 +228,11 @@ def show(
     With --policy --algorithm ed25519 the policy accepts the same Ed25519 cosignatures as that of the note, and has one
     log line. It is refused if the quorum, or `log-signatures all`, demands an ML-DSA-44 signature.
     """
-    from catalog.transparency.trust import read_trust
-
     if policy and output is Format.JSON:
         raise UsageError("--policy prints a policy, which has no format json", "leave out --policy or --format")
     if algorithm and not policy:
         raise UsageError("--algorithm is for a policy", "ldcat trust show NOTE --policy --algorithm ed25519")
-    trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
+    trust = trust_in(note)
     if policy:
         print_policy(trust, ed25519_only=algorithm is PolicyAlgorithm.ED25519)
     elif output is Format.JSON:
@@ -252,17 +245,19 @@ def show(
 @app.command("check")
 def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", help="Its next version.")]) -> int:
     """Verify that a trust note follows another: the next version, signed by enough roots of both."""
-    from catalog.transparency.trust import follow, parse_signed, read_trust
+    from catalog.transparency.trust import follow, parse_signed
 
-    before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
-    after = follow(before, parse_signed(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
+    before = trust_in(old)
+    after = follow(before, parse_signed(note_bytes(new)))
     render.line(f"version {after.version} follows version {before.version}")
     return 0
 
 
 def _policy(path: Path) -> str:
     """The text of a policy; bytes that are not UTF-8 become surrogates. Its last line ends with a newline."""
-    text = read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
+    from catalog.transparency.note import MAX_NOTE
+
+    text = read_file(path, limit=MAX_NOTE, regular=True).decode("utf-8", "surrogateescape")
     return text if text.endswith("\n") else f"{text}\n"
 
 

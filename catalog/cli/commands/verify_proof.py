@@ -11,6 +11,7 @@ from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
+from catalog.cli.trust_files import trust_in
 from catalog.errors import NotThere, UsageError, VerificationFailed
 from catalog.files.inputs import read_file
 from catalog.prove.remembered_proof import verified_proof
@@ -87,11 +88,10 @@ def command(
     from catalog.prove.verify_proof import Outcome, verdict_to_dict
     from catalog.prove.verify_tlog_proof import is_tlog_proof
     from catalog.transparency.proof import MAX_TEXT
-    from catalog.transparency.trust import read_trust
 
     if show and output is Format.JSON:
         raise UsageError("--show prints a script, which has no format json", "leave out --show or --format")
-    note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
+    note = trust_in(trust)
     digest = None if report is None else read_digest(report, sys.stdin.buffer)
     try:
         data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)

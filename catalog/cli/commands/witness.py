@@ -25,6 +25,7 @@ from catalog.cli.options import (
     read_passphrase,
 )
 from catalog.cli.publisher_options import log_folder, trust_note_file
+from catalog.cli.trust_files import trust_in
 from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -157,11 +158,10 @@ def ask(
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.witness_requests import Submission
-    from catalog.transparency.note import MAX_NOTE, Verified
-    from catalog.transparency.trust import read_trust
+    from catalog.transparency.note import Verified
     from catalog.transparency.witness import SMALL_REQUEST
 
-    trust = read_trust(read_bounded(str(trust_note_file(trust_file)), sys.stdin.buffer, MAX_NOTE))
+    trust = trust_in(trust_note_file(trust_file))
     trust.check_expiry(int(time.time()))
     submission = Submission.of(LogFolder(log_folder(log)), trust.policy)
     if submission.most_bytes > SMALL_REQUEST:
