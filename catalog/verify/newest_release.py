@@ -114,5 +114,5 @@ def remembered_origin(memory: Remembered) -> str | None:
 def another_log(what: str, memory: Remembered) -> VerificationFailed:
     """The error for a folder that was another log when it was verified last."""
     return VerificationFailed(
-        f"{what} when it was verified last", f"get it again; if the change is intended, remove {memory.path}"
+        f"{what} when it was verified last", f"get it again; if the change is intended: rm {memory.path}"
     )

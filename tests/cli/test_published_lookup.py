@@ -184,7 +184,7 @@ def test_a_log_without_its_checkpoint_is_not_opened_as_an_own_catalog(
     assert (code, out) == (4, "")
     assert "is not a log now, and was example.com/log when it was verified last" in err
     assert plain_lookup([digest, "--catalog", str(place.log)]) is None
-    Path(err.rsplit("remove ", 1)[1].strip()).unlink()
+    Path(err.rsplit("rm ", 1)[1].strip()).unlink()
     assert run("lookup", digest, "--catalog", str(place.log))[0] == 0
     assert plain_lookup([digest, "--catalog", str(place.log)]) is not None
 
