@@ -28,7 +28,7 @@ def cosigner_keys(key: Path, passphrase: Path | None) -> list[KeyPair]:
 def cosign_now(
     log: LogFolder, pairs: list[KeyPair], trust: Trust, *, heartbeat: bool = False, only: Checkpoint | None = None
 ) -> Cosigned:
-    """Cosign with the current time. The state folder has the last checkpoint of each log that each cosigner signed.
+    """Cosign with the current time. The state folder has what each cosigner cosigned last, and this machine signed.
 
     heartbeat: cosign again. only: the checkpoint that has to be the published one. Raises as `cosign` and `locked`.
     """
@@ -36,12 +36,15 @@ def cosign_now(
     from catalog.state.seen_logs import locked
 
     name = pairs[0].key.name
-    states = {known.name: remembered("cosigned", f"{known.name} {name}") for known in trust.policy.logs}
+    origins = {known.name for known in trust.policy.logs}
+    states = {origin: remembered("cosigned", f"{origin} {name}") for origin in origins}
+    signed = {origin: remembered("signed", origin) for origin in origins}
     signers = [pair.signer for pair in pairs]
     with ExitStack() as held:  # so that two copies of a log that were forked are not cosigned at the same time
         for origin, state in sorted(states.items()):
             held.enter_context(locked(state.path.with_suffix(".lock"), f"what {name} cosigned of {origin}"))
-        return cosign(log, signers, states, trust, heartbeat=heartbeat, only=only, now=int(time.time()))
+        now = int(time.time())
+        return cosign(log, signers, states, trust, signed=signed, heartbeat=heartbeat, only=only, now=now)
 
 
 def cosigned_facts(cosigned: Cosigned, cosigner: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 The log has signed it, and consistency is verified with the log's own tiles. A cosigned checkpoint is remembered before
 the cosignature is published. A heartbeat is another cosignature with a later time: the checkpoint is still the newest.
+On the machine that signs the log, what its keys signed last counts, too: else a heartbeat would keep a restored backup
+fresh, and guests would not learn of the revocations that it lacks.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def cosign(
     states: Mapping[str, LastCheckpoint],
     trust: Trust,
     *,
+    signed: Mapping[str, LastCheckpoint] | None = None,
     heartbeat: bool = False,
     only: Checkpoint | None = None,
     now: int,
@@ -50,12 +53,14 @@ def cosign(
 
     signers: keys of one cosigner.
     states: what it cosigned last, by origin.
+    signed: what this machine signed last with keys of a log, by origin.
     heartbeat: whether to cosign again with the time `now`.
     only: the checkpoint to cosign; None for whichever is published.
     now: seconds since 1970.
-    Raises VerificationFailed for a checkpoint that is not consistent with the last one; both are kept as evidence.
-    UntrustedSigner for one that no log of the trust note signed; UsageError for keys that make no cosignatures, for
-    a clock that is behind, and if another checkpoint than `only` is published.
+    Raises VerificationFailed for a checkpoint that is not consistent with the last one; both are kept as evidence; and
+    for one that is older than what this machine signed last, or a fork of that. UntrustedSigner for one that no log of
+    the trust note signed; UsageError for keys that make no cosignatures, for a clock that is behind, and if another
+    checkpoint than `only` is published.
     """
     trust.check_expiry(now)
     keys = _keys_of_one(signers)
@@ -74,6 +79,8 @@ def cosign(
         before = None if last is None else Checkpoint.parse(last.text)
         if last:
             _check_follows(log, last, note, state)
+        if signed and checkpoint.origin in signed:
+            _check_not_before(log, checkpoint, signed[checkpoint.origin])
         there = _times(note, keys)
         newest = max([*there.values(), *(_times(last, keys).values() if last else ())], default=0)
         signing = [signer for signer in signers if heartbeat or signer.key not in there]
@@ -111,6 +118,26 @@ def _times(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
         return {by.key: by.timestamp for by in note.verify(keys) if by.timestamp}
     except UntrustedSigner:
         return {}
+
+
+def _check_not_before(log: LogFolder, current: Checkpoint, memory: LastCheckpoint) -> None:
+    """Raises VerificationFailed unless a checkpoint is the one that this machine signed last, or extends it."""
+    last = memory.checkpoint()
+    if last is None:
+        return
+    what = f"{log.root} has {current.size:,} leaves, and {last.size:,} were signed here last"
+    hint = f"copy the log back from where it is served; {memory.forgetting}"
+    try:
+        if current.size < last.size:
+            if merkle.root_hash(last.size, TileReader(log, last.size).node) == last.root:  # an interrupted run
+                hint = "ldcat publish publishes what was signed"
+        else:
+            proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
+            merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
+            return
+    except (Unreadable, VerificationFailed) as error:
+        raise VerificationFailed(what if current.size < last.size else f"{what}: {error}", hint) from error
+    raise VerificationFailed(what, hint)
 
 
 def _check_follows(log: LogFolder, last: Note, note: Note, state: LastCheckpoint) -> None:

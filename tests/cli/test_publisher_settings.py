@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_every_command_of_a_publisher(run: Run, small: BuildResult, folder: Path
     assert json.loads(run("prove", digest)[1].splitlines()[0])
     assert run("site", "-o", "site")[0] == 0
     assert (folder / "site/checkpoint").read_bytes() == (folder / "public/checkpoint").read_bytes()
+
+
+def test_a_heartbeat_does_not_keep_a_restored_backup_fresh(run: Run, small: BuildResult, folder: Path) -> None:
+    """The heartbeat key saw none of the two releases: what the machine signed with the log's keys counts."""
+    run("publish", str(small.folder))
+    shutil.copytree("public", "backup")
+    run("revoke", "--reason", "x", "--severity", "revoked", "--digest", digest_of(small))
+    shutil.rmtree("public")
+    Path("backup").rename("public")
+    before = Path("public/checkpoint").read_bytes()
+    code, out, err = run("cosign", "--heartbeat")
+    assert (code, out) == (4, "")
+    assert "were signed here last\nldcat: hint: copy the log back from where it is served; only if " in err
+    assert Path("public/checkpoint").read_bytes() == before
 
 
 def test_options_and_variables_come_first(

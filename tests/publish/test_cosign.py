@@ -213,6 +213,44 @@ def test_an_inconsistent_checkpoint_is_refused_and_kept_as_evidence(
     assert str(cosigner.evidence()[0].parent) in str(failure.value)
 
 
+@pytest.mark.parametrize("heartbeat", [False, True])
+def test_what_this_machine_signed_last_is_not_forgotten(
+    cosigner: Cosigner, small: BuildResult, tmp_path: Path, heartbeat: bool
+) -> None:
+    """A backup of the release before is restored; the heartbeat never saw the later one."""
+    publisher = cosigner.publisher
+    cosigner.cosign()
+    shutil.copytree(publisher.log.root, tmp_path / "backup")
+    publisher.publish(small, now=NOW + 1)
+    later = tmp_path / "later"
+    publisher.log.root.rename(later)
+    (tmp_path / "backup").rename(publisher.log.root)
+    before = cosigner.note
+    options: dict[str, Any] = {"signed": {ORIGIN: publisher.state}, "heartbeat": heartbeat, "now": NOW + DAY}
+    with pytest.raises(VerificationFailed, match=r"leaves, and .* were signed here last$") as failure:
+        cosigner.cosign(**options)
+    assert failure.value.hint is not None
+    assert failure.value.hint.startswith("copy the log back")
+    assert cosigner.note == before
+    shutil.rmtree(publisher.log.root)
+    later.rename(publisher.log.root)
+    cosigner.cosign(**options)
+    publisher.log.write([(CHECKPOINT, bytes(before))])
+    cosigner.state.path.unlink()
+    with pytest.raises(VerificationFailed, match=r"were signed here last$") as failure:
+        cosigner.cosign(**options)
+    assert failure.value.hint == "ldcat publish publishes what was signed"
+
+
+def test_a_fork_of_what_this_machine_signed_is_not_cosigned(
+    cosigner: Cosigner, small: BuildResult, tmp_path: Path
+) -> None:
+    forked(cosigner, small, tmp_path)
+    with pytest.raises(VerificationFailed, match="were signed here last: "):
+        cosigner.cosign(signed={ORIGIN: cosigner.publisher.state})
+    assert not cosigner.state.path.exists()
+
+
 def test_evidence_never_replaces_other_evidence(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     cosigner.cosign()
     kept: dict[Path, bytes] = {}
