@@ -38,9 +38,17 @@ def accepted(
     """Notes on an older checkpoint that is accepted.
 
     listed: as `newest_known` returned it. age: seconds since it was last confirmed: cosigned by the quorum, or released
-    if there is none. at_most: the age that the user accepts. Raises OlderThanSeen if it is older.
+    if there is none. at_most: the age that the user accepts. Raises OlderThanSeen if it is older, and if revocations
+    were seen since whose list was not kept: one of them may be why this proof is given.
     """
     size, age = seen.checkpoint.size, max(0, age)
+    if seen.revocations is not None and len(listed) < seen.revocations.count:
+        more = seen.revocations.count - len(listed)
+        raise OlderThanSeen(
+            f"{more} revocation{'' if more == 1 else 's'} of this log {'was' if more == 1 else 'were'} seen since, "
+            "and the list is not on this machine",
+            "get a newer proof: it has the list",
+        )
     if age > at_most:
         raise OlderThanSeen(
             f"a checkpoint of {size} leaves was seen before, and this one was last confirmed {span(age)} ago",
@@ -48,8 +56,7 @@ def accepted(
         )
     text = f"this proof is older than what was seen of the log: {checkpoint.size} of {size} leaves"
     notes = [Note("older-proof-accepted", f"{text}, last confirmed {span(age)} ago")]
-    if seen.revocations is None or len(listed) < seen.revocations.count:
-        more = "" if seen.revocations is None else f" ({seen.revocations.count - len(listed)} more)"
-        unknown = f"the revocations since then{more} are not known on this machine: one of them may revoke the row"
+    if seen.revocations is None:
+        unknown = "the revocations since then are not known on this machine: one of them may revoke the row"
         notes.append(Note("later-revocations-unknown", unknown))
     return tuple(notes)
