@@ -30,7 +30,7 @@ def made_default(*, quiet: bool) -> Path:
     for somebody who did not ask for a build.
     """
     folder = default_catalog()
-    if _is_there(folder):
+    if is_there(folder):
         return folder
     if not find_spec("pyarrow"):  # a slim install
         raise Unreadable(
@@ -39,14 +39,14 @@ def made_default(*, quiet: bool) -> Path:
         )
     try:
         with _alone(folder.parent, quiet=quiet):
-            if not _is_there(folder):  # nobody has built it meanwhile
+            if not is_there(folder):  # nobody has built it meanwhile
                 _build(folder, quiet=quiet)
     except LdcatError as error:
         raise type(error)(f"no catalog yet, and none can be built: {error}", _HINT) from error
     return folder
 
 
-def _is_there(folder: Path) -> bool:
+def is_there(folder: Path) -> bool:
     """Whether the folder exists, or the one before it, which an interrupted `ldcat build` left."""
     return os.path.lexists(folder) or folder.with_name(f".{folder.name}.ldcat-previous").exists()
 

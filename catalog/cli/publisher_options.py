@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.cli.first_build import is_there, made_default
 from catalog.cli.options import read_passphrase
 from catalog.cli.trust_files import trust_in
-from catalog.errors import LdcatError, UsageError
+from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
 
@@ -58,6 +59,30 @@ def heartbeat_key_file(given: Path | None) -> Path:
 def trust_note_file(given: Path | None) -> Path:
     """The trust note; raises as `log_folder`."""
     return given or _settings("the trust note", "--trust FILE").trust
+
+
+def catalog_folder(given: Path | None, *, set_up: bool, quiet: bool) -> Path:
+    """The catalog to publish: the given one; else that of ldcat.toml, or the default one, which a note then names.
+
+    set_up: whether ldcat.toml is used, so that nothing else than its catalog gets into its log unasked: what was
+    published stays. Raises UsageError for a file, Unreadable if nothing is there, and as `log_folder`, `made_default`.
+    """
+    if given is None and not set_up:
+        found = made_default(quiet=quiet)
+        if not quiet:
+            render.note(f"no CATALOG is named: this is the default catalog, {found}")
+        return found
+    found = given or _settings("the catalog", "ldcat publish CATALOG").catalog
+    name = shlex.quote(str(found))
+    if found.is_file():
+        raise UsageError(
+            f"{found} is a file, and a catalog is a folder", f"ldcat build {name} -o DIR makes one of a spec"
+        )
+    if not is_there(found):
+        raise Unreadable(
+            f"no catalog at {found}", f"ldcat build -o {name}, or of your own: ldcat build SPEC.toml -o {name}"
+        )
+    return found
 
 
 def freshness(log: Path, published: Published, note: Path | None = None) -> tuple[int | None, str]:

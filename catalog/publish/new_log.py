@@ -21,7 +21,7 @@ from catalog.files.outputs import write_whole
 from catalog.files.writer import PRIVATE_FOLDER, made_folders, put, remove_folder, sync_folder
 from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.publish.witness_file import WitnessEntry
-from catalog.state.publisher import SETTINGS
+from catalog.state.publisher import CATALOG, SETTINGS
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
@@ -226,7 +226,7 @@ def _settings_text(made: NewLog) -> str:
     lines = [f'origin = "{_toml(origin)}"', f'log = "{LOG}"', f'key = "{KEYS}/{LOG_KEY}"']
     if HEARTBEAT_KEY in made.keys:
         lines.append(f'heartbeat = "{KEYS}/{HEARTBEAT_KEY}"')
-    return "\n".join([*lines, f'trust = "{TRUST_NOTE}"', ""])
+    return "\n".join([*lines, f'trust = "{TRUST_NOTE}"', f'catalog = "{CATALOG}"', ""])
 
 
 def _toml(text: str) -> str:

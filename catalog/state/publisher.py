@@ -21,7 +21,10 @@ SETTINGS = "ldcat.toml"
 MAX_SETTINGS = 1 << 16
 """Bytes: the largest file of settings."""
 
-_KEYS = "its keys are origin, log, key, trust and, optionally, heartbeat; ldcat init writes it"
+_KEYS = "its keys are origin, log, key, trust and, optionally, heartbeat and catalog; ldcat init writes it"
+
+CATALOG = "catalog"
+"""Folder of the catalog in a file that names none."""
 
 _Path = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -35,6 +38,7 @@ class Publisher:
     key: file of the log's private keys.
     trust: the trust note.
     heartbeat: file of the heartbeat's private keys; None for a log that its witnesses keep fresh.
+    catalog: folder of the catalog that is published.
     """
 
     origin: str
@@ -42,6 +46,7 @@ class Publisher:
     key: Path
     trust: Path
     heartbeat: Path | None = None
+    catalog: Path = Path(CATALOG)
 
     @classmethod
     def find(cls, folder: Path = Path()) -> Publisher | None:
@@ -80,11 +85,11 @@ class Publisher:
             raise MalformedRecord(str(error), _KEYS) from error
         if not is_name(wire.origin):
             raise MalformedRecord(f"{path}: {wire.origin[:60]!r} is not the origin of a log", _KEYS)
-        paths = [wire.log, wire.key, wire.trust, *([] if wire.heartbeat is None else [wire.heartbeat])]
+        paths = [wire.log, wire.key, wire.trust, wire.catalog, *([] if wire.heartbeat is None else [wire.heartbeat])]
         if any("\0" in one for one in paths):
             raise MalformedRecord(f"{path}: a path contains a NUL", _KEYS)
-        log, key, trust, *heartbeat = (path.parent / one for one in paths)  # an absolute path stays as it is
-        return cls(wire.origin, log, key, trust, heartbeat[0] if heartbeat else None)
+        log, key, trust, catalog, *heartbeat = (path.parent / one for one in paths)  # an absolute path stays as it is
+        return cls(wire.origin, log, key, trust, heartbeat[0] if heartbeat else None, catalog)
 
 
 class _SettingsWire(Wire, frozen=True):
@@ -95,3 +100,4 @@ class _SettingsWire(Wire, frozen=True):
     key: _Path
     trust: _Path
     heartbeat: _Path | None = None
+    catalog: _Path = CATALOG

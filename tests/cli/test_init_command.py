@@ -74,8 +74,9 @@ def test_every_key_of_each_algorithm_is_in_the_policy(run: Run) -> None:
     assert set(trust.policy.witnesses.values()) == {pair.key for pair in read_keys(Path("keys/heartbeat.key"), None)}
     assert (len(trust.policy.logs), len(trust.policy.witnesses), trust.policy.quorum) == (2, 2, None)
     assert Publisher.find() == Publisher(
-        ORIGIN, Path("public"), Path("keys/log.key"), Path("trust.note"), Path("keys/heartbeat.key")
+        ORIGIN, Path("public"), Path("keys/log.key"), Path("trust.note"), Path("keys/heartbeat.key"), Path("catalog")
     )
+    assert 'catalog = "catalog"\n' in Path(SETTINGS).read_text()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])

@@ -54,6 +54,47 @@ def test_every_command_of_a_publisher(run: Run, small: BuildResult, folder: Path
     assert (folder / "site/checkpoint").read_bytes() == (folder / "public/checkpoint").read_bytes()
 
 
+def test_the_catalog_of_the_folder_is_published(run: Run, small: BuildResult, folder: Path) -> None:
+    """Never the default one unasked: what was published stays."""
+    code, out, err = run("publish")
+    assert (code, out) == (5, "")
+    assert err.startswith("ldcat: error: no catalog at catalog\nldcat: hint: ldcat build -o catalog, or of your own: ")
+    assert "ldcat build SPEC.toml -o catalog" in err
+    assert not (folder / "public").exists()
+    shutil.copytree(small.folder, "catalog")
+    code, out, err = run("publish")
+    assert (code, but_freshness(err)) == (0, "")
+    assert "  catalog         catalog (small)\n" in out
+    facts = json.loads(run("publish", str(small.folder), "-f", "json")[1])
+    assert (facts["catalog"], facts["catalog_name"]) == (str(small.folder), "small")
+    Path("catalog").rename("mine")
+    (folder / SETTINGS).write_text((folder / SETTINGS).read_text() + 'catalog = "mine"\n')
+    assert json.loads(run("publish", "-f", "json")[1])["catalog"] == "mine"
+
+
+def test_a_spec_is_no_catalog(run: Run, folder: Path) -> None:
+    Path("spec.toml").touch()
+    code, out, err = run("publish", "spec.toml")
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "ldcat: error: spec.toml is a file, and a catalog is a folder\nldcat: hint: ldcat build spec.toml"
+    )
+    code, _, err = run("publish", "nowhere")
+    assert code == 5
+    assert "hint: ldcat build -o nowhere, or of your own: ldcat build SPEC.toml -o nowhere\n" in err
+
+
+def test_the_default_catalog_is_named(
+    run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no ldcat.toml is used."""
+    monkeypatch.setattr("catalog.cli.publisher_options.made_default", lambda *, quiet: small.folder)
+    code, out, err = run("publish", "--log", "other", "--key", "log.key")
+    assert code == 0
+    assert f"ldcat: note: no CATALOG is named: this is the default catalog, {small.folder}\n" in err
+    assert f"catalog         {small.folder} (" in out
+
+
 def test_a_heartbeat_does_not_keep_a_restored_backup_fresh(run: Run, small: BuildResult, folder: Path) -> None:
     """The heartbeat key saw none of the two releases: what the machine signed with the log's keys counts."""
     run("publish", str(small.folder))

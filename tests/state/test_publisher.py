@@ -29,7 +29,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         key=tmp_path / "keys/log.key",
         trust=tmp_path / "trust.note",
         heartbeat=Path("/etc/heartbeat.key"),
+        catalog=tmp_path / "catalog",
     )
+    (tmp_path / SETTINGS).write_text(WHOLE + 'catalog = "/srv/mine"\n')
+    found = Publisher.find(tmp_path)
+    assert found is not None
+    assert found.catalog == Path("/srv/mine")
 
 
 def test_it_is_found_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

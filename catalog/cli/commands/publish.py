@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.cli.first_build import made_default
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
@@ -18,7 +17,7 @@ from catalog.cli.options import (
     WrittenLogOption,
     named_path,
 )
-from catalog.cli.publisher_options import freshness, log_folder, log_signers, trust_note_file
+from catalog.cli.publisher_options import catalog_folder, freshness, log_folder, log_signers, trust_note_file
 from catalog.cli.trust_files import trust_in
 from catalog.state.folders import remembered
 from catalog.terminal import render
@@ -28,6 +27,7 @@ from catalog.verify.opening import open_unpublished
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.publish.publish import Published
+    from catalog.store.catalog import Catalog
 
 HELP_ORDER = 80
 HELP_GROUP = Group.PLATFORM_OWNERS
@@ -50,7 +50,7 @@ def command(
         typer.Argument(
             parser=named_path,
             metavar="CATALOG",
-            help="Folder that `ldcat build` wrote; if not given, that of the default catalog.",
+            help="Folder that `ldcat build` wrote; if not given, that in ldcat.toml, otherwise the default catalog.",
         ),
     ] = None,
     log: WrittenLogOption = None,
@@ -94,13 +94,14 @@ def command(
     from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
 
+    set_up = log is None or key is None
     if log is None:  # the log of ldcat.toml, and its trust note
         log, trust = log_folder(None), trust_note_file(trust)
     if oci:
         check_target(log, oci)
     signers = log_signers(key, passphrase)
     note = None if trust is None else trust_in(trust)
-    opened = open_unpublished(catalog or made_default(quiet=quiet))
+    opened = open_unpublished(catalog_folder(catalog, set_up=set_up, quiet=quiet))
     opened.check_components()
     check_index_once(opened)
     state = remembered("signed", signers[0].key.name)
@@ -115,14 +116,21 @@ def command(
         now=int(time.time()),
     )
     digest = write_release(LogFolder(log), oci, published, opened.manifest.files) if oci else None
-    _print(log, published, trust, digest, output, quiet=quiet)
+    _print(log, opened, published, trust, digest, output, quiet=quiet)
     return 0
 
 
 def _print(
-    log: Path, published: Published, trust: Path | None, oci_digest: str | None, output: Format, *, quiet: bool
+    log: Path,
+    catalog: Catalog,
+    published: Published,
+    trust: Path | None,
+    oci_digest: str | None,
+    output: Format,
+    *,
+    quiet: bool,
 ) -> None:
-    """The new release, and warnings about its rows and about earlier release records."""
+    """The new release, what it was made of, and warnings about its rows and about earlier release records."""
     until, what_to_do = freshness(log, published, trust)
     found = published.checkpoint
     facts = {
@@ -130,6 +138,8 @@ def _print(
         "release": published.release,
         "new_rows": published.new_rows,
         "new_endorsed": published.new_endorsed,
+        "catalog": str(catalog.folder),
+        "catalog_name": catalog.manifest.name,
         "trust_version": published.trust_version,
         **found.to_dict(),
         "fresh_until": until,
@@ -141,6 +151,7 @@ def _print(
         shown = {  # no more terms than `ldcat init` names: the rest is in JSON
             "log": found.origin,
             "release": published.release,
+            "catalog": f"{catalog.folder} ({catalog.manifest.name})",
             "launch digests": f"{published.new_rows + published.new_endorsed:,} new",
             "fresh until": until and render.moment(until),
             "OCI digest": oci_digest,

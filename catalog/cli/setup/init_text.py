@@ -91,8 +91,9 @@ def _next(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
         yield "Next, once the witnesses know the log:" if trust.policy.renewed_by == _ASK else "Next:"
     if folder != Path():
         yield f"  cd {shlex.quote(str(folder))}"
-    yield "  ldcat build -o catalog"
-    yield "  ldcat publish catalog"
+    catalog = shlex.quote(_shown(settings.catalog, folder))
+    yield f"  ldcat build -o {catalog}  # or of your own: ldcat build SPEC.toml -o {catalog}"
+    yield f"  ldcat publish {catalog}"
     if trust.policy.renewed_by == _ASK:
         yield f"  {_ASK}"
     yield f"Any web server can serve {log}. A guest looks up a launch digest there, or at its URL:"
