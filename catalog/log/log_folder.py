@@ -211,7 +211,7 @@ class LastCheckpoint:
     @property
     def forgetting(self) -> str:
         """The end of a hint: when this memory may be removed, and how."""
-        return f"only if it was a trial that you deleted: rm {shlex.quote(str(self.path))}"
+        return f"only if it was a deleted trial: rm {shlex.quote(str(self.path))}"
 
     def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
         """Raises UntrustedSigner if none of the keys signed it, VerificationFailed for a wrong signature."""

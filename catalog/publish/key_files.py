@@ -76,6 +76,9 @@ def import_keys(path: Path, name: str, ed25519: SignatureType, passphrase: bytes
     return found
 
 
+_KEPT = "a key is never overwritten: name another file with --output"
+
+
 def public_path(path: Path) -> Path:
     """The file of the verifier keys, beside that of the private keys."""
     return path.with_name(f"{path.name}.pub")
@@ -87,8 +90,9 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
     Raises UsageError if one of them exists already, Unreadable.
     """
     public = public_path(path)
-    if os.path.lexists(public):
-        raise UsageError(f"{public} already exists", "a key is never overwritten")
+    for taken in (path, public):
+        if os.path.lexists(taken):
+            raise UsageError(f"{taken} already exists", _KEPT)
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase)
@@ -103,7 +107,7 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
         finally:
             os.close(folder)
     except FileExistsError as error:
-        raise UsageError(f"{path} already exists", "a key is never overwritten") from error
+        raise UsageError(f"{path} already exists", _KEPT) from error
     except OSError as error:
         raise inputs.unreadable(path, error) from error
 

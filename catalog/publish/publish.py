@@ -231,7 +231,7 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
             found = f"{current.size:,} leaves of {last.origin}" if published else "no log"
             raise VerificationFailed(
                 f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it",
-                f"name the folder of the log, or copy it back from where it is served; {state.forgetting}",
+                f"name the log's folder, or copy it back; {state.forgetting}",
             ) from error
         if root != last.root:
             raise VerificationFailed(
@@ -249,7 +249,7 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
 
 
 def _copy_back(state: LastCheckpoint) -> str:
-    return f"copy the log back from where it is served; {state.forgetting}"
+    return f"copy the log back; {state.forgetting}"
 
 
 def _artifacts(

@@ -72,7 +72,7 @@ def test_other_keys_than_those_of_the_log(run: Run, small: BuildResult, tmp_path
         assert (code, out) == (6, "")
         assert f"this machine signed the log {ORIGIN} with other keys before\n" in err
         assert "ldcat: hint: use the earlier key file" in err
-        assert f"only if it was a trial that you deleted: rm {tmp_path}/state/ldcat/signed/" in err
+        assert f"only if it was a deleted trial: rm {tmp_path}/state/ldcat/signed/" in err
     assert not (tmp_path / "new").exists()
 
 

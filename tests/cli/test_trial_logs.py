@@ -7,10 +7,13 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from catalog.build.builder import BuildResult
+from catalog.log.log_folder import LastCheckpoint
+from catalog.terminal import render
 from tests.support.cli import NOWHERE, Run
 from tests.support.hosts import serving
 
@@ -50,7 +53,7 @@ def forget(folder: Path, code: int, err: str, what: str) -> None:
     """Run what the hint says, if the error is one about the memory of that kind."""
     assert code in (4, 6, 9), err
     (hint,) = re.findall(r"^ldcat: hint: (.*)$", err, re.MULTILINE)
-    _, only, command = hint.partition("only if it was a trial that you deleted: ")
+    _, only, command = hint.partition("only if it was a deleted trial: ")
     assert only, hint
     program, path = shlex.split(command)
     assert program == "rm"
@@ -102,7 +105,7 @@ def test_a_restored_backup_is_not_published_to(run: Run, small: BuildResult, fol
     shutil.rmtree("public")
     Path("backup").rename("public")
     code, _, err = run("publish", str(small.folder))
-    assert "ldcat: hint: name the folder of the log, or copy it back from where it is served" in err
+    assert "ldcat: hint: name the log's folder, or copy it back" in err
     forget(folder, code, err, "signed")
 
 
@@ -121,3 +124,11 @@ def test_several_logs_were_seen(run: Run, small: BuildResult, folder: Path) -> N
     code, _, err = lookup(run)
     assert code == 9
     assert f"; what was seen is in {folder.parent}/state/ldcat/seen; see ldcat lookup --help\n" in err
+
+
+def test_a_path_of_usual_length_is_whole_in_the_hint() -> None:
+    """A line with its middle left out would be no command."""
+    origin = "digests.confidential.example.com/production/launch-digests"
+    memory = LastCheckpoint(Path(f"/home/somebody/.local/state/ldcat/signed/{quote(origin, safe='')}.note"))
+    hint = f"ldcat: hint: name the log's folder, or copy it back; {memory.forgetting}"
+    assert len(hint) <= render.MAX_LINE

@@ -57,6 +57,13 @@ def test_verifier_keys_are_in_a_file_beside_it(tmp_path: Path, pairs: list[KeyPa
     assert public.read_text() == "".join(f"{pair.key}\n" for pair in pairs)
 
 
+def test_the_private_keys_are_named_if_both_files_exist(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    write_keys(tmp_path / "log.key", pairs, None)
+    with pytest.raises(UsageError, match=r"log\.key already exists") as refused:
+        write_keys(tmp_path / "log.key", pairs, None)
+    assert "--output" in str(refused.value.hint)
+
+
 def test_a_file_of_verifier_keys_is_never_overwritten(tmp_path: Path, pairs: list[KeyPair]) -> None:
     (tmp_path / "log.key.pub").write_text("mine")
     with pytest.raises(UsageError, match=r"log\.key\.pub already exists"):
