@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,12 @@ def test_invalid_key_files_are_refused(tmp_path: Path, pairs: list[KeyPair]) -> 
         with pytest.raises(LdcatError) as caught:
             read_keys(path, None)
         assert "BEGIN" not in str(caught.value)
+
+
+def test_the_documented_way_to_the_ed25519_key(tmp_path: Path) -> None:
+    """Base64 of ML-DSA-44 has +A somewhere in every third key."""
+    page = (Path(__file__).parents[2] / "docs/witnessing.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^(grep .* log\.key\.pub) > log\.vkey", page, re.MULTILINE)
+    (tmp_path / "log.key.pub").write_text("example.com/log+0a1b2c3d+AYz+b\nexample.com/log+4e5f6a7b+BjQz+AbC\n")
+    found = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout == "example.com/log+0a1b2c3d+AYz+b\n"
