@@ -172,6 +172,8 @@ def write_log(folder: Path, made: NewLog, passphrase: bytes | None) -> None:
 
 def finish(folder: Path) -> None:
     """Move the trust note and ldcat.toml out of the folder of the keys, if they are still there. Raises Unreadable."""
+    if not os.path.lexists(folder / KEYS):  # its owner took it off this machine
+        return
     try:
         for name in _MOVED_OUT:
             inside = folder / KEYS / name

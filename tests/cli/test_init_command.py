@@ -141,6 +141,9 @@ def test_running_it_again_explains_and_changes_nothing(run: Run, small: BuildRes
     assert {name: data for name, data in files().items() if name in before} == {
         name: data for name, data in before.items() if name not in ("keys/root-1.key", "keys/log.key")
     }
+    Path("keys").rename("another-stick")
+    code, out, _ = run("init", ORIGIN)
+    assert (code, out.count("is MISSING: restore it from your copy")) == (1, 2)
 
 
 def test_another_origin_is_refused(run: Run) -> None:
