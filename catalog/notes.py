@@ -60,6 +60,7 @@ CODES = {
     "related-not-searched": INFO,
     "relation-shows-equal-firmware": INFO,
     "report-field-unknown": WARNING,
+    "report-not-verified": WARNING,
     "report-version-unknown": INFO,
     "requested-by-host": WARNING,
     "reserved-not-zero": INFO,

@@ -45,7 +45,7 @@ def verify_proof(
     """Verify a proof bundle from the bundle and the file of a trust note alone.
 
     digest, report: the launch digest that the proof has to be about, itself or in a report; at most one of them. The
-    signature of the report is not verified: `Release.lookup` does that.
+    signature of the report is not verified: `Release.lookup` does that, and `notes` of the verdict say so.
 
     accept_older: accept a proof that is older than what this machine saw of the log, if it was cosigned at most so long
         ago; the newest revocations that were seen are applied, and `notes` of the verdict say that it is older.
@@ -65,6 +65,6 @@ def verify_proof(
         raise UsageError("a digest and a report are given", "give one of them")
     about = digest if report is None else report
     trust_note = TrustChoice(Path(trust)).trust_for("the proof")
-    expected = None if about is None else evidence_of(about).digest.hex()
+    expected = None if about is None else evidence_of(about)
     older = None if accept_older is None else int(accept_older.total_seconds())
     return verified_proof(bundle, trust_note, expected, now=int(time.time()), accept_older=older)

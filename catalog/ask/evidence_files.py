@@ -67,14 +67,6 @@ def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
     return data
 
 
-def read_digest(given: str, stdin: BinaryIO) -> str:
-    """The launch digest of a digest or a report, in hex.
-
-    Raises the errors of `read_evidence`, UsageError for a launch measurement.
-    """
-    return read_evidence(given, stdin).digest.hex()
-
-
 def read_digests(given: str, stdin: BinaryIO, called: str = ARGUMENT) -> list[LaunchDigest]:
     """Launch digests from stdin if `given` is "-", else from the text itself, else from the file of that name.
 

@@ -30,6 +30,18 @@ def notes_on(evidence: Evidence) -> list[Note]:
     return list(evidence.notes)
 
 
+REPORT_NOT_VERIFIED = Note(
+    "report-not-verified",
+    "the signature of the report was not verified, so anyone can have written it: ldcat lookup --certs verifies it",
+)
+"""The note if evidence is compared with a proof alone."""
+
+
+def unverified_notes(evidence: Evidence) -> list[Note]:
+    """What weakens evidence of which nothing but the launch digest is compared with something."""
+    return [*([REPORT_NOT_VERIFIED] if evidence.report else []), *notes_on(evidence)]
+
+
 def _snp_policy_notes(policy: SnpPolicy) -> list[Note]:
     """What the guest policy of a SEV-SNP guest allows the host to do."""
     notes = []

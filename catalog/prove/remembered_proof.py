@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from catalog.ask.evidence_notes import unverified_notes
 from catalog.errors import UsageError
+from catalog.evidence.evidence import Evidence
+from catalog.fast.match import no_kernel_note
+from catalog.launch.technology import technologies
+from catalog.notes import Note, worst_first
 from catalog.prove.verify_proof import Verdict, verify_bundle
 from catalog.prove.verify_tlog_proof import is_tlog_proof, verify_tlog_proof
+from catalog.rows.digest_record import DigestRecord, value_in
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.state.seen_logs import Kept, SeenLog, seen_checkpoints, verified_against_seen
 from catalog.transparency.durations import span
 from catalog.transparency.trust import Trust
@@ -16,7 +23,7 @@ from catalog.transparency.trust import Trust
 def verified_proof(
     bundle: bytes,
     trust: Trust,
-    digest: str | None,
+    about: Evidence | None,
     *,
     now: int,
     leaf: bytes | None = None,
@@ -24,7 +31,8 @@ def verified_proof(
 ) -> Verdict:
     """Verify a proof bundle, and remember its checkpoint; or a bare tlog-proof, of which nothing is remembered.
 
-    digest: in hex; None for whichever the bundle proves.
+    about: the digest that the bundle should prove, itself or in a report, of which the signature is not verified; None
+        for whichever it proves. What weakens it, or the row, is in the notes of the verdict.
     now: seconds since 1970.
     leaf: of a bare tlog-proof that does not contain it.
     accept_older: as for `verify_bundle`.
@@ -32,7 +40,7 @@ def verified_proof(
     Raises as `verify_bundle` and `verified_against_seen`; UsageError for the leaf of a bundle, for accept_older with a
     bare tlog-proof, and if it exceeds max-age.
     """
-    bare = is_tlog_proof(bundle)
+    bare, digest = is_tlog_proof(bundle), None if about is None else about.digest.hex()
     if leaf is not None and not bare:
         raise UsageError("a proof bundle contains its leaf", "a leaf is given with a bare tlog-proof only")
     _check_older(accept_older, trust, bare=bare)
@@ -51,7 +59,16 @@ def verified_proof(
         return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits, listed=verdict.listed)
 
     verdict, _ = verified_against_seen({log.name for log in trust.policy.logs}, verify)
-    return verdict
+    notes = [*(unverified_notes(about) if about else ()), *_row_notes(verdict.row), *verdict.notes]
+    return replace(verdict, notes=tuple(worst_first(notes)))
+
+
+def _row_notes(row: DigestRecord | EndorsedRecord | None) -> Iterator[Note]:
+    """A note if a row that was verified measures no kernel."""
+    if not isinstance(row, DigestRecord) or row.technology not in technologies():
+        return
+    if value_in(row, "base_digest") is None and value_in(row, "kernel_hashes_sha256") is None:
+        yield no_kernel_note(row.technology)
 
 
 def _check_older(accept_older: int | None, trust: Trust, *, bare: bool) -> None:

@@ -11,11 +11,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from catalog.ask.evidence_notes import REPORT_NOT_VERIFIED
 from catalog.build.builder import BuildResult
 from tests.support.attestation_builder import report_bytes
+from tests.support.catalogs import digest_by_kernel
 from tests.support.cli import NOWHERE, Run
 
 ORIGIN = "example.com/digests"
+DEBUG = "the guest policy allows debugging: the host can read and change the guest's memory"
+NO_KERNEL = "no kernel hashes were measured: the host chose what the firmware boots"
+UNVERIFIED = REPORT_NOT_VERIFIED.text
 
 
 @pytest.fixture
@@ -138,6 +143,33 @@ def test_a_trust_note_is_shown_key_by_key(run: Run, place: Path) -> None:
     assert re.search(r"  threshold +2 of 3 roots\n", out)
 
 
+def test_a_report_is_not_verified_by_a_proof(run: Run, place: Path, small: BuildResult) -> None:
+    """The notes are those of a lookup, and a danger comes first."""
+    digest = digest_by_kernel(small, "sev-snp", kernel=False)
+    (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0] + "\n")
+    (place / "forged").write_bytes(report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000))
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"))
+    code, out, err = run(*verify, "--report", str(place / "forged"))
+    assert (code, err) == (0, "")
+    first, title, *rest = out.splitlines()
+    assert (first, title) == (f"DANGER: {DEBUG}", "match")
+    assert rest[-2:] == [f"  warning: {UNVERIFIED}", f"  warning: {NO_KERNEL}"]
+    found = run("lookup", str(place / "forged"))[1]
+    assert first in found.splitlines()
+    assert NO_KERNEL in found
+    code, out, err = run(*verify, "--report", str(place / "forged"), "-f", "json")
+    codes = ["debug-allowed", "report-not-verified", "digest-covers-no-kernel"]
+    assert [note["code"] for note in json.loads(out)["notes"]] == codes
+    assert err.splitlines() == [f"ldcat: note: {text}" for text in (DEBUG, UNVERIFIED, NO_KERNEL)]
+    out = run(*verify, "--report", digest)[1]
+    assert (DEBUG in out, UNVERIFIED in out, NO_KERNEL in out) == (False, False, True)
+    digest = digest_by_kernel(small, "sev-snp", kernel=True)
+    (place / "proof").write_text(run("prove", digest, "--catalog", str(place / "log"))[1].splitlines()[0] + "\n")
+    assert "warning" not in run(*verify)[1]
+    shown = run(*verify, "--report", str(place / "forged"), "--show")[1]
+    assert f"# DANGER: {DEBUG}\n" in shown
+
+
 def test_a_bare_tlog_proof_is_never_a_match(run: Run, place: Path, digest: str) -> None:
     """It is verified as a bundle is, and does not show revocations: exit code 15."""
     code, out, err = run("prove", digest, "--catalog", str(place / "log"), "--tlog-proof")
@@ -159,7 +191,7 @@ def test_a_bare_tlog_proof_is_never_a_match(run: Run, place: Path, digest: str) 
     (place / "proof").write_text(out)
     code, shown, err = run(*verify)
     assert (code, shown.splitlines()[0], digest in shown) == (15, "included", True)
-    assert err.startswith("ldcat: note: a bare tlog-proof does not show whether the row is revoked")
+    assert (err, "  warning: a bare tlog-proof does not show whether the row is revoked" in shown) == ("", True)
     code, shown, _ = run(*verify, "--report", digest, "-f", "json")
     assert (code, json.loads(shown)["outcome"]) == (15, "included")
     assert run(*verify, "--report", NOWHERE)[0] == 1
@@ -192,7 +224,8 @@ def test_a_stapled_proof_that_is_older_than_what_was_seen(run: Run, place: Path,
     )
     code, out, err = run(*verify, "--accept-older", "12h", "-f", "json")
     assert (code, json.loads(out)["outcome"], json.loads(out)["why"]) == (7, "revoked", "boots any kernel")
-    assert err.startswith("ldcat: note: this proof is older than what was seen of the log: ")
+    assert "ldcat: note: this proof is older than what was seen of the log: " in err
+    assert run(*verify, "--accept-older", "12h", "-f", "json", "-q")[2] == ""
     (kept,) = (place / "state/ldcat/seen").glob("*.revocations.json")
     kept.unlink()
     code, out, err = run(*verify, "--accept-older", "12h")

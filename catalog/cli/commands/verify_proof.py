@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from catalog.ask.evidence_files import read_bounded, read_digest
+from catalog.ask.evidence_files import read_bounded, read_evidence
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
 from catalog.cli.trust_files import trust_in
 from catalog.errors import NotThere, UsageError, VerificationFailed
 from catalog.files.inputs import read_file
+from catalog.notes import Note
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -81,6 +83,8 @@ def command(
     A proof that was stapled to a guest may be older than what this machine saw since: --accept-older accepts it, up to
     max-age of the trust note, and applies the revocations that were seen since.
 
+    The signature of a report is not verified: `ldcat lookup --certs` does that.
+
     With --show, stdout is a script, and the verdict is a comment in it.
     """
     from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
@@ -92,7 +96,7 @@ def command(
     if show and output is Format.JSON:
         raise UsageError("--show prints a script, which has no format json", "leave out --show or --format")
     note = trust_in(trust)
-    digest = None if report is None else read_digest(report, sys.stdin.buffer)
+    about = None if report is None else read_evidence(report, sys.stdin.buffer)
     try:
         data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
     except NotThere as error:
@@ -101,15 +105,15 @@ def command(
         raise UsageError("--show needs a proof bundle, and this is a bare tlog-proof", "ldcat prove prints bundles")
     record_given = None if leaf is None else read_file(leaf, limit=MAX_TEXT, regular=True).removesuffix(b"\n")
     now = int(time.time())
-    verdict = verified_proof(data, note, digest, now=now, leaf=record_given, accept_older=accept_older)
+    verdict = verified_proof(data, note, about, now=now, leaf=record_given, accept_older=accept_older)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)
+        for one in () if quiet else verdict.notes:
+            render.note(one.text)
     else:
-        for text in _lines(record):
+        for text in _lines(record, verdict.notes):
             render.line(as_comment(text) if show else text)
-    for one in () if quiet else verdict.notes:
-        render.note(one.text)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)
@@ -120,9 +124,11 @@ def command(
     return verdict.outcome.exit_code
 
 
-def _lines(record: dict[str, Any]) -> list[str]:
+def _lines(record: dict[str, Any], notes: Sequence[Note]) -> Iterator[str]:
+    """The verdict: what is a danger, its facts, other notes."""
     from catalog.diff.flat import flat
     from catalog.fast.match_text import fact_lines
+    from catalog.fast.note_text import dangers, note_line
     from catalog.imports.dates import day
 
     facts = [("why", record["why"])]
@@ -134,4 +140,6 @@ def _lines(record: dict[str, Any]) -> list[str]:
         facts += [("signed by", signer["name"]) for signer in record["signers"]]
     if until := record["fresh_until"]:
         facts.append(("fresh until", render.moment(until)))
-    return list(fact_lines(facts, title=record["outcome"]))
+    yield from map(note_line, dangers(notes))
+    yield from fact_lines(facts, title=record["outcome"])
+    yield from (note_line(note, "  ") for note in notes if note not in dangers(notes))
