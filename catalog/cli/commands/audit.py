@@ -13,8 +13,8 @@ from catalog.cli.catalogs import print_image_notes
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path
 from catalog.cli.sarif import sarif
+from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
-from catalog.files.inputs import read_file
 from catalog.rows.numbers import parse_number
 from catalog.spec.named_builds import build_of_file
 from catalog.terminal import render
@@ -33,9 +33,6 @@ EXAMPLES = (
     ),
 )
 EXIT_CODES = RELEASE_CODES | {0: "every claim holds", 1: "a claim does not hold"}
-
-_MAX_TRUST = 1 << 20
-"""Bytes of a trust note."""
 
 
 def _remeasured(text: str) -> int | None:
@@ -72,13 +69,12 @@ def command(
     """
     from catalog.audit.audit import RULES, holds
     from catalog.audit.audit_opening import open_for_audit
-    from catalog.transparency.trust import read_unsigned
 
     images = [build_of_file(path) for path in firmware or ()]
     print_image_notes(images, quiet=quiet)
     rows = _remeasured(remeasure)
     found: list[AuditFinding] = []
-    note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
+    note = None if trust is None else unsigned_trust_in(trust)
     catalog = open_for_audit(folder, note, found, now=int(time.time()))
     if catalog:
         from catalog.audit.audit_catalog import catalog_findings

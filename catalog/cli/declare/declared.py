@@ -1,6 +1,6 @@
 """How a command declares its arguments and options: as typer takes them, but without importing it.
 
-Both parsers read these declarations: typer's, which also makes the help, and that of a slim install (command_line.py).
+Both parsers read these declarations: typer's, which also makes the help, and that of a slim install (parsed_line.py).
 """
 
 from __future__ import annotations
