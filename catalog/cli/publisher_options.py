@@ -17,6 +17,7 @@ from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
 
 if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.log.log_folder import LastCheckpoint, LogFolder
     from catalog.publish.publish import Published
     from catalog.transparency.keys import Signer
     from catalog.transparency.trust import Trust
@@ -83,6 +84,22 @@ def catalog_folder(given: Path | None, *, set_up: bool, quiet: bool) -> Path:
             f"no catalog at {found}", f"ldcat build -o {name}, or of your own: ldcat build SPEC.toml -o {name}"
         )
     return found
+
+
+def is_own(log: Path) -> bool:
+    """Whether ldcat.toml of the current folder is about this log."""
+    return _settings_of(log) is not None
+
+
+def warn_if_never_signed(log: LogFolder, state: LastCheckpoint, trust: Path | None = None) -> None:
+    """Warn if this machine does not know whether a log is the newest: on a new one, a backup may be restored.
+
+    log: to which a release is about to be added. state: what this machine signed last of it. trust: the trust note.
+    """
+    if log.checkpoint() is not None and state.read() is None:
+        note = "trust.note" if trust is None else shlex.quote(str(trust))
+        how = f"compare it with what is served: ldcat doctor URL --trust {note}"
+        render.warning(f"this machine has not signed this log before: {how}")
 
 
 def freshness(log: Path, published: Published, note: Path | None = None) -> tuple[int | None, str]:

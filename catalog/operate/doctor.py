@@ -49,10 +49,13 @@ class Examination:
     findings: tuple[Finding, ...]
 
 
-def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoint], *, now: int) -> Examination:
+def examine(
+    log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoint], *, compares: bool = True, now: int
+) -> Examination:
     """Examine a log. Any fault of the log is a finding. Raises MalformedInput for an invalid trust note.
 
     signed: the checkpoint of each log that this machine signed last, by origin.
+    compares: whether it does not matter that this machine signed nothing: it does not publish here, or a host is asked.
     now: seconds since 1970.
     """
     trust = Trust.parse(trust_note.text)
@@ -74,7 +77,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
             findings += record_findings(log, checkpoint, trust, now)
     for origin, memory in signed.items():
         if log.is_here if checkpoint is None else checkpoint.origin == origin:
-            findings += memory_findings(log, checkpoint, origin, memory)
+            findings += memory_findings(log, checkpoint, origin, memory, compares=compares)
     findings += leftover_findings(log, release)
     return Examination(trust, checkpoint, release, signers, tuple(findings))
 

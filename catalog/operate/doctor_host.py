@@ -10,6 +10,7 @@ import email.utils
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from catalog.errors import LdcatError
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LogFolder, release_path
@@ -35,6 +36,10 @@ _MORE = 1024
 """Bytes: how much of a response is read beyond the expected size."""
 
 _UPLOAD = "upload the folder again, the checkpoint last"
+_GET_NEWER = "upload and publish nothing: get the newer log into this folder first"
+_FORK = "publish and upload nothing; find out who signed it"
+_NOT_UPLOADED = "upload nothing: see the served checkpoint"
+"""For the other files, if the served checkpoint is not one of the folder's: an upload would replace another history."""
 _DIRECTIVE = re.compile(r'([^\s=,;"]+)(?:\s*=\s*("[^"]*"|[^\s,]*))?')
 
 
@@ -68,21 +73,29 @@ def probes(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | None
     yield Probe(tile_path(0, full + _BEYOND), FileKind.MISSING)
 
 
-def host_findings(requests: Iterator[Probe], send: Callable[[Probe], ProbeResponse], now: int) -> Iterator[Finding]:
+def host_findings(
+    requests: Iterator[Probe],
+    send: Callable[[Probe], ProbeResponse],
+    now: int,
+    root_at: Callable[[int], bytes] | None = None,
+) -> Iterator[Finding]:
     """Yield what is wrong with a host, file by file.
 
     requests: the probes to send.
     now: seconds since 1970.
     send: requests a file. If it raises LdcatError, because the host does not answer, nothing more is requested.
+    root_at: the root hash of the folder's tree at a size, or LdcatError; None if the folder is not asked.
     """
-    closed = []
+    closed, is_other = [], False
     for probe in requests:
         try:
             response = send(probe)
         except LdcatError as failure:
             yield error(probe.subject, str(failure), "look at the host, its name and its certificate")
             return
-        yield from _judge(probe, response, now)
+        for one in _judge(probe, response, now, root_at):
+            yield replace(one, advice=_NOT_UPLOADED) if is_other and one.advice == _UPLOAD else one
+            is_other = is_other or one.advice in (_GET_NEWER, _FORK)
         readers = response.headers.get("access-control-allow-origin")
         if response.status == 200 and probe.kind is not FileKind.MISSING and readers not in ("*", PROBE_ORIGIN):
             closed.append(probe.path)
@@ -94,7 +107,9 @@ def host_findings(requests: Iterator[Probe], send: Callable[[Probe], ProbeRespon
         )
 
 
-def _judge(probe: Probe, response: ProbeResponse, now: int) -> Iterator[Finding]:
+def _judge(
+    probe: Probe, response: ProbeResponse, now: int, root_at: Callable[[int], bytes] | None
+) -> Iterator[Finding]:
     path, status = probe.subject, response.status
     if 300 <= status < 400:
         where = response.headers.get("location", "nowhere")
@@ -105,7 +120,7 @@ def _judge(probe: Probe, response: ProbeResponse, now: int) -> Iterator[Finding]
         yield error(path, f"is answered with status {status}", _UPLOAD)
     else:
         yield from _judge_type(probe, response)
-        yield from _judge_bytes(probe, response)
+        yield from _judge_bytes(probe, response, root_at)
         yield from (
             _judge_changing(path, response, now)
             if probe.kind is FileKind.CHECKPOINT
@@ -137,7 +152,7 @@ def _judge_type(probe: Probe, response: ProbeResponse) -> Iterator[Finding]:
         )
 
 
-def _judge_bytes(probe: Probe, response: ProbeResponse) -> Iterator[Finding]:
+def _judge_bytes(probe: Probe, response: ProbeResponse, root_at: Callable[[int], bytes] | None) -> Iterator[Finding]:
     encoding, body = response.headers.get("content-encoding", "identity").strip().lower(), response.body
     if encoding == "gzip" and probe.kind is FileKind.ENTRIES:
         unpacked = _gunzip(body, len(probe.expected) + 1)
@@ -155,12 +170,12 @@ def _judge_bytes(probe: Probe, response: ProbeResponse) -> Iterator[Finding]:
                 probe.subject, "is not compressed, though gzip was requested", "compress entries: they shrink well"
             )
     elif probe.kind is FileKind.CHECKPOINT:
-        yield _other_checkpoint(probe, body)
+        yield _other_checkpoint(probe, body, root_at)
     else:
         yield error(probe.subject, "has other bytes than the folder", _UPLOAD)
 
 
-def _other_checkpoint(probe: Probe, body: bytes) -> Finding:
+def _other_checkpoint(probe: Probe, body: bytes, root_at: Callable[[int], bytes] | None) -> Finding:
     try:
         served = Checkpoint.parse(Note.parse(body).text)
         own = Checkpoint.parse(Note.parse(probe.expected).text)
@@ -168,15 +183,21 @@ def _other_checkpoint(probe: Probe, body: bytes) -> Finding:
         return error(probe.subject, f"is not a checkpoint: {failure}", _UPLOAD)
     if served == own:
         return warning(probe.subject, "has other signatures than the folder's", _UPLOAD)
-    if served.size < own.size:
+    if served.origin == own.origin and served.size < own.size and _is_before(served, root_at):
         what = f"is older than the folder's: {served.size} leaves, not {own.size}"
         return error(probe.subject, what, f"{_UPLOAD}; if that was done, a cache in between keeps the old one")
     if served.size > own.size and served.origin == own.origin:
         what = f"is newer than the folder's: {served.size} leaves, not {own.size}"
-        return error(probe.subject, what, "get the newer log before anything is published from this folder")
-    return error(
-        probe.subject, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
-    )
+        return error(probe.subject, what, _GET_NEWER)
+    return error(probe.subject, "is of another log, or a fork of the folder's", _FORK)
+
+
+def _is_before(served: Checkpoint, root_at: Callable[[int], bytes] | None) -> bool:
+    """Whether the folder extends a checkpoint, as far as is known."""
+    try:
+        return root_at is None or root_at(served.size) == served.root
+    except LdcatError:  # damaged tiles, which the examination of the folder finds
+        return True
 
 
 def _judge_changing(path: str, response: ProbeResponse, now: int) -> Iterator[Finding]:

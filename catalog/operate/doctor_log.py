@@ -16,7 +16,7 @@ from catalog.files.writer import is_partial
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
 from catalog.log.log_reader import LogReader
 from catalog.log.records import ReleaseRecord, parse_record
-from catalog.operate.finding import Finding, error, note
+from catalog.operate.finding import Finding, error, note, warning
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.manifest import parse_manifest
@@ -109,14 +109,17 @@ def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: i
 
 
 def memory_findings(
-    log: LogFolder, published: Checkpoint | None, origin: str, memory: LastCheckpoint
+    log: LogFolder, published: Checkpoint | None, origin: str, memory: LastCheckpoint, *, compares: bool = True
 ) -> Iterator[Finding]:
-    """Compare what this machine signed last of a log with what is published."""
+    """Compare what this machine signed last of a log with what is published. compares: as for `examine`."""
     try:
         signed = memory.checkpoint()
     except LdcatError as failure:
         yield error(str(memory.path), str(failure), "ldcat publish refuses to continue; find out what changed the file")
         return
+    if signed is None and published and not compares:
+        what = "this machine has not signed this log before: whether releases are missing here cannot be told"
+        yield warning(origin, what, "compare it with what is served: ldcat doctor --url URL")
     if signed is None or signed == published:
         return
     size = 0 if published is None else published.size

@@ -109,6 +109,25 @@ def test_a_heartbeat_does_not_keep_a_restored_backup_fresh(run: Run, small: Buil
     assert Path("public/checkpoint").read_bytes() == before
 
 
+def test_a_machine_that_never_signed_the_log_is_told_to_compare(
+    run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old backup on a new machine: nothing else can tell that its next release is a fork."""
+    never = "this machine has not signed this log before: "
+    assert never not in run("publish", str(small.folder))[2]
+    assert never not in run("doctor")[1]
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder.parent / "new"))
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert never in out
+    assert "> compare it with what is served: ldcat doctor --url URL\n" in out
+    code, _, err = run("revoke", "--reason", "x", "--severity", "revoked", "--digest", digest_of(small))
+    assert code == 0
+    assert f"warning: {never}compare it with what is served: ldcat doctor URL --trust trust.note\n" in err
+    assert never not in run("publish", str(small.folder))[2]
+    assert never not in run("doctor")[1]
+
+
 def test_options_and_variables_come_first(
     run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
-from catalog.transparency.merkle import EMPTY_ROOT
+from catalog.transparency.merkle import EMPTY_ROOT, root_hash
 from catalog.transparency.tiles import TileReader
 from tests.support.catalogs import build
 from tests.support.logs import NOW, ORIGIN, signature, signed, signer
@@ -354,3 +354,31 @@ def test_arbitrary_answers_of_a_host(kind: FileKind, status: int, headers: dict[
     found = list(host_findings(iter([probe]), lambda _: ProbeResponse(status, headers, body), NOW))
     wrong = status != 200 or body != b"expected"
     assert not is_healthy(found) or not wrong or (kind is FileKind.MISSING and 400 <= status < 500)
+
+
+def advice_with(log: LogFolder, served: Checkpoint) -> dict[str, str]:
+    """What to do, by subject, if a host has another checkpoint and nothing else; the folder's tiles are asked."""
+    own, release = published(log)
+
+    def ask(probe: Probe) -> ProbeResponse:
+        if probe.kind is FileKind.CHECKPOINT:
+            return replace(right(probe), body=bytes(signed(str(served), *KEYS)))
+        return right(probe) if probe.kind is FileKind.MISSING else ProbeResponse(404, {}, b"")
+
+    tree = TileReader(log, own.size)
+    found = host_findings(probes(log, own, release), ask, NOW, lambda size: root_hash(size, tree.node))
+    return {one.subject: one.advice for one in found}
+
+
+def test_the_advice_does_not_contradict_itself(log: LogFolder) -> None:
+    """Where the host has another history, nothing of the folder is to be uploaded over it."""
+    own, _ = published(log)
+    newer = advice_with(log, replace(own, size=own.size + 1))
+    assert newer.pop("served checkpoint") == "upload and publish nothing: get the newer log into this folder first"
+    assert len(newer) >= 4
+    assert set(newer.values()) == {"upload nothing: see the served checkpoint"}
+    fork = advice_with(log, replace(own, size=own.size - 1))
+    assert fork.pop("served checkpoint") == "publish and upload nothing; find out who signed it"
+    assert set(fork.values()) == {"upload nothing: see the served checkpoint"}
+    before = Checkpoint(own.origin, 1, root_hash(1, TileReader(log, own.size).node))
+    assert all(advice.startswith("upload the folder again") for advice in advice_with(log, before).values())

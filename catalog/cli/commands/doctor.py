@@ -10,7 +10,7 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
-from catalog.cli.publisher_options import log_folder, trust_note_file
+from catalog.cli.publisher_options import is_own, log_folder, trust_note_file
 from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import Unreadable, UsageError
 from catalog.fast.match_text import fact_lines
@@ -78,7 +78,8 @@ def command(
         raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
     now = int(time.time())
-    found = examine(log, trust_note, signed, now=now)
+    is_compared = host is not None or not is_own(log.root)
+    found = examine(log, trust_note, signed, compares=is_compared, now=now)
     is_seen = log.is_here or found.checkpoint is not None  # otherwise the host is what was examined
     served = list(_ask(host, log, found, now)) if host and is_seen else []
     record = examination_to_dict(found, served, now)
@@ -107,11 +108,14 @@ def _log(location: CatalogLocation | None, url: str | None) -> LogFolder:
 def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iterator[Finding]:
     from catalog.operate.doctor_host import host_findings, probes
     from catalog.operate.finding import note
+    from catalog.transparency.merkle import root_hash
+    from catalog.transparency.tiles import TileReader
 
     if found.checkpoint is None:
         yield note("host", "was not checked: the folder has no checkpoint to compare with", "repair the folder first")
     else:
-        yield from host_findings(probes(log, found.checkpoint, found.release), host.send, now)
+        root_at = (lambda size: root_hash(size, TileReader(log, size).node)) if log.is_here else None
+        yield from host_findings(probes(log, found.checkpoint, found.release), host.send, now, root_at)
 
 
 def _lines(record: dict[str, Any], title: str) -> Iterator[str]:

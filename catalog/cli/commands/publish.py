@@ -17,7 +17,14 @@ from catalog.cli.options import (
     WrittenLogOption,
     named_path,
 )
-from catalog.cli.publisher_options import catalog_folder, freshness, log_folder, log_signers, trust_note_file
+from catalog.cli.publisher_options import (
+    catalog_folder,
+    freshness,
+    log_folder,
+    log_signers,
+    trust_note_file,
+    warn_if_never_signed,
+)
 from catalog.cli.trust_files import trust_in
 from catalog.state.folders import remembered
 from catalog.terminal import render
@@ -106,6 +113,7 @@ def command(
     check_index_once(opened)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
+    warn_if_never_signed(LogFolder(log), state, trust)
     published = publish(
         opened,
         LogFolder(log),

@@ -11,7 +11,7 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnKeyOption, PassphraseOption, QuietOption, TableFormatOption, WrittenLogOption
-from catalog.cli.publisher_options import freshness, log_folder, log_signers
+from catalog.cli.publisher_options import freshness, log_folder, log_signers, warn_if_never_signed
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
@@ -84,6 +84,7 @@ def command(
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
+    warn_if_never_signed(folder, state)
     published = publish(catalog, folder, signers, state, revokes=[record], unchanged=True, now=int(time.time()))
     _print(folder.root, published, record, output, quiet=quiet)
     return 0

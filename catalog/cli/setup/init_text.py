@@ -6,11 +6,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.errors import LdcatError
 from catalog.files.inputs import read_file
 from catalog.log.log_folder import CHECKPOINT
+from catalog.state.folders import state_folder
 from catalog.terminal import render
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -63,6 +66,8 @@ def _files(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
             yield f"  {_shown(path, folder):{width}}  is not on this machine any more, as it should be"
         else:
             yield f"  {_shown(path, folder):{width}}  is MISSING: restore it from your copy"
+    with suppress(LdcatError):  # no home folder: then nothing can be published here
+        yield f"Keep a copy of the memory of what was signed, too, so that no release is lost: {state_folder()}"
 
 
 def _missing_signatures(settings: Publisher, trust: Trust, note: Note) -> Iterator[str]:
