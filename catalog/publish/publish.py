@@ -86,6 +86,8 @@ def publish(
     """
     for name, entry in catalog.manifest.unknown.items():
         raise UsageError(unknown_technology(name, entry.rows, "not published").text, NEWER)
+    if not log.root.exists():
+        _settled(log, signers, state)  # refused before the folder is made: a backup may be copied to it
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)

@@ -65,6 +65,7 @@ def test_a_trial_that_was_deleted_is_begun_anew(run: Run, fewer: BuildResult, fo
     """With the same keys: each command says what it remembers, and works after that was removed."""
     shutil.rmtree("public")
     code, _, err = run("publish", str(fewer.folder))
+    assert not Path("public").exists()  # what is copied to this name is not to end up in a folder of it
     forget(folder, code, err, "signed")
     assert run("publish", str(fewer.folder))[0] == 0
     for command, what, good in ((cosign, "cosigned", 0), (lookup, "seen", 1), (monitor, "watched", 0)):
