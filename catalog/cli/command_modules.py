@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -10,9 +11,10 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from catalog.cli.help_form import Example, Group
+from catalog.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
 
@@ -27,6 +29,13 @@ def command_names() -> list[str]:
     """
     names = (info.name for info in iter_modules([str(Path(__file__).parent / "commands")]))
     return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
+
+
+def no_such_command(called: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for an unknown command, with the nearest one. called: what precedes it, such as `ldcat`."""
+    near = get_close_matches(name, list(known), n=1)
+    hint = f"{called} {near[0]} is the nearest; {called} --help lists all" if near else f"{called} --help"
+    return UsageError(f"no such command {name!r}", hint)
 
 
 def command_module(command: str) -> ModuleType:

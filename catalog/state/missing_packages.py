@@ -30,10 +30,14 @@ def missing_package(error: ModuleNotFoundError, what: str) -> UsageError | None:
 
 
 def how_to_get(extra: str) -> str:
-    """What installs an extra of ldcat. ldcat-slim is another distribution with the same files, so it goes first."""
+    """The command that installs an extra of ldcat, and takes nothing away if it fails.
+
+    ldcat-slim is another distribution with files of the same names. Whichever of the two is uninstalled takes those of
+    the other with it, so ldcat goes into an environment of its own.
+    """
     wanted = "ldcat" if extra == "full" else f"'ldcat[{extra}]'"
     try:
         distribution(SLIM)
     except PackageNotFoundError:
         return f"pip install {wanted}"
-    return f"pip uninstall --yes {SLIM} && pip install {wanted}"
+    return f"python3 -m venv ldcat-full && ldcat-full/bin/pip install {wanted}"

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from catalog.build.builder import BuildResult
+from catalog.cli.command_modules import command_names
+from catalog.cli.program.slim import OTHER_COMMANDS, SLIM_COMMANDS
 from catalog.store import manifest
 from tests.support.catalogs import digest_of, with_kernel
 from tests.support.cli import NOWHERE, Run
@@ -172,7 +174,7 @@ def test_what_a_slim_install_lacks(slim: SlimInstall, small: BuildResult, tmp_pa
         ("sql", "FROM firmware"): (2, "a slim install has no command 'sql'"),
         ("lookup", "--prefix", "0" * 20, "--catalog", str(small.folder)): (2, "needs the package pyarrow"),
         ("lookup", NOWHERE): (5, "and building one needs pyarrow"),
-        ("no-such",): (2, "a slim install has no command 'no-such'"),
+        ("no-such",): (2, "no such command 'no-such'"),
     }
     for line, (code, said) in lacking.items():
         found, out, err = slim.run(*line)
@@ -180,6 +182,9 @@ def test_what_a_slim_install_lacks(slim: SlimInstall, small: BuildResult, tmp_pa
         assert (found, out) == (code, "")
         assert said in error
         assert "pip install ldcat" in hint or "ldcat --help" in hint
+    assert slim.run("lokup")[2].endswith("hint: ldcat lookup is the nearest; ldcat --help lists all\n")
+    assert slim.run("biuld")[2].endswith("hint: ldcat build is the nearest; ldcat --help lists all\n")
+    assert sorted((*SLIM_COMMANDS, *OTHER_COMMANDS)) == command_names()
     code, out, err = slim.run("--help")
     assert (code, err) == (0, "")
     assert "This is a slim install" in out

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from catalog.cli.command_modules import command_line, command_module, command_names
+from catalog.cli.command_modules import command_line, command_module, command_names, no_such_command
 from catalog.cli.declare.declared import command_for_typer
 from catalog.cli.program.help_commands import HelpCommand, HelpGroup
 from catalog.cli.program.old_names import with_new_names
@@ -91,9 +90,7 @@ def _usage_error(failure: TyperException, command: str) -> UsageError:
     if not (unknown := re.match(r"No such command '(.*)'\.", message)):
         return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
     known: Any = failure.ctx.command  # type: ignore[attr-defined]
-    near = get_close_matches(unknown[1], known.commands, n=1)
-    hint = f"{command} {near[0]} is the nearest; {command} --help lists all" if near else f"{command} --help"
-    return UsageError(f"no such command {unknown[1]!r}", hint)
+    return no_such_command(command, unknown[1], known.commands)
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str] | None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from catalog.cli.command_modules import command_module
+from catalog.cli.command_modules import command_module, no_such_command
 from catalog.cli.declare.parsed_line import Parameter, is_given, parameters_of, parse_line
 from catalog.cli.help_page import EXIT_CODES, HelpPage, page_of
 from catalog.cli.help_page import Parameter as Shown
@@ -17,6 +17,37 @@ from catalog.state.missing_packages import how_to_get
 from catalog.terminal import render
 
 SLIM_COMMANDS = ("lookup", "verify-proof")
+OTHER_COMMANDS = (
+    "audit",
+    "build",
+    "completion",
+    "cosign",
+    "diff",
+    "doctor",
+    "explain",
+    "import",
+    "init",
+    "inspect",
+    "keygen",
+    "list",
+    "log-list",
+    "measure",
+    "monitor",
+    "prove",
+    "publish",
+    "rebuild",
+    "relate",
+    "report",
+    "revoke",
+    "serve",
+    "site",
+    "sql",
+    "trust",
+    "vmsa",
+    "witness",
+)
+"""Those of ldcat, of which a slim install has no modules."""
+
 _HELP = ("-h", "--help")
 _HELP_OPTION = Parameter(
     "help", "option", _HELP, False, False, False, (), bool, {"help": "Show this message and exit."}
@@ -55,8 +86,10 @@ def run_slim(arguments: Sequence[str]) -> object:
         return _run(name, rest)
     elif name.startswith("-"):
         raise UsageError(f"no such option: {name}", "ldcat --help")
-    else:
+    elif name in OTHER_COMMANDS:
         raise UsageError(f"a slim install has no command {name!r}", how_to_get("full"))
+    else:
+        raise no_such_command("ldcat", name, (*SLIM_COMMANDS, *OTHER_COMMANDS))
     return None
 
 
