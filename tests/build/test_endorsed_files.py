@@ -102,4 +102,4 @@ def test_a_database_has_a_copy_of_them(folder: Path, tmp_path: Path) -> None:
 
 def test_the_command_says_how_many(run: Run, folder: Path, tmp_path: Path) -> None:
     code, _, err = run("build", str(folder / "spec.toml"), "--output", str(tmp_path / "out"))
-    assert (code, "3 endorsed digests" in err) == (0, True)
+    assert (code, "3 launch digests that others publish\n" in err) == (0, True)

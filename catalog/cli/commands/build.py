@@ -105,6 +105,8 @@ def command(
             render.note(f"{name}: {entry.rows:,} launch digests")
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
+        if endorsed := built.manifest.files.get(manifest.ENDORSED):
+            render.note(f"{endorsed.rows:,} launch digest{'' if endorsed.rows == 1 else 's'} that others publish")
         if spec is not None:  # the embedded builds are the same everywhere: nobody has to act on what they leave out
             for text in _about_the_spec(built, loaded.notes):
                 render.note(text)
@@ -114,9 +116,7 @@ def command(
 
 
 def _about_the_spec(built: BuildResult, notes: Sequence[str]) -> Iterator[str]:
-    """What a catalog has besides its rows, and what it has no rows of. notes: on the builds and kernels of the spec."""
-    if endorsed := built.manifest.files.get(manifest.ENDORSED):
-        yield f"{endorsed.rows:,} endorsed {'digest' if endorsed.rows == 1 else 'digests'}"
+    """What a catalog has no rows of. notes: on the builds and kernels of the spec."""
     if left_out := sum(entry.points for entry in built.manifest.left_out):
         counted = "1 combination was" if left_out == 1 else f"{left_out:,} combinations were"
         yield f"{counted} left out; manifest.json says which and why"
