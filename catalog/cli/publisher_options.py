@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from catalog.cli.first_build import is_there, made_default
 from catalog.cli.options import read_passphrase
 from catalog.cli.trust_files import trust_in
-from catalog.errors import LdcatError, Unreadable, UsageError
+from catalog.errors import LdcatError, NotThere, Unreadable, UsageError, VerificationFailed
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
 
@@ -62,6 +62,41 @@ def trust_note_file(given: Path | None) -> Path:
     return given or _settings("the trust note", "--trust FILE").trust
 
 
+def own_trust(given: Path | None) -> Trust:
+    """The trust note, which has not expired; raises as `trust_note_file`, `trust_in` and `Trust.check_expiry`.
+
+    given: by the command line. Hints about the file that ldcat.toml names are for whoever made it.
+    """
+    from catalog.publish.keeping_fresh import next_version
+
+    path = trust_note_file(given)
+    with suppress(LdcatError):
+        if (found := Publisher.find()) and found.trust.resolve() == path.resolve():
+            given = None
+    try:
+        trust = trust_in(path)
+    except NotThere as error:
+        if given is None:
+            error.hint = f"{SETTINGS} names it: restore it from your copy; every guest has the same file"
+        raise
+    try:
+        trust.check_expiry(int(time.time()))
+    except VerificationFailed as error:
+        if given is None:
+            error.hint = f"{next_version(shlex.quote(str(path)))}; every guest needs it"
+        raise
+    return trust
+
+
+def warn_if_other_trust(given: Path | None) -> None:
+    """Warn that ldcat.toml, which is used, names another trust note than the one that a release stands by now."""
+    settings = _settings("the trust note", "--trust FILE")
+    if given and given.resolve() != settings.trust.resolve():
+        old, new = shlex.quote(str(settings.trust)), shlex.quote(str(given))
+        how = "replace it" if new == "-" else f"mv {new} {old}"
+        render.warning(f"{SETTINGS} still names {old}, so the next command uses that: {how}")
+
+
 def catalog_folder(given: Path | None, *, set_up: bool, quiet: bool) -> Path:
     """The catalog to publish: the given one; else that of ldcat.toml, or the default one, which a note then names.
 
@@ -109,7 +144,7 @@ def freshness(log: Path, published: Published, note: Path | None = None) -> tupl
     log. Without any, or if clients do not accept the checkpoint now, there is no time.
     """
     from catalog.log.log_folder import LogFolder  # cryptography takes long to load
-    from catalog.publish.keeping_fresh import UNKNOWN_FRESHNESS, fresh_until, freshness_text, renewal
+    from catalog.publish.keeping_fresh import UNKNOWN_FRESHNESS, fresh_until, freshness_text, next_version, renewal
 
     settings = _settings_of(log)
     for path in (note, settings and settings.trust, os.environ.get("LDCAT_TRUST")):
@@ -117,7 +152,12 @@ def freshness(log: Path, published: Published, note: Path | None = None) -> tupl
             if path and (trust := _trust_of(Path(path), published.checkpoint.origin)):
                 checkpoint = LogFolder(log).checkpoint()
                 assert checkpoint is not None, "it was published"  # noqa: S101
-                until = fresh_until(trust, checkpoint, published.time, int(time.time()))
+                now = int(time.time())
+                until = fresh_until(trust, checkpoint, published.time, now)
+                if (until or now) >= trust.expires:
+                    end = "has ended" if until is None else f"ends on {render.moment(until)}"
+                    how = next_version(shlex.quote(str(path)))
+                    return until, f"guests refuse it when the trust note ends, and it {end}: {how}"
                 is_set = settings is not None and Path(path) == settings.trust
                 options = {} if is_set else {"log": log, "note": Path(path), "key": Path("FILE")}
                 command = renewal(trust, **options)

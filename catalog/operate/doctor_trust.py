@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from catalog.log.records import ReleaseRecord
 from catalog.operate.doctor_signers import Signatures
 from catalog.operate.finding import Finding, error, note, warning
+from catalog.publish.keeping_fresh import next_version
 from catalog.transparency.durations import span
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
@@ -14,7 +15,7 @@ from catalog.transparency.trust import Trust
 SOON = 60 * 86400
 """Seconds: how long before its expiry there is a warning."""
 
-_NEXT = "sign the next version, and give it to everybody who has this one"
+_NEXT = f"sign the next version, and give it to everybody who has this one: {next_version('trust.note')}"
 
 
 def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:

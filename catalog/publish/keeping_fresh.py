@@ -17,7 +17,8 @@ def fresh_until(trust: Trust, note: Note, made: int, now: int) -> int | None:
     """
     try:
         _, signers = trust.open_checkpoint(note)
-        return min(trust.check_fresh(signers, made, now), trust.expires)
+        fresh = trust.check_fresh(signers, made, now)
+        return min(fresh, trust.expires) if now < trust.expires else None
     except (UntrustedSigner, Stale):
         return None
 
@@ -47,6 +48,12 @@ def freshness_text(when: str | None, command: str | None) -> str:
     if when is None:
         return f"guests refuse it until this has run, now and every day: {command}"
     return f"guests refuse it {after} unless this runs every day: {command}"
+
+
+def next_version(note: str) -> str:
+    """What the publisher of a trust note runs to replace it. note: its file."""
+    rotate, sign = f"ldcat trust rotate {note} --days 365 > next.txt", "ldcat trust sign next.txt --key ROOT.key"
+    return f"{rotate}; {sign} > next.note; mv next.note {note}"
 
 
 UNKNOWN_FRESHNESS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,47 @@ def test_a_machine_that_never_signed_the_log_is_told_to_compare(
     assert f"warning: {never}compare it with what is served: ldcat doctor URL --trust trust.note\n" in err
     assert never not in run("publish", str(small.folder))[2]
     assert never not in run("doctor")[1]
+
+
+def test_the_way_out_of_an_expired_trust_note(
+    run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it cannot get the next version from anybody."""
+    run("publish", str(small.folder))
+    now = time.time() + 400 * 86400
+    monkeypatch.setattr("time.time", lambda: now)
+    commands = (
+        "ldcat trust rotate trust.note --days 365 > next.txt; ldcat trust sign next.txt --key ROOT.key > next.note"
+    )
+    for command in (("publish", str(small.folder)), ("cosign", "--heartbeat"), ("witness", "ask")):
+        code, _, err = run(*command)
+        assert code == 4
+        assert f"error: the trust note has expired\nldcat: hint: {commands}; mv next.note trust.note; every" in err
+        assert all(len(line) <= 200 for line in err.splitlines())
+    assert commands in run("doctor")[1]
+    revoke = ("revoke", "--reason", "x", "--severity", "revoked", "--digest", digest_of(small))
+    code, out, err = run(*revoke, "-f", "json")
+    assert (code, json.loads(out)["fresh_until"]) == (0, None)
+    assert f"guests refuse it when the trust note ends, and it has ended: {commands}" in err
+    Path("next.txt").write_text(run("trust", "rotate", "trust.note", "--days", "3")[1])
+    Path("next.note").write_text(run("trust", "sign", "next.txt", "--key", "root.key")[1])
+    code, _, err = run("publish", str(small.folder), "--trust", "next.note")
+    assert code == 0
+    assert "warning: ldcat.toml still names trust.note, so the next command uses that: mv next.note trust.note\n" in err
+    assert "guests refuse it when the trust note ends, and it ends on 20" in err
+    Path("next.note").rename("trust.note")
+    code, _, err = run("publish", str(small.folder), "--trust", "trust.note")
+    assert (code, "still names" in err) == (0, False)
+    assert run("cosign", "--heartbeat")[0] == 0
+
+
+def test_a_missing_trust_note(run: Run, folder: Path) -> None:
+    Path("trust.note").unlink()
+    for command in (("publish",), ("cosign", "--heartbeat"), ("witness", "ask")):
+        code, _, err = run(*command)
+        assert code == 5
+        assert "ldcat: hint: ldcat.toml names it: restore it from your copy" in err
+    assert "ldcat.toml names it" not in run("cosign", "--trust", "nowhere")[2]
 
 
 def test_options_and_variables_come_first(

@@ -15,8 +15,7 @@ from catalog.cli.options import (
     QuietOption,
     TableFormatOption,
 )
-from catalog.cli.publisher_options import heartbeat_key_file, log_folder, trust_note_file
-from catalog.cli.trust_files import trust_in
+from catalog.cli.publisher_options import heartbeat_key_file, log_folder, own_trust
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -56,7 +55,7 @@ def command(
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder
 
-    trust = trust_in(trust_note_file(trust_file))
+    trust = own_trust(trust_file)
     pairs = cosigner_keys(heartbeat_key_file(key), passphrase)
     folder = LogFolder(log_folder(log))
     cosigned = cosign_now(folder, pairs, trust, heartbeat=heartbeat)

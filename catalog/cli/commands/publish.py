@@ -22,8 +22,10 @@ from catalog.cli.publisher_options import (
     freshness,
     log_folder,
     log_signers,
+    own_trust,
     trust_note_file,
     warn_if_never_signed,
+    warn_if_other_trust,
 )
 from catalog.cli.trust_files import trust_in
 from catalog.state.folders import remembered
@@ -101,13 +103,14 @@ def command(
     from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
 
-    set_up = log is None or key is None
-    if log is None:  # the log of ldcat.toml, and its trust note
+    set_up, given = log is None or key is None, trust
+    is_own = log is None  # the log of ldcat.toml, and its trust note
+    if log is None:
         log, trust = log_folder(None), trust_note_file(trust)
     if oci:
         check_target(log, oci)
     signers = log_signers(key, passphrase)
-    note = None if trust is None else trust_in(trust)
+    note = own_trust(given) if is_own else None if trust is None else trust_in(trust)
     opened = open_unpublished(catalog_folder(catalog, set_up=set_up, quiet=quiet))
     opened.check_components()
     check_index_once(opened)
@@ -125,6 +128,8 @@ def command(
     )
     digest = write_release(LogFolder(log), oci, published, opened.manifest.files) if oci else None
     _print(log, opened, published, trust, digest, output, quiet=quiet)
+    if is_own:
+        warn_if_other_trust(given)
     return 0
 
 

@@ -24,8 +24,7 @@ from catalog.cli.options import (
     named_path,
     read_passphrase,
 )
-from catalog.cli.publisher_options import log_folder, trust_note_file
-from catalog.cli.trust_files import trust_in
+from catalog.cli.publisher_options import log_folder, own_trust
 from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -161,8 +160,7 @@ def ask(
     from catalog.transparency.note import Verified
     from catalog.transparency.witness import SMALL_REQUEST
 
-    trust = trust_in(trust_note_file(trust_file))
-    trust.check_expiry(int(time.time()))
+    trust = own_trust(trust_file)
     submission = Submission.of(LogFolder(log_folder(log)), trust.policy)
     if submission.most_bytes > SMALL_REQUEST:
         render.warning(

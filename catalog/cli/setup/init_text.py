@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +49,9 @@ def explanation(folder: Path, settings: Publisher, what: str, *, passphrase: Pat
 
 def _files(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
     """Each file, and what it is for."""
-    named = [(settings.trust, f"for guests: all they need to verify. It ends on {render.moment(trust.expires)[:10]}")]
+    day, is_over = render.moment(trust.expires)[:10], trust.expires <= time.time()
+    end = f"It has EXPIRED on {day}: ldcat doctor says what to do" if is_over else f"It ends on {day}"
+    named = [(settings.trust, f"for guests: all they need to verify. {end}")]
     keys = settings.key.parent
     own = [role for role in trust.roots if role.startswith("root-")]
     named += [(keys / f"{role}.key", "signs the next trust note: take it off this machine") for role in own]
