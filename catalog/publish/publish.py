@@ -13,7 +13,7 @@ from itertools import chain
 
 import pyarrow as pa
 
-from catalog.errors import Unreadable, UsageError, VerificationFailed
+from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
 from catalog.log.log_history import History, read_history
 from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
@@ -219,7 +219,11 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
     published, signed = log.checkpoint(), state.read()
     for note in (published, signed):
         if note:
-            note.verify(keys)
+            try:
+                note.verify(keys)
+            except UntrustedSigner as error:
+                hint = "give the keys of this log: --key FILE; its folder: --log DIR"
+                raise UntrustedSigner(f"none of the keys of {nothing.origin} signed {log.root}", hint) from error
     current = Checkpoint.parse(published.text) if published else nothing
     if signed is None:
         return current

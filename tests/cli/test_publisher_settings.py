@@ -232,3 +232,11 @@ def test_without_settings_the_error_names_the_option(
     assert err.startswith(f"ldcat: error: no option or variable names {what}\nldcat: hint: ")
     assert "ldcat init" in err
     assert list(empty.iterdir()) == []
+
+
+def test_a_key_that_did_not_sign_the_log(run: Run, small: BuildResult, folder: Path) -> None:
+    assert run("publish", str(small.folder))[0] == 0
+    code, out, err = run("publish", str(small.folder), "--key", "root.key")
+    assert (code, out) == (6, "")
+    assert "ldcat: error: none of the keys of " in err
+    assert "ldcat: hint: give the keys of this log: --key FILE" in err
