@@ -89,7 +89,19 @@ class Publisher:
         if any("\0" in one for one in paths):
             raise MalformedRecord(f"{path}: a path contains a NUL", _KEYS)
         log, key, trust, catalog, *heartbeat = (path.parent / one for one in paths)  # an absolute path stays as it is
+        for name, file in (("key", key), *(("heartbeat", file) for file in heartbeat)):
+            _check_inside(file, path, name)
         return cls(wire.origin, log, key, trust, heartbeat[0] if heartbeat else None, catalog)
+
+
+def _check_inside(file: Path, settings: Path, name: str) -> None:
+    """Raises MalformedRecord for private keys that are not in the folder of the settings, also by a link.
+
+    A folder that somebody sent belongs to whoever unpacked it, and must not sign its catalog with their keys.
+    """
+    if not file.resolve().is_relative_to(settings.parent.resolve()):
+        hint = "move it there; or run ldcat in another folder, and give --log and --key"
+        raise MalformedRecord(f"{settings}: {name}: {file} is not in the folder of {SETTINGS}", hint)
 
 
 class _SettingsWire(Wire, frozen=True):

@@ -14,7 +14,7 @@ WHOLE = """\
 origin = "example.com/digests"
 log = "public"
 key = "keys/log.key"
-heartbeat = "/etc/heartbeat.key"
+heartbeat = "keys/heartbeat.key"
 trust = "trust.note"
 """
 
@@ -28,13 +28,28 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         log=tmp_path / "public",
         key=tmp_path / "keys/log.key",
         trust=tmp_path / "trust.note",
-        heartbeat=Path("/etc/heartbeat.key"),
+        heartbeat=tmp_path / "keys/heartbeat.key",
         catalog=tmp_path / "catalog",
     )
     (tmp_path / SETTINGS).write_text(WHOLE + 'catalog = "/srv/mine"\n')
     found = Publisher.find(tmp_path)
     assert found is not None
     assert found.catalog == Path("/srv/mine")
+
+
+@pytest.mark.parametrize("name", ["log", "heartbeat"])
+@pytest.mark.parametrize("how", ["absolute", "above", "link"])
+def test_private_keys_elsewhere_are_not_used(tmp_path: Path, name: str, how: str) -> None:
+    """A folder that somebody sent would otherwise sign its own catalog with the keys of its reader."""
+    mine, sent = tmp_path / "mine", tmp_path / "sent"
+    mine.mkdir()
+    sent.mkdir()
+    (mine / "own.key").write_text("")
+    (sent / "link").symlink_to(mine)
+    path = {"absolute": f"{mine}/own.key", "above": "../mine/own.key", "link": "link/own.key"}[how]
+    (sent / SETTINGS).write_text(WHOLE.replace(f"keys/{name}.key", path))
+    with pytest.raises(MalformedRecord, match=r"own\.key is not in the folder of ldcat\.toml"):
+        Publisher.find(sent)
 
 
 def test_it_is_found_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
