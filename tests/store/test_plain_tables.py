@@ -125,6 +125,15 @@ def test_what_a_table_must_be() -> None:
             read_component(written(table, rows), name)
 
 
+def test_a_dictionary_larger_than_its_rows_is_refused() -> None:
+    """A few bytes may unpack to many values that no row has."""
+    values = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array([str(n) for n in range(1000)]))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"name": values}), sink, compression="zstd")
+    with pytest.raises(Malformed, match="its dictionary has more values than there are rows"):
+        ParquetFile(sink.getvalue().to_pybytes(), 1).columns()
+
+
 def test_tables_of_older_catalogs() -> None:
     """Hashes of fixed length or in hex, and no baselines."""
     name = "components/firmware.parquet"

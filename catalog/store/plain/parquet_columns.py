@@ -19,8 +19,9 @@ _OPTIONAL, _REPEATED = 1, 2
 _NOT_PACKED, _ZSTD = 0, 6
 _DATA, _DICTIONARY = 0, 2
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
-_ROWS_A_BYTE, _PACKED, _UNPACKED = 8, 1 << 10, 1 << 20
-"""Most rows for each byte of a file; most bytes of an unpacked column: _PACKED times its own, plus _UNPACKED."""
+_ROWS_A_BYTE, _PACKED, _UNPACKED, _LARGEST = 8, 1 << 10, 1 << 20, 1 << 27
+"""Most rows for each byte of a file; most bytes of an unpacked column: _PACKED times its own, plus
+_UNPACKED, and never more than _LARGEST."""
 
 _WIDEST = 32
 """Bits of an index in a dictionary."""
@@ -79,7 +80,7 @@ class ParquetFile:
         reader = Reader(memoryview(self._data)[start : start + size])
         values: list[Any] = []
         known: list[Any] | None = None
-        left = size * _PACKED + _UNPACKED
+        left = min(size * _PACKED + _UNPACKED, _LARGEST)
         while len(values) < rows:
             header = reader.struct()
             unpacked = _integer(header, 2)
@@ -91,8 +92,10 @@ class ParquetFile:
             if len(page) != unpacked:
                 raise Malformed(f"{field.name}: a page has another size than it says")
             if header.get(1) == _DICTIONARY:
-                about_page = _structure(header, 7)
-                known = _plain(Reader(page), field, _integer(about_page, 1), len(page))
+                count = _integer(_structure(header, 7), 1)
+                if count > rows:
+                    raise Malformed(f"{field.name}: its dictionary has more values than there are rows")
+                known = _plain(Reader(page), field, count, len(page))
             elif header.get(1) == _DATA:
                 values += _page(page, field, _structure(header, 5), rows - len(values), known)
             else:
