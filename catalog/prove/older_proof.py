@@ -52,7 +52,7 @@ def accepted(
     if age > at_most:
         raise OlderThanSeen(
             f"a checkpoint of {size} leaves was seen before, and this one was last confirmed {span(age)} ago",
-            f"get a newer proof: no more than {span(at_most)} are accepted",
+            f"get a newer proof: this command accepts those of the last {span(at_most)}",
         )
     text = f"this proof is older than what was seen of the log: {checkpoint.size} of {size} leaves"
     notes = [Note("older-proof-accepted", f"{text}, last confirmed {span(age)} ago")]

@@ -109,7 +109,7 @@ def test_what_is_older_than_the_duration_is_refused() -> None:
         found.why
         == f"a checkpoint of {NEWER.size} leaves was seen before, and this one was last confirmed 24 hours ago"
     )
-    assert found.hint == "get a newer proof: no more than 24 hours are accepted"
+    assert found.hint == "get a newer proof: this command accepts those of the last 24 hours"
 
 
 def test_what_is_ahead_of_this_clock_has_no_age() -> None:
