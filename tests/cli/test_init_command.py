@@ -152,8 +152,23 @@ def test_another_origin_is_refused(run: Run) -> None:
     code, out, err = run("init", "example.com/other")
     assert (code, out) == (2, "")
     assert f". is set up for the log {ORIGIN}: nothing is changed" in err
-    assert "ldcat init example.com/other --output PATH" in err
+    assert "ldcat init example.com/other --output PATH sets up another folder; what was never published may be" in err
     assert files() == before
+    Path("public").mkdir()
+    Path("public/checkpoint").touch()
+    assert "may be deleted" not in run("init", "example.com/other")[2]
+
+
+def test_a_name_that_was_signed_here_gets_no_other_keys(run: Run, small: BuildResult) -> None:
+    """A trust note of these keys would be given to guests, and no log could follow."""
+    run(*PLAIN)
+    run("publish", str(small.folder))
+    code, out, err = run(*PLAIN, "--output", "again")
+    assert (code, out) == (2, "")
+    assert f"this machine signed the log {ORIGIN} before, and its keys would be others now\n" in err
+    assert f"signed/{ORIGIN.replace('/', '%2F')}.note" in err
+    assert not Path("again").exists()
+    assert run("init", "example.com/digests-2", "--output", "again")[0] == 0
 
 
 @pytest.mark.parametrize("name", ["keys", "trust.note", "public"])
@@ -350,6 +365,15 @@ def bad_lines() -> Iterator[tuple[tuple[str, ...], int, str]]:
     yield ("a b",), 3, "invalid key name"
     yield ("",), 3, "invalid key name"
     yield ("a" * 250,), 3, "invalid key name"
+    for origin in ("mylog", "http://", "https:/x", "/digests", "a..b", ".example/x"):
+        yield (origin,), 2, "begins with no domain name"
+    yield ("https://example.com/digests",), 2, "such as example.com/digests: "
+    yield (
+        ("acme.example/digests/",),
+        2,
+        "has a slash, query or fragment at the end\nldcat: hint: it is a URL without its scheme",
+    )
+    yield ("acme.example/?x",), 2, "such as acme.example: it can never be changed"
     yield (ORIGIN, "--roots", "0"), 2, "of 0 roots is not possible"
     yield (ORIGIN, "--roots", "33"), 2, "of 33 roots is not possible"
     yield (ORIGIN, "--roots", "3", "--threshold", "4"), 2, "4 of 3 roots is not possible"

@@ -11,9 +11,11 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, number_option, read_passphrase
+from catalog.cli.setup.new_origin import check_new_origin
 from catalog.cli.setup.trust_checks import check_worth_signing
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
+from catalog.log.log_folder import CHECKPOINT
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
 
@@ -45,7 +47,8 @@ class Algorithm(StrEnum):
 
 def command(
     origin: Annotated[
-        str, typer.Argument(metavar="ORIGIN", help="Name of the log, such as example.com/digests: a URL without https.")
+        str,
+        typer.Argument(metavar="ORIGIN", help="Name of the log, such as example.com/digests: a URL without https://."),
     ],
     out: Annotated[
         Path | None,
@@ -107,6 +110,7 @@ def command(
             max_age=max_age * DAY,
         )
         made = make_log(wishes, now)
+        check_new_origin(origin)
         check_worth_signing(made.trust, now, notes=False)
         with alone_in(folder):
             if set_up(folder, origin) is None:
@@ -129,9 +133,10 @@ def _of(folder: Path, origin: str) -> Publisher:
     if found is None:
         raise UsageError(f"{folder / SETTINGS} was removed meanwhile", "run ldcat init again")
     if found.origin != origin:
+        unused = "" if (found.log / CHECKPOINT).exists() else "; what was never published may be deleted"
         raise UsageError(
             f"{folder} is set up for the log {found.origin}: nothing is changed",
-            f"ldcat init {origin} --output PATH sets up another folder",
+            f"ldcat init {origin} --output PATH sets up another folder{unused}",
         )
     return found
 
