@@ -9,13 +9,14 @@ from pathlib import Path
 from catalog.ask.builds import builds_with
 from catalog.cli.first_build import made_default
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.files.inputs import exists
 from catalog.firmware.build import FirmwareBuild
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.shown_notices import notices
 from catalog.verify.location import CatalogLocation
-from catalog.verify.opening import Freshness, open_catalog
+from catalog.verify.opening import URL_BEGINS, Freshness, open_catalog
 from catalog.verify.trust_choice import TrustChoice
 
 
@@ -37,8 +38,12 @@ def open_named(
     location = location or (default_catalog() if trust or skip else made_default(quiet=quiet))
     try:
         return open_catalog(location, choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet))
-    except (MalformedInput, Unreadable) as error:
-        if is_default and isinstance(location, Path) and location.exists():
+    except (MalformedInput, Unreadable, UsageError) as error:
+        if is_default and (trust or skip):
+            error.hint = "this is the default catalog: name the log with --catalog DIR or URL"
+        elif isinstance(error, Unreadable) and isinstance(location, Path) and not exists(location):
+            error.hint = f"{URL_BEGINS}; ldcat build -o NAME makes a catalog"
+        elif is_default and isinstance(location, Path) and not isinstance(error, UsageError):
             error.hint = f"move {location} away: the next lookup makes it again"
         raise
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.ask.evidence_files import read_bounded
+from catalog.errors import NotThere
+from catalog.verify.trust_choice import no_trust_note
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.note import Note
@@ -31,4 +33,7 @@ def note_bytes(file: str | Path) -> bytes:
     """What is in the file of a trust note. Raises as `read_bounded`."""
     from catalog.transparency.note import MAX_NOTE
 
-    return read_bounded(str(file), sys.stdin.buffer, MAX_NOTE)
+    try:
+        return read_bounded(str(file), sys.stdin.buffer, MAX_NOTE)
+    except NotThere as error:
+        raise no_trust_note(error) from error

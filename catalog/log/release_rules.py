@@ -8,11 +8,12 @@ afterwards, so that an honest publisher can always continue, whatever was signed
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json
 from catalog.log.revocation_chain import RevocationChain
+from catalog.transparency.durations import span
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.trust import MAX_AHEAD
 
@@ -54,6 +55,16 @@ class Before:
         )
 
 
+_AHEAD = "ahead of the clock here"
+_ASK = "ask its publisher why it was signed; ldcat audit lists everything that is wrong"
+
+
+def what_to_do(false: Sequence[str] = ()) -> str:
+    """The hint if a record is false. false: what is wrong; if that is its time, the clock here may be."""
+    is_ahead = any(why.endswith(_AHEAD) for why in false)
+    return f"check the clock of this machine, see: date -u; if it is right, {_ASK}" if is_ahead else _ASK
+
+
 def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain, now: int) -> Iterator[str]:
     """Yield a line for each field that differs from what the leaves say, or is out of bounds.
 
@@ -86,7 +97,7 @@ def false_list(record: ReleaseRecord, revokes: Iterable[RevokeRecord]) -> str | 
 def false_time(record: ReleaseRecord, now: int) -> str | None:
     """Why a time is impossible, given the clock; None if it is possible. One that goes back is: see `steps_back`."""
     if record.time > now + MAX_AHEAD:
-        return f"its time is {record.time - now} seconds ahead of the clock here"
+        return f"its time is {span(record.time - now)} {_AHEAD}"
     if record.time < EARLIEST:
         return f"its time is {record.time}, before the first release of ldcat"
     return None

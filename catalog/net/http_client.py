@@ -243,7 +243,8 @@ class _Exchange:
                 f"{name} does not answer: {ended if self._ended else f'not HTTP: {error}'}", _LOOK
             ) from error
         except (OSError, ValueError) as error:  # ValueError: an invalid host name
-            raise NoAnswer(f"{name} does not answer: {_reason(error)}", _LOOK) from error
+            port = f" at port {self._server.port}" if self._server.port and isinstance(error, ConnectionError) else ""
+            raise NoAnswer(f"{name} does not answer: {_reason(error)}{port}", _LOOK) from error
 
 
 def _joined(response: h11.Response) -> dict[str, str]:

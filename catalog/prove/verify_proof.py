@@ -25,7 +25,7 @@ from catalog.errors import (
 )
 from catalog.launch.technology import technologies
 from catalog.log.records import ReleaseRecord, is_endorsed, parse_endorsed, parse_record, parse_row
-from catalog.log.release_rules import Before, false_time, false_trust_version
+from catalog.log.release_rules import Before, false_time, false_trust_version, what_to_do
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation, chain_revocations, check_goes_on
 from catalog.log.revocations import Revocations
@@ -219,7 +219,7 @@ def _check_status(
     if not 0 < release.release <= checkpoint.size or not 0 <= release.previous_size < checkpoint.size:
         false.append("its number or its previous_size exceeds the number of leaves")
     if false:
-        raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}")
+        raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}", what_to_do(false))
     committed = RevocationChain.committed(release)
     if committed is None:
         text = f"release {release.release} does not commit to its revocations, like releases of ldcat 0.1.0"

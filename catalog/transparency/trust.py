@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, Stale, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.durations import span
 from catalog.transparency.encoding import from_decimal
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note, Signature, Unsigned, Verified
@@ -32,6 +33,9 @@ MAX_ROOTS = 32
 
 MAX_AHEAD = 3600
 """Seconds: how far clocks may differ."""
+
+_LONGEST_ORIGIN = 80
+"""Characters of an origin that is named in a hint."""
 
 _ALL = "log-signatures all"
 
@@ -105,7 +109,10 @@ class Trust:
         MalformedInput, UntrustedSigner, VerificationFailed for a wrong signature, and for extension lines that some of
         the signatures do not cover.
         """
-        signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
+        try:
+            signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
+        except UntrustedSigner as error:
+            raise self._of_another_log(note, error) from error
         checkpoint = self._checkpoint_of_log(note, signers)
         if self.all_log_signatures:
             signed = {signer.key for signer in signers}
@@ -121,6 +128,18 @@ class Trust:
                 "ldcat doctor says who is missing",
             )
         return checkpoint, signers
+
+    def _of_another_log(self, note: Note, error: UntrustedSigner) -> UntrustedSigner:
+        """The error for a checkpoint that no trusted key signed, which says which log it claims to be of."""
+        origin, names = note.text.partition("\n")[0], {key.name for key in self.policy.logs}
+        if not origin or len(origin) > _LONGEST_ORIGIN:
+            return error
+        if origin in names:
+            hint = f"ask the publisher of {origin} for its newest trust note: the keys may have been replaced"
+            return UntrustedSigner(str(error), hint)
+        return UntrustedSigner(
+            f"this is the log {origin}: {error}", f"ask the publisher of {origin} for its trust note"
+        )
 
     def open_uncosigned(self, note: Note) -> Checkpoint:
         """As `open_checkpoint`, but without the quorum, for checkpoints that are still to be cosigned."""
@@ -160,7 +179,7 @@ class Trust:
         if now > until:
             raise Stale(
                 "this checkpoint is stale: its newest cosignature is older than max-age;"
-                f" it was fresh until {now - until} seconds ago",
+                f" it was fresh until {span(now - until)} ago",
                 f"get the log or the proof again; its publisher keeps it fresh: {self._kept_fresh_by}",
             )
         return until

@@ -57,7 +57,10 @@ class HostedLog(LogFolder):
         return self.host.read(path, at_most)
 
     def checkpoint(self) -> Note | None:
-        data = self.read(CHECKPOINT, MAX_NOTE)
+        try:
+            data = self.read(CHECKPOINT, MAX_NOTE)
+        except NotThere as error:
+            raise NotThere(str(error), f"give the URL of the folder that has the file {CHECKPOINT}") from error
         try:
             return Note.parse(data)
         except MalformedInput as error:

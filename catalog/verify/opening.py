@@ -10,10 +10,11 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import UsageError
+from catalog.errors import NotThere, UsageError
 from catalog.fast import xdg
 from catalog.fast.folder_location import FolderLocation, is_within
 from catalog.fast.published import PublishedRelease, Remembered
+from catalog.files.inputs import exists
 from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
 from catalog.verify.location import CatalogLocation, HostedLocation, is_published, locate_folder
@@ -23,6 +24,10 @@ from catalog.verify.trust_choice import TrustChoice
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
+
+
+URL_BEGINS = "a URL begins with https://, or on this machine with http://"
+"""The hint for a folder that is not there."""
 
 
 class Freshness(Enum):
@@ -104,6 +109,8 @@ def _open_published(
 def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: Notices) -> Catalog:
     """Open a local catalog. A configured trust note is a setting of the machine, so it does not prevent this."""
     if trust.skip or trust.named:
+        if not exists(Path(name)):
+            raise NotThere(f"{name}: no such folder", URL_BEGINS)
         raise UsageError(
             f"{name} is not published in a log, so there is nothing to verify",
             "name the folder of the log, or a release in it",

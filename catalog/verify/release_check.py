@@ -14,14 +14,12 @@ from catalog.log.log_folder import REVOCATIONS, LogFolder, release_path
 from catalog.log.log_reader import LogReader, ReleaseSpan
 from catalog.log.log_walk import LogWalk, Start
 from catalog.log.records import ReleaseRecord
-from catalog.log.release_rules import Before, false_claims, false_trust_version, revocations_json
+from catalog.log.release_rules import Before, false_claims, false_trust_version, revocations_json, what_to_do
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
 from catalog.log.seen import Seen
 from catalog.notes import Note
 from catalog.transparency.checkpoint import Checkpoint
-
-ASK = "ask its publisher why it was signed; ldcat audit lists everything that is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def check_list(log: LogFolder, record: ReleaseRecord, chain: RevocationChain, *,
         raise FalseRecord(
             f"the list of revocations of release {record.release} differs from the log: "
             f"{len(listed)} are listed, and {chain.count} are in the log",
-            ASK,
+            what_to_do(),
         )
     note = None
     if RevocationChain.committed(record) is None:
@@ -113,7 +111,7 @@ def check_list(log: LogFolder, record: ReleaseRecord, chain: RevocationChain, *,
 def check_claims(record: ReleaseRecord, false: Sequence[str]) -> None:
     """Raises FalseRecord if `false` has statements of the record that do not follow from the leaves."""
     if false:
-        raise FalseRecord(f"release {record.release} is false: {'; '.join(false)}", ASK)
+        raise FalseRecord(f"release {record.release} is false: {'; '.join(false)}", what_to_do(false))
 
 
 def chain_seen(reader: LogReader, seen: Seen) -> RevocationChain:

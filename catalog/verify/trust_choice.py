@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import UsageError
+from catalog.errors import NotThere, UsageError
 from catalog.fast.published import MAX_READ
 from catalog.files.inputs import read_file
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
+
+
+def no_trust_note(error: NotThere) -> NotThere:
+    """The error for a trust note that is not there. error: of its file."""
+    return NotThere(f"no trust note at {error}", "name its file; the publisher of the log gives it away")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,11 @@ class TrustChoice:
 
     def bytes_for(self, location: object) -> bytes:
         """The bytes of the trust note, unverified. Raises as `file_for`, Unreadable, MalformedInput."""
-        return read_file(self.file_for(location), limit=MAX_READ, regular=True)
+        file = self.file_for(location)
+        try:
+            return read_file(file, limit=MAX_READ, regular=True)
+        except NotThere as error:
+            raise no_trust_note(error) from error
 
     def trust_for(self, location: object) -> Trust:
         """The trust note. Raises as `bytes_for` and `read_trust`."""

@@ -188,7 +188,7 @@ def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
     found, signers = trust_with(TWO), verified_at(w1=5, w2=7, w3=MAX_AGE, daily=MAX_AGE, log=MAX_AGE)
     until = NOW + 7 + MAX_AGE
     assert found.check_fresh(signers, until, until) == until
-    with pytest.raises(Stale, match="fresh until 1 seconds ago") as stale:
+    with pytest.raises(Stale, match="fresh until 1 second ago") as stale:
         found.check_fresh(signers, until, until + 1)
     assert stale.value.hint == (
         "get the log or the proof again; its publisher keeps it fresh: ldcat cosign --heartbeat, every day"

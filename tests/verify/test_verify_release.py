@@ -102,7 +102,7 @@ def test_only_signatures_of_trusted_keys_count(published: Publisher) -> None:
 def test_a_release_is_stale_after_max_age(published: Publisher) -> None:
     until = NOW + ALONE.max_age
     assert verify(published, now=until)
-    with pytest.raises(Stale, match="fresh until 1 seconds ago"):
+    with pytest.raises(Stale, match="fresh until 1 second ago"):
         verify(published, now=until + 1)
     heart = WITNESSES[0]
     published.put(published.note.with_signatures([signature(heart, published.note.text, until)]))

@@ -28,6 +28,9 @@ EXAMPLES = (
 )
 EXIT_CODES = {0: "the log has the digest", 1: "it does not", 4: "verification failed"}
 
+NOT_OPTIONS = {"--trust": "leave it out: whoever gets the proof verifies it, with ldcat verify-proof FILE --trust NOTE"}
+"""Hints for options that other commands have."""
+
 NOT_ENDORSED = "the log has no endorsement of it either"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -88,9 +88,18 @@ def _usage_error(failure: TyperException, command: str) -> UsageError:
     """The error with a command that helps. command: what was called."""
     message = " ".join(failure.format_message().replace("Value error, ", "").split()) or "no command is given"
     if not (unknown := re.match(r"No such command '(.*)'\.", message)):
-        return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
+        return UsageError(message[:1].lower() + message[1:].rstrip("."), _hint_for(message, command))
     known: Any = failure.ctx.command  # type: ignore[attr-defined]
     return no_such_command(command, unknown[1], known.commands)
+
+
+def _hint_for(message: str, command: str) -> str:
+    """The hint of the command's module for an option that it does not have; else where its options are listed."""
+    name = command.removeprefix("ldcat ")
+    if (option := re.match(r"No such option: (--[a-z-]+)", message)) and name in command_names():
+        hints: Mapping[str, str] = getattr(command_module(name), "NOT_OPTIONS", {})
+        return hints.get(option[1], f"{command} --help")
+    return f"{command} --help"
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
