@@ -213,6 +213,11 @@ class LastCheckpoint:
         """The end of a hint: when this memory may be removed, and how."""
         return f"only if it was a deleted trial: rm {shlex.quote(str(self.path))}"
 
+    @property
+    def copy_back(self) -> str:
+        """A hint: what to do about a log that is not there, or older than this."""
+        return f"copy the log back; {self.forgetting}"
+
     def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
         """Raises UntrustedSigner if none of the keys signed it, VerificationFailed for a wrong signature."""
         note = self.read()
@@ -239,6 +244,12 @@ class LastCheckpoint:
     @property
     def _name(self) -> str:
         return self.path.relative_to(self._folder.root).as_posix()
+
+
+def no_log(log: LogFolder, memories: Iterable[LastCheckpoint]) -> Unreadable:
+    """The error for a folder without a log. memories: what was signed here last of each log that it may be."""
+    known = next((memory for memory in memories if memory.read() is not None), None)
+    return Unreadable(f"no log at {log.root}", known.copy_back if known else "ldcat publish makes it")
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import LdcatError
-from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder, no_log
 from catalog.log.records import ReleaseRecord
 from catalog.operate.doctor_log import (
     leftover_findings,
@@ -60,7 +60,7 @@ def examine(
     """
     trust = Trust.parse(trust_note.text)
     findings = [*trust_findings(trust_note, trust, now), *policy_findings(trust.policy)]
-    published, checkpoint = _published(log, findings)
+    published, checkpoint = _published(log, signed, findings)
     signers: tuple[Verified, ...] = ()
     release = None
     if published and checkpoint:
@@ -119,7 +119,9 @@ def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -
     }
 
 
-def _published(log: LogFolder, findings: list[Finding]) -> tuple[Note | None, Checkpoint | None]:
+def _published(
+    log: LogFolder, signed: Mapping[str, LastCheckpoint], findings: list[Finding]
+) -> tuple[Note | None, Checkpoint | None]:
     """The published checkpoint, unverified. Faults are added to the findings."""
     try:
         found = log.checkpoint()
@@ -129,5 +131,6 @@ def _published(log: LogFolder, findings: list[Finding]) -> tuple[Note | None, Ch
         advice = "restore it; this machine remembers what it signed last"
         findings.append(error(CHECKPOINT, str(failure), advice if log.is_here else "look at the host, and at the URL"))
         return None, None
-    findings.append(error(CHECKPOINT, "nothing is published here", "ldcat publish"))
+    advice = no_log(log, signed.values()).hint or ""
+    findings.append(error(CHECKPOINT, "nothing is published here", advice))
     return None, None

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
-from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder, no_log
 from catalog.publish import fork_evidence
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -64,9 +64,9 @@ def cosign(
     """
     trust.check_expiry(now)
     keys = _keys_of_one(signers)
-    _published(log)  # otherwise the lock would create the folder of a log that is not there
+    _published(log, signed)  # otherwise the lock would create the folder of a log that is not there
     with log.locked():
-        note = _published(log)
+        note = _published(log, signed)
         checkpoint = trust.open_uncosigned(note)
         if keys[0].name == checkpoint.origin:
             raise UsageError(
@@ -98,10 +98,10 @@ def cosign(
         return Cosigned(checkpoint, before, tuple(signer.key for signer in signing), now)
 
 
-def _published(log: LogFolder) -> Note:
+def _published(log: LogFolder, signed: Mapping[str, LastCheckpoint] | None) -> Note:
     note = log.checkpoint()
     if note is None:
-        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
+        raise no_log(log, (signed or {}).values())
     return note
 
 
@@ -126,7 +126,7 @@ def _check_not_before(log: LogFolder, current: Checkpoint, memory: LastCheckpoin
     if last is None:
         return
     what = f"{log.root} has {current.size:,} leaves, and {last.size:,} were signed here last"
-    hint = f"copy the log back from where it is served; {memory.forgetting}"
+    hint = memory.copy_back
     try:
         if current.size < last.size:
             if merkle.root_hash(last.size, TileReader(log, last.size).node) == last.root:  # an interrupted run

@@ -88,6 +88,8 @@ def publish(
         raise UsageError(unknown_technology(name, entry.rows, "not published").text, NEWER)
     if not log.root.exists():
         _settled(log, signers, state)  # refused before the folder is made: a backup may be copied to it
+    if not log.root.exists():  # what is refused is refused before the lock makes the folder: a copy goes there
+        _settled(log, signers, state)
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
@@ -241,7 +243,7 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
             ) from error
         if root != last.root:
             raise VerificationFailed(
-                f"{log.root} is older than the checkpoint signed last, and has other leaves", _copy_back(state)
+                f"{log.root} is older than the checkpoint signed last, and has other leaves", state.copy_back
             )
         log.write([(CHECKPOINT, bytes(signed))])
         return last
@@ -250,12 +252,8 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
         merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
     except VerificationFailed as error:
         what = f"{log.root} is not consistent with the {last.size:,} leaves that this machine signed last: {error}"
-        raise VerificationFailed(what, _copy_back(state)) from error
+        raise VerificationFailed(what, state.copy_back) from error
     return current
-
-
-def _copy_back(state: LastCheckpoint) -> str:
-    return f"copy the log back; {state.forgetting}"
 
 
 def _artifacts(

@@ -106,7 +106,7 @@ def test_a_heartbeat_does_not_keep_a_restored_backup_fresh(run: Run, small: Buil
     before = Path("public/checkpoint").read_bytes()
     code, out, err = run("cosign", "--heartbeat")
     assert (code, out) == (4, "")
-    assert "were signed here last\nldcat: hint: copy the log back from where it is served; only if " in err
+    assert "were signed here last\nldcat: hint: copy the log back; only if " in err
     assert Path("public/checkpoint").read_bytes() == before
 
 

@@ -102,6 +102,32 @@ def test_a_restored_backup(run: Run, folder: Path, command: Callable[[Run], tupl
     forget(folder, code, err, what)
 
 
+def test_a_log_that_is_not_there(run: Run, fewer: BuildResult, folder: Path) -> None:
+    """Nobody is told to publish over it, and no folder is made into which a backup would be moved."""
+    shutil.rmtree("public")
+    code, out, _ = run("init", ORIGIN)
+    assert code == 1
+    assert "\npublic is MISSING, and this machine signed the log: copy it back from where it is served. Then:\n" in out
+    for command in (
+        ("publish", str(fewer.folder)),
+        ("cosign",),
+        ("doctor",),
+        ("publish", str(fewer.folder), "--log", "x"),
+    ):
+        code, _, err = run(*command)
+        assert code in (4, 5)
+        assert re.search(r"^ldcat: hint: .*copy (the log|it) back.*; only if", err, re.MULTILINE)
+        assert not Path("public").exists()
+        assert not Path("x").exists()
+    Path("public").mkdir()
+    out = run("doctor")[1]
+    assert "nothing is published here\n    > copy the log back" in out
+    assert "> ldcat publish" not in out
+    Path("public").rmdir()
+    Path("backup").rename("public")
+    assert "publish what was signed" not in run("doctor")[1]
+
+
 def test_a_restored_backup_is_not_published_to(run: Run, small: BuildResult, folder: Path) -> None:
     shutil.rmtree("public")
     Path("backup").rename("public")

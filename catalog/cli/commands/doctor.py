@@ -12,7 +12,7 @@ from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
 from catalog.cli.publisher_options import is_own, log_folder, trust_note_file
 from catalog.cli.trust_files import unsigned_trust_in
-from catalog.errors import Unreadable, UsageError
+from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.state.folders import remembered
 from catalog.state.publisher import Publisher
@@ -65,6 +65,7 @@ def command(
     expiry dates, whether the files are consistent, and the headers of the host that serves them. With a URL in place of
     the folder, what the host serves is checked.
     """
+    from catalog.log.log_folder import no_log
     from catalog.net.static_host import StaticHost
     from catalog.operate.doctor import examination_to_dict, examine
     from catalog.operate.finding import is_healthy
@@ -74,9 +75,9 @@ def command(
     log = _log(location, url)
     host = log.host if isinstance(log, HostedLog) else None if url is None else StaticHost.parse(url)
     trust_note = unsigned_trust_in(trust_note_file(trust))
-    if log.is_here and not log.root.is_dir():
-        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
+    if log.is_here and not log.root.is_dir():
+        raise no_log(log, signed.values())
     now = int(time.time())
     is_compared = host is not None or not is_own(log.root)
     found = examine(log, trust_note, signed, compares=is_compared, now=now)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from catalog.errors import LdcatError
 from catalog.files.inputs import read_file
 from catalog.log.log_folder import CHECKPOINT
-from catalog.state.folders import state_folder
+from catalog.state.folders import remembered, state_folder
 from catalog.terminal import render
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -93,7 +93,9 @@ def _missing_signatures(settings: Publisher, trust: Trust, note: Note) -> Iterat
 def _next(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
     log = shlex.quote(_shown(settings.log, folder))
     guest = f"  ldcat lookup DIGEST --catalog {log} --trust {shlex.quote(_shown(settings.trust, folder))}"
-    if (settings.log / CHECKPOINT).exists():
+    if not (settings.log / CHECKPOINT).exists() and _was_signed(settings):
+        yield f"{log} is MISSING, and this machine signed the log: copy it back from where it is served. Then:"
+    elif (settings.log / CHECKPOINT).exists():
         yield f"The log is published in {log}. After a change of firmware:"
     else:
         yield "Next, once the witnesses know the log:" if trust.policy.renewed_by == _ASK else "Next:"
@@ -106,6 +108,12 @@ def _next(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
         yield f"  {_ASK}"
     yield f"Any web server can serve {log}. A guest looks up a launch digest there, or at its URL:"
     yield guest
+
+
+def _was_signed(settings: Publisher) -> bool:
+    with suppress(LdcatError):  # the next command says what is wrong with the state folder
+        return remembered("signed", settings.origin).read() is not None
+    return False
 
 
 def _timers(folder: Path, trust: Trust, passphrase: Path | None) -> Iterator[str]:
