@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from catalog.operate.finding import Severity
@@ -63,6 +63,35 @@ class AuditFinding:
             "claim": self.claim,
             "evidence": self.evidence,
         }
+
+
+@dataclass(slots=True)
+class Audited:
+    """What an audit looked at; None is what there is not, or what could not be read.
+
+    catalog, manifest_sha256: name of the catalog, and what it is identified by.
+    origin, release, leaves: the log, number of the release, number of leaves.
+    trust_version: of the trust note that the log was checked against.
+    rows: number of rows in the catalog.
+    recomputed: number of rows whose digests were recomputed and compared.
+    """
+
+    catalog: str | None = None
+    manifest_sha256: str | None = None
+    origin: str | None = None
+    release: int | None = None
+    leaves: int | None = None
+    trust_version: int | None = None
+    rows: int | None = None
+    recomputed: int = 0
+
+    def count_recomputed(self, rows: int) -> None:
+        """Count rows whose digests were recomputed."""
+        self.recomputed += rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """The member `audited` in the JSON of `ldcat audit` (docs/command-line.md)."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 def wrong(rule: str, subject: str, evidence: str) -> AuditFinding:

@@ -39,12 +39,14 @@ def catalog_findings(
     engine: Engine,
     backend: HashBackend,
     start_progress: StartProgress,
+    recomputed: Progress,
 ) -> Iterator[AuditFinding]:
     """Yield all findings about a catalog.
 
     images: builds made from image files, to compare with their records.
     remeasure: number of rows of each technology to measure again; None for all.
     start_progress: called with the name and the number of rows of each technology.
+    recomputed: called with numbers of rows whose digests were recomputed and compared.
     """
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
@@ -60,11 +62,17 @@ def catalog_findings(
     for technology, entry in catalog.manifest.known.items():
         progress = start_progress(technology, entry.rows)
         chosen = entry.rows if remeasure is None else remeasure
-        yield from _technology_findings(catalog, technology, chosen, engine, backend, progress)
+        yield from _technology_findings(catalog, technology, chosen, engine, backend, progress, recomputed)
 
 
 def _technology_findings(
-    catalog: Catalog, technology: str, chosen: int, engine: Engine, backend: HashBackend, progress: Progress
+    catalog: Catalog,
+    technology: str,
+    chosen: int,
+    engine: Engine,
+    backend: HashBackend,
+    progress: Progress,
+    recomputed: Progress,
 ) -> Iterator[AuditFinding]:
     """Audit the rows of a technology part by part, so that only one part is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
@@ -74,7 +82,7 @@ def _technology_findings(
             yield from order_findings(part)
             yield from _guarded("component", component_findings(catalog, part))
             table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
-            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend))
+            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
             seen.add(part)
             rows += len(part.table)
             progress(len(part.table))
@@ -102,7 +110,7 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
 
 
 def _digest_findings(
-    catalog: Catalog, name: str, table: pa.Table, engine: Engine, backend: HashBackend
+    catalog: Catalog, name: str, table: pa.Table, engine: Engine, backend: HashBackend, recomputed: Progress
 ) -> Iterator[AuditFinding]:
     groups: dict[Inputs, EqualRows] = {}
     for row in map(parse_row, row_leaves(table)):
@@ -110,15 +118,17 @@ def _digest_findings(
         groups.setdefault(inputs, EqualRows()).add(row)
     number = catalog.release.number if catalog.release else 0
     made = Recomputation(catalog, number, Revocations(()))
-    others = 0
+    others, made_again = 0, len(table)
     for found in made.differences(groups, engine, backend, lambda _: None):
         if found.row is None:
+            made_again -= found.rows
             error = found.severity is Severity.ERROR
             yield wrong("digest", name, found.what) if error else odd("profile", "catalog", found.what)
         elif (others := others + 1) <= _DIGESTS_NAMED:
             yield wrong("digest", found.row.launch_digest, f"its inputs give {found.recomputed}")
     if others > _DIGESTS_NAMED:
         yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are wrong")
+    recomputed(made_again)
 
 
 def _chosen(first: int, count: int, chosen: int, rows: int) -> Sequence[int]:

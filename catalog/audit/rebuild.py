@@ -78,7 +78,8 @@ def rebuild(
         severity = Severity.ERROR if each.record == last else Severity.WARNING
         found += [Difference(severity, record.release, why, 0, is_false=True) for why in each.false]
         try:
-            catalog = Catalog.open_release(release_of_record(log, checkpoint, record, last))
+            release = release_of_record(log, checkpoint, record, last)
+            catalog: Catalog = release.source.open(release) if release.source else Catalog.open_release(release)
             made = Recomputation(catalog, record.release, revocations)
         except LdcatError as error:  # in its folder; the other releases can still be recomputed
             found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))

@@ -168,10 +168,6 @@ ReleaseArgument = Annotated[
     ),
 ]
 
-LogArgument = Annotated[
-    Path, Argument(parser=named_folder, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log.")
-]
-
 WrittenLogOption = Annotated[
     Path | None,
     Option("--log", parser=named_folder, metavar="DIR", help="Folder of the log; if not given, that in ldcat.toml."),

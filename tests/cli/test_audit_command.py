@@ -71,7 +71,12 @@ def longer(path: Path) -> None:
 
 def test_intact_catalogs_and_logs_have_no_findings(run: Run, small: BuildResult, place: Place, tmp_path: Path) -> None:
     assert audit(run, small.folder) == (0, [])
-    assert run("audit", str(small.folder))[:2] == (0, "every claim holds\n")
+    assert run("audit", str(small.folder))[1].splitlines()[2:] == [
+        "  log      none: it is not published, so nobody signed it",
+        "  rows     72",
+        "  digests  72 of 72 recomputed",
+        "every claim holds",
+    ]
     (tmp_path / "own.fd").write_bytes(whole_image())
     (tmp_path / "other.fd").write_bytes(whole_image(seed=77))
     assert audit(run, small.folder, "--firmware", tmp_path / "own.fd", "--remeasure", 7) == (0, [])
@@ -80,6 +85,15 @@ def test_intact_catalogs_and_logs_have_no_findings(run: Run, small: BuildResult,
     for folder in (place.log, place.log / "releases/1"):
         code, found = audit(run, folder, "--trust", place.trust)
         assert (code, {one["rule"] for one in found}) == (0, {"log"})  # these samples have few keys and roots
+    out = run("audit", str(place.log), "--trust", str(place.trust), "--remeasure", "2")[1]
+    assert out.splitlines()[2:7] == [
+        "  log         example.com/log, 73 leaves",
+        "  release     1",
+        f"  signatures  verified against {place.trust}, version 1",
+        "  rows        72",
+        "  digests     6 of 72 recomputed",
+    ]
+    assert "  signatures  NOT VERIFIED: no trust note was given\n" in run("audit", str(place.log))[1]
     code, found = audit(run, place.log)
     assert (code, [one["evidence"] for one in found]) == (
         0,
@@ -176,6 +190,10 @@ def test_damage_of_a_log(run: Run, place: Place, tmp_path: Path) -> None:
         code, found = audit(run, place.log, "--trust", place.trust, "--remeasure", 0)
         assert code == 1, name
         assert any(part in f"{one['subject']} {one['evidence']}" for one in found if one["severity"] == "error"), name
+        if damage is flipped and name != "checkpoint":
+            assert any(name in f"{one['subject']} {one['evidence']}" for one in found), (name, found)
+    out = run("audit", str(place.log), "--trust", str(place.trust), "--remeasure", "0")[1]
+    assert f"  signatures  NOT VERIFIED: errors below, against {place.trust}, version 1\n" in out
 
 
 def test_a_rollback_a_fork_and_a_row_that_is_not_in_the_log(
@@ -202,7 +220,7 @@ def test_a_rollback_a_fork_and_a_row_that_is_not_in_the_log(
 def test_warnings_and_notes_do_not_fail_the_audit(run: Run, place: Place) -> None:
     code, out, _ = run("audit", str(place.log))
     assert code == 0
-    assert out.startswith("warnings\n  checkpoint: no trust note was given")
+    assert "\nwarnings\n  checkpoint: no trust note was given" in out
     assert out.endswith("\nevery claim that was checked holds\n")
     code, out, _ = run("audit", str(place.log), "--trust", str(place.trust))
     notes = out.partition("notes\n")[2]
@@ -221,7 +239,7 @@ def test_findings_as_sarif(run: Run, small: BuildResult, tmp_path: Path) -> None
     found: list[dict[str, Any]] = [json.loads(line) for line in lines]
     assert len(found) == len(made["results"])
     text = run("audit", str(tmp_path / "copy"))[1]
-    assert text.startswith("errors\n")
+    assert "\nerrors\n" in text
     assert text.count("    claimed: ") == len(found)
     assert run("audit", str(tmp_path / "nowhere"))[:2] == (5, "")
     for arguments in (("--remeasure", "some"), ("--remeasure", "-1"), ("-f", "csv")):

@@ -240,7 +240,7 @@ CASES = [
     (2, "audit catalog --remeasure some", "'some' is not a number"),
     (5, "audit nowhere", "no catalog at "),
     (5, "rebuild catalog --trust {trust}", "no log at catalog"),
-    (2, "rebuild https://example.com/log --trust {trust}", "a folder on this machine is needed"),
+    (2, "rebuild https://example.com/log/releases/1 --trust {trust}", "a log is recomputed as a whole, not release 1"),
     (5, "doctor nowhere --trust {trust}", "no log at nowhere"),
     (2, "doctor {log}", "names the trust note"),
     (3, "doctor {log} --trust policy", "this is a trust policy, not a trust note"),

@@ -15,6 +15,7 @@ from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument,
 from catalog.cli.sarif import sarif
 from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
+from catalog.fast.match_text import fact_lines
 from catalog.rows.numbers import parse_number
 from catalog.spec.named_builds import build_of_file
 from catalog.terminal import render
@@ -22,7 +23,7 @@ from catalog.terminal.render import Format
 from catalog.work.engine import local_engine, processors
 
 if TYPE_CHECKING:  # these take long to import
-    from catalog.audit.audit import AuditFinding
+    from catalog.audit.audit import Audited, AuditFinding
 
 HELP_ORDER = 150
 HELP_GROUP = Group.AUDITORS
@@ -67,8 +68,9 @@ def command(
     components and the index; digests against their inputs. For a release, signatures and every leaf of the log are
     checked too, and that each row is a leaf. A signature proves no claim.
     """
-    from catalog.audit.audit import RULES, holds
+    from catalog.audit.audit import RULES, Audited, holds
     from catalog.audit.audit_opening import open_for_audit
+    from catalog.transparency.trust import Trust
 
     images = [build_of_file(path) for path in firmware or ()]
     print_image_notes(images, quiet=quiet)
@@ -76,7 +78,13 @@ def command(
     found: list[AuditFinding] = []
     note = None if trust is None else unsigned_trust_in(trust)
     catalog = open_for_audit(folder, note, found, now=int(time.time()))
+    audited = Audited()
     if catalog:
+        audited.catalog, audited.manifest_sha256 = catalog.manifest.name, catalog.manifest_sha256
+        audited.rows = catalog.manifest.rows
+        if at := catalog.release:
+            audited.origin, audited.release, audited.leaves = at.origin, at.number, at.size
+            audited.trust_version = None if note is None else Trust.parse(note.text).version
         from catalog.audit.audit_catalog import catalog_findings
 
         backend = hash_backend()
@@ -84,19 +92,46 @@ def command(
             render.progress(quiet=quiet, plain=False) as begin,
             local_engine(processors(), threads=backend.compiled) as engine,
         ):
-            found += catalog_findings(catalog, images, rows, engine=engine, backend=backend, start_progress=begin)
+            found += catalog_findings(
+                catalog,
+                images,
+                rows,
+                engine=engine,
+                backend=backend,
+                start_progress=begin,
+                recomputed=audited.count_recomputed,
+            )
     found = list(dict.fromkeys(found))  # a finding that several parts share is reported once
     records = [finding.to_dict() for finding in found]
     if output is Format.JSON:
-        render.json_document({"holds": holds(found), "findings": records})
+        render.json_document({"holds": holds(found), "audited": audited.to_dict(), "findings": records})
     elif output is Format.JSONL:
         render.json_lines(records)
     elif output is Format.SARIF:
         render.json_document(sarif(records, RULES, str(folder)))
     else:
-        for text in _lines(found):
+        facts = list(_facts(audited, found, trust))
+        for text in [*(fact_lines(facts, title=f"audited {folder}") if facts else ()), *_lines(found)]:
             render.line(text)
     return 0 if holds(found) else 1
+
+
+def _facts(audited: Audited, found: list[AuditFinding], trust: Path | None) -> Iterator[tuple[str, object]]:
+    """What was looked at. trust: path of the trust note."""
+    if audited.rows is None:
+        return
+    yield "catalog", f"{audited.catalog}, manifest {(audited.manifest_sha256 or '')[:16]}"
+    if audited.leaves is None:
+        yield "log", "none: it is not published, so nobody signed it"
+    else:
+        yield "log", f"{audited.origin}, {audited.leaves:,} leaves"
+        yield "release", audited.release
+        against = f"{trust}, version {audited.trust_version}"
+        failed = any(one.rule == "log" and one.severity.value == "error" for one in found)
+        unsure = f"NOT VERIFIED: errors below, against {against}" if failed else f"verified against {against}"
+        yield "signatures", "NOT VERIFIED: no trust note was given" if trust is None else unsure
+    yield "rows", f"{audited.rows:,}"
+    yield "digests", f"{audited.recomputed:,} of {audited.rows:,} recomputed"
 
 
 def _lines(found: list[AuditFinding]) -> Iterator[str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
-    LogArgument,
     LogTrustOption,
     PassphraseOption,
     QuietOption,
     TableFormatOption,
     hash_backend,
+    named_location,
 )
 from catalog.cli.trust_files import trust_in
 from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.fast.match_text import fact_lines
 from catalog.terminal import render
 from catalog.terminal.render import Format
+from catalog.verify.location import CatalogLocation, HostedLocation
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.log.log_folder import LogFolder
 
 HELP_ORDER = 110
 HELP_GROUP = Group.AUDITORS
@@ -48,7 +52,10 @@ MAX_SHOWN = 20
 
 
 def command(
-    log: LogArgument,
+    log: Annotated[
+        Any,  # CatalogLocation, and typer knows no unions
+        typer.Argument(parser=named_location, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log, or its URL."),
+    ],
     trust_file: LogTrustOption,
     cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
     key: Annotated[Path | None, KEY] = None,
@@ -63,16 +70,20 @@ def command(
     """
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
-    from catalog.log.log_folder import LogFolder
     from catalog.verify.verify_release import read_checkpoint
     from catalog.work.engine import local_engine, processors
 
     if cosign and key is None:
         raise UsageError("--cosign needs a key", "--key FILE, made by ldcat keygen --for witness")
+    folder, backend = _log_at(log), hash_backend()
+    if cosign and not folder.is_here:
+        raise UsageError(
+            "a cosignature is written to the folder of the log, and a URL is given",
+            "give a folder: ldcat rebuild LOG --cosign; at a URL, run a witness: ldcat witness serve",
+        )
     trust = trust_in(trust_file)
     trust.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
-    folder, backend = LogFolder(log), hash_backend()
     checkpoint = trust.open_uncosigned(read_checkpoint(folder))
     with (
         render.progress(quiet=quiet, plain=False) as begin,
@@ -103,6 +114,20 @@ def command(
             "not all of the log was recomputed with the same result", "see above what differs or was left out"
         )
     return 0
+
+
+def _log_at(location: CatalogLocation) -> LogFolder:
+    """The log to recompute, as a whole. Raises UsageError for the URL of a release."""
+    from catalog.log.log_folder import LogFolder  # cryptography takes long to load
+    from catalog.verify.hosted_log import HostedLog
+
+    if not isinstance(location, HostedLocation):
+        return LogFolder(location)
+    if location.number is not None:
+        raise UsageError(
+            f"a log is recomputed as a whole, not release {location.number} alone", f"ldcat rebuild {location.url}"
+        )
+    return HostedLog.of(location)
 
 
 def _lines(record: dict[str, Any]) -> Iterator[str]:
