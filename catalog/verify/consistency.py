@@ -15,7 +15,9 @@ def continuation(old: PublishedRelease, new: PublishedRelease) -> str:
     earlier, later = sorted((old, new), key=lambda one: one.size)
     before, after = (Checkpoint(one.origin, one.size, bytes.fromhex(one.root)) for one in (earlier, later))
     if before == after:
-        return f"both are at the same checkpoint of {after.size:,} leaves"
+        if old.number == new.number:
+            return f"both are release {new.number} of one log, at the same checkpoint of {after.size:,} leaves"
+        return f"one log that only grew: its checkpoint of {after.size:,} leaves contains both releases"
     try:
         LogReader(open_log(later), after).check_follows(before)
     except VerificationFailed as error:

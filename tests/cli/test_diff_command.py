@@ -67,7 +67,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None
     code, out, err = run("diff", str(place.log / "releases/1"), str(place.log), *trust)
     assert code == 1
     assert out.splitlines()[2:] == [
-        "log   both are at the same checkpoint of 75 leaves",
+        "log   one log that only grew: its checkpoint of 75 leaves contains both releases",
         "  + revocation vcpus 3: deprecated, r",
         "rows  0 added, 0 withdrawn, 0 rule-changed, 72 unchanged, 23 deprecated",
         "  x sev-es  bare.fd: 1 digest, deprecated",
@@ -127,6 +127,9 @@ def test_added_and_removed_keys(run: Run, place: Place) -> None:
     code, out, _ = run(*arguments, "--trust", str(place.trust))
     assert (code, out.splitlines()[3]) == (1, f"  + signing key {named}")
     assert "somebody" not in out
+    code, out, _ = run("diff", str(place.log), str(before), "--trust", str(place.trust))  # not cosigned yet
+    assert (code, "signing key" in out) == (0, False)
+    assert "log   both are release 1 of one log, at the same checkpoint of 73 leaves\n" in out
     out = run(*arguments, "--insecure-skip-verify")[1]
     assert f"  + signing key {named}: NOT VERIFIED" in out.splitlines()
     assert "  + signing key somebody.example 00000000: NOT VERIFIED" in out.splitlines()
