@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.errors import MalformedRecord, UsageError
-from catalog.log.log_walk import LogWalk
+from catalog.log.log_walk import LogWalk, parse_entry
 from catalog.log.records import (
     ReleaseRecord,
     RevokeRecord,
@@ -174,7 +174,8 @@ def revokes_by_records(store: Store, size: int) -> list[RevokeRecord]:
     """The revoke records right before each release record, found by previous_size: all of them, if it is true."""
     reader, found = TileReader(store, size), []
     while size:
-        records = (parse_record(reader.entries(index // WIDTH)[index % WIDTH]) for index in range(size - 1, -1, -1))
+        indexes = range(size - 1, -1, -1)
+        records = (parse_entry(reader, index, reader.entries(index // WIDTH)[index % WIDTH]) for index in indexes)
         release = next(records)
         if not isinstance(release, ReleaseRecord) or not 0 <= release.previous_size < size:
             break

@@ -14,7 +14,7 @@ from catalog.log.records import AnyRecord, ReleaseRecord, RevokeRecord, UnknownR
 from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import WIDTH, Store, TileReader
+from catalog.transparency.tiles import DAMAGED, WIDTH, Store, TileReader
 
 _RELEASE = b'"type":"release"'
 _KEPT = 64
@@ -74,7 +74,11 @@ class LogReader:
         """A leaf and its inclusion proof. Raises as `leaf`."""
         leaf, found = self.entry(index), self._checkpoint
         hashes = merkle.inclusion_proof(index, found.size, self._reader.node)
-        merkle.verify_inclusion(merkle.leaf_hash(leaf), index, found.size, hashes, found.root)
+        try:
+            merkle.verify_inclusion(merkle.leaf_hash(leaf), index, found.size, hashes, found.root)
+        except VerificationFailed as error:
+            fault = self._reader.proof_fault(index) or "files in tile, or the checkpoint, were changed"
+            raise VerificationFailed(f"{error}: {fault}", DAMAGED) from error
         return leaf, hashes
 
     def entry(self, index: int) -> bytes:
@@ -85,8 +89,8 @@ class LogReader:
                 del self._bundles[next(iter(self._bundles))]
             self._bundles[number] = self._reader.entries(number)
         entry = self._bundles[number][at]
-        if merkle.leaf_hash(entry) != self._reader.node(0, index):
-            raise VerificationFailed(f"entry {index} of the log does not match its tile")
+        if fault := self._reader.entry_fault(index, merkle.leaf_hash(entry)):
+            raise VerificationFailed(fault, DAMAGED)
         return entry
 
     def check_follows(self, before: Checkpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from catalog.errors import FalseRecord, VerificationFailed
+from catalog.errors import FalseRecord, LdcatError, MalformedRecord, VerificationFailed
 from catalog.log.records import (
     AnyRecord,
     ReleaseRecord,
@@ -21,7 +21,7 @@ from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import WIDTH, Store, TileReader
+from catalog.transparency.tiles import DAMAGED, WIDTH, Store, TileReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,23 @@ class WalkedRelease:
     revokes: tuple[RevokeRecord, ...]
     false: tuple[str, ...]
     steps_back: tuple[str, ...]
+
+
+def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
+    """Parse an entry of a log that is not verified yet. Raises MalformedRecord, which names its file."""
+    try:
+        return parse_record(leaf)
+    except MalformedRecord as error:
+        try:
+            fault = reader.entry_fault(index, merkle.leaf_hash(leaf))
+        except LdcatError as failure:
+            fault = f"entry {index} of the log cannot be compared with its tile, {failure}"
+        if fault:
+            raise MalformedRecord(f"{fault}: {error}", DAMAGED) from error
+        where = f"entry {index} of the log, in {reader.entry_path(index)}, was published so"
+        raise MalformedRecord(
+            f"{where}: {error}", "ask its publisher; ldcat audit LOG shows what else is wrong"
+        ) from error
 
 
 class LogWalk:
@@ -100,7 +117,8 @@ class LogWalk:
             for leaf in self._reader.entries(number)[skipped if number == first else 0 :]:
                 hashed = merkle.leaf_hash(leaf)
                 tree.append(hashed)
-                record = parse_record(leaf) if self._rows or not is_row(leaf) else None
+                parsed = self._rows or not is_row(leaf)
+                record = parse_entry(self._reader, tree.size - 1, leaf) if parsed else None
                 if record is None or isinstance(record, DigestRecord):
                     self.unknown.add_row(read_technology(leaf))
                     pending.clear()
@@ -118,7 +136,9 @@ class LogWalk:
                     pending.clear()
                 yield hashed, leaf, record
         if tree.root() != self._checkpoint.root:
-            raise VerificationFailed("the entries of the log do not match its checkpoint")
+            fault = self._reader.first_entry_fault()
+            more = f": {fault}" if fault else ", and match its tiles"
+            raise VerificationFailed(f"the entries of the log do not match its checkpoint{more}", DAMAGED)
         if self.before.size != tree.size:
             raise FalseRecord(f"leaf {tree.size - 1} of the log is not a release record")
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Protocol
 
-from catalog.errors import MalformedInput, NotThere
-from catalog.transparency.merkle import HASH_SIZE, node_hash
+from catalog.errors import LdcatError, MalformedInput, NotThere
+from catalog.transparency.merkle import HASH_SIZE, leaf_hash, node_hash
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -22,6 +22,10 @@ MAX_ENTRY = (1 << 16) - 1
 _LENGTH = struct.Struct(">H")
 MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
 """Bytes: the largest entry bundle."""
+
+
+DAMAGED = "the file was damaged or changed: get it again from the publisher; ldcat doctor LOG lists all such files"
+"""The hint for a file of a log that differs from what was signed."""
 
 
 class Store(Protocol):
@@ -67,16 +71,74 @@ class TileReader:
         """The entries of a bundle. Raises Unreadable, MalformedInput."""
         width = tile_width(self._size, 0, number)
         data, there = _read_wide(self._store, None, number, width, MAX_BUNDLE)
-        entries = parse_bundle(data)
+        try:
+            entries = parse_bundle(data)
+        except MalformedInput as error:
+            raise MalformedInput(f"{tile_path(None, number, there)}: {error}", DAMAGED) from error
         if len(entries) != there:
-            raise MalformedInput(f"{tile_path(None, number, there)} has {len(entries)} entries")
+            raise MalformedInput(f"{tile_path(None, number, there)} has {len(entries)} entries", DAMAGED)
         return entries[:width]
+
+    def entry_fault(self, index: int, hashed: bytes) -> str | None:
+        """Say in which file an entry is that has not the hash in its tile; None if it has. Raises as `tile`.
+
+        hashed: the leaf hash of the entry.
+        """
+        if hashed == self.node(0, index):
+            return None
+        bundle, tile = self._paths(index)
+        return f"entry {index} of the log, in {bundle}, does not match its tile, {tile}"
+
+    def first_entry_fault(self) -> str | None:
+        """As `entry_fault`, for the first one of all entries, or what prevents it. It reads all of them."""
+        try:
+            return next(filter(None, map(self._bundle_fault, range(-(-self._size // WIDTH)))), None)
+        except LdcatError as error:
+            return str(error)
+
+    def proof_fault(self, index: int) -> str | None:
+        """Say which files of an inclusion proof that fails contradict each other; None if this is not known.
+
+        Compared are the entries next to the leaf and the last ones, and the tiles above both. index: of the leaf.
+        """
+        places = dict.fromkeys((index, self._size - 1))
+        try:
+            return next(filter(None, (self._bundle_fault(at // WIDTH) or self._tile_fault(at) for at in places)), None)
+        except LdcatError as error:
+            return str(error)
+
+    def _bundle_fault(self, number: int) -> str | None:
+        """As `entry_fault`, for the first entry of a bundle."""
+        hashes = enumerate(map(leaf_hash, self.entries(number)), number * WIDTH)
+        return next(filter(None, (self.entry_fault(index, hashed) for index, hashed in hashes)), None)
+
+    def _tile_fault(self, index: int) -> str | None:
+        """Name the lowest full tile above a leaf that has not the hash in the tile above it; None if all have."""
+        level, number = 0, index // WIDTH
+        while number < self._size >> HEIGHT * (level + 1):
+            tile, above = self.tile(level, number), number // WIDTH
+            hashes = [tile[at : at + HASH_SIZE] for at in range(0, len(tile), HASH_SIZE)]
+            if _top(hashes) != self.node(HEIGHT * (level + 1), number):
+                higher = tile_path(level + 1, above, tile_width(self._size, level + 1, above))
+                return f"{tile_path(level, number)} does not match {higher}"
+            level, number = level + 1, above
+        return None
+
+    def entry_path(self, index: int) -> str:
+        """Path of the bundle that has an entry, in a tree of this size."""
+        return self._paths(index)[0]
+
+    def _paths(self, index: int) -> tuple[str, str]:
+        """Paths of the bundle of an entry, and of the tile with its hash."""
+        number = index // WIDTH
+        width = tile_width(self._size, 0, number)
+        return tile_path(None, number, width), tile_path(0, number, width)
 
     def _read(self, level: int, number: int) -> bytes:
         width = tile_width(self._size, level, number)
         data, there = _read_wide(self._store, level, number, width, WIDTH * HASH_SIZE)
         if len(data) != there * HASH_SIZE:
-            raise MalformedInput(f"{tile_path(level, number, there)} has {len(data)} bytes")
+            raise MalformedInput(f"{tile_path(level, number, there)} has {len(data)} bytes", DAMAGED)
         return data[: width * HASH_SIZE]
 
 

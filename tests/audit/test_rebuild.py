@@ -142,7 +142,8 @@ def test_a_replaced_entry_is_found(publisher: Publisher, small: BuildResult) -> 
     found = rebuilt(publisher)
     assert {one.what for one in errors(found)} == {
         "the digest is wrong",
-        "the entries of the log do not match its checkpoint",
+        "the entries of the log do not match its checkpoint: entry 0 of the log, in "
+        f"tile/entries/000.p/{path.name}, does not match its tile, tile/0/000.p/{path.name}",
     }
 
 

@@ -12,7 +12,8 @@ from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
 from tests.support.cli import Run
 from tests.support.forged_catalogs import SEV, forged, one_digest
-from tests.support.published_logs import Place
+from tests.support.hosts import serving
+from tests.support.published_logs import Place, revoke
 
 
 def rebuild_arguments(place: Place, *more: str) -> tuple[str, ...]:
@@ -45,6 +46,46 @@ def test_a_log_with_differences_is_not_cosigned(run: Run, place: Place, small: B
     assert f"launch_digest {bytes(32).hex()}" in out
     assert "error: not all of the log was recomputed with the same result" in err
     assert (other.log / "checkpoint").read_bytes() == before
+
+
+def test_a_log_at_a_url_is_recomputed(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+    place.publish(revoke("revoked", vcpus=3))
+    local = json.loads(run(*rebuild_arguments(place, "-f", "json"))[1])
+    with serving(place.log) as port:
+        url = f"http://127.0.0.1:{port}/logs"
+        arguments = ("rebuild", url, "--trust", str(place.trust))
+        code, out, err = run(*arguments, "-f", "json")
+        assert (code, err, json.loads(out)) == (0, "", local)
+        assert (local["releases"], local["same"]) == (2, True)
+        code, out, err = run("rebuild", f"{url}/releases/1", "--trust", str(place.trust))
+        assert (code, out, err.splitlines()[1]) == (2, "", f"ldcat: hint: ldcat rebuild {url}")
+        code, out, err = run(*arguments, "--cosign", "--key", str(tmp_path / "key"))
+        assert (code, out) == (2, "")
+        assert "a cosignature is written to the folder of the log" in err
+    other = Place(tmp_path / "other", forged(small, tmp_path / "forged", {SEV: one_digest}), 1_800_000_000)
+    with serving(other.log) as port:
+        code, out, _ = run("rebuild", f"http://127.0.0.1:{port}/logs", "--trust", str(other.trust))
+        assert (code, f"launch_digest {bytes(32).hex()}" in out) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "said"),
+    [
+        (b'"type":"digest"', b'"tXpe":"digest"', 3, "leaf: object missing"),
+        (b'"vcpus":1,', b'"vcpus":4,', 4, None),
+        (b'{"', b'["', 3, "leaf: "),  # all of them, also the one right before the release record
+    ],
+)
+def test_a_damaged_entry_is_named(run: Run, place: Place, old: bytes, new: bytes, code: int, said: str | None) -> None:
+    (path,) = place.log.glob("tile/entries/000.p/*")
+    path.write_bytes(path.read_bytes().replace(old, new, 1 if old.startswith(b'"') else 72))
+    found, out, err = run(*rebuild_arguments(place))
+    assert found == code, err
+    name = path.relative_to(place.log).as_posix()
+    assert f", in {name}, does not match its tile, tile/0/000.p/{path.name}" in (err if said else out)
+    if said:
+        assert said in err
+        assert "ldcat: hint: the file was damaged or changed: get it again" in err
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,42 @@ def test_invalid_entry_bundles_are_refused() -> None:
     log.files["tile/entries/000.p/5"] = format_bundle(entries(0, 4))
     with pytest.raises(MalformedInput, match="has 4 entries"):
         log.reader.entries(0)
+
+
+def changed(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("path", "index", "said"),
+    [
+        ("tile/0/001", 300, "entry 511 of the log, in tile/entries/001, does not match its tile, tile/0/001"),
+        ("tile/entries/001", 300, "entry 511 of the log, in tile/entries/001, does not match its tile, tile/0/001"),
+        ("tile/1/000.p/2", 300, "tile/0/001 does not match tile/1/000.p/2"),
+        (
+            "tile/0/002.p/88",
+            3,
+            "entry 599 of the log, in tile/entries/002.p/88, does not match its tile, tile/0/002.p/88",
+        ),
+        ("tile/0/001", 3, None),  # neither the leaf nor the last one is beside it
+        ("nothing", 3, None),
+    ],
+)
+def test_a_proof_that_fails_names_the_files_that_contradict_each_other(path: str, index: int, said: str | None) -> None:
+    log = MemoryLog()
+    log.append(entries(0, 600))
+    log.files |= {path: changed(log.files.get(path, b"x"))}
+    assert TileReader(log, 600).proof_fault(index) == said
+
+
+def test_a_file_that_is_missing_is_named() -> None:
+    log = MemoryLog()
+    log.append(entries(0, 600))
+    del log.files["tile/entries/001"]
+    reader = TileReader(log, 600)
+    assert "tile/entries/001" in (reader.proof_fault(300) or "")
+    assert "tile/entries/001" in (reader.first_entry_fault() or "")
+    log.files["tile/entries/001"] = b"\0"
+    with pytest.raises(MalformedInput, match=r"^tile/entries/001: a bundle of entries is cut off") as caught:
+        reader.entries(1)
+    assert "ldcat doctor" in (caught.value.hint or "")
