@@ -276,7 +276,12 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "why": verdict.why,
         "checkpoint": found and found.to_dict(),
         "signers": [
-            {"name": signer.key.name, "timestamp": signer.timestamp, "votes": signer in votes}
+            {
+                "name": signer.key.name,
+                "algorithm": signer.key.type.title,
+                "timestamp": signer.timestamp,
+                "votes": signer in votes,
+            }
             for signer in verdict.signers
         ],
         "quorum": policy and policy.quorum,

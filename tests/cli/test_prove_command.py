@@ -60,6 +60,10 @@ def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("match\n")
     assert digest in out
+    assert re.findall(r"^  signed by +(.*)$", out, re.MULTILINE) == [
+        f"{ORIGIN} (Ed25519)",
+        f"{ORIGIN} (ML-DSA-44 cosignature)",
+    ]
     (place / "report").write_bytes(report_bytes(measurement=bytes.fromhex(digest)))
     code, out, _ = run(*verify, "--report", str(place / "report"), "-f", "json")
     assert (code, json.loads(out)["outcome"]) == (0, "match")

@@ -159,9 +159,9 @@ def test_a_verdict_as_json() -> None:
             "root_base64": str(checkpoint).splitlines()[2],
         },
         "signers": [
-            {"name": ORIGIN, "timestamp": None, "votes": False},
-            {"name": "w.example", "timestamp": NOW, "votes": True},
-            {"name": "v.example", "timestamp": NOW, "votes": True},
+            {"name": ORIGIN, "algorithm": "Ed25519", "timestamp": None, "votes": False},
+            {"name": "w.example", "algorithm": "Ed25519 cosignature", "timestamp": NOW, "votes": True},
+            {"name": "v.example", "algorithm": "Ed25519 cosignature", "timestamp": NOW, "votes": True},
         ],
         "quorum": "all",
         "fresh_until": NOW + 7 * DAY,

@@ -137,7 +137,7 @@ def _lines(record: dict[str, Any], notes: Sequence[Note]) -> Iterator[str]:
             facts.append((name, day(value) if name in ("document_time", "certificate_until") else value))
     if record["checkpoint"]:
         facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
-        facts += [("signed by", signer["name"]) for signer in record["signers"]]
+        facts += [("signed by", f"{signer['name']} ({signer['algorithm']})") for signer in record["signers"]]
     if until := record["fresh_until"]:
         facts.append(("fresh until", render.moment(until)))
     yield from map(note_line, dangers(notes))
