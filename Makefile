@@ -11,7 +11,8 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 .PHONY: catalog help man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
-	$(BIN)/python -m compileall -q catalog ldcat  # else a lookup compiles all that it loads, every time if it cannot write
+	@echo 'compiling modules, so that no lookup has to'
+	@$(BIN)/python -m compileall -q catalog ldcat
 	$(BIN)/ldcat build
 
 help:  ## list the targets
@@ -102,6 +103,7 @@ clean:  ## remove everything that was built, the virtual environment too
 	rm -rf $(VENV) build dist man *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
 $(VENV)/.installed: $(SOURCES)
+	@echo 'installing ldcat and the packages that it needs in $(VENV): about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@

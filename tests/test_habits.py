@@ -21,6 +21,14 @@ def test_make_help_lists_every_target() -> None:
     assert all(len(line.split()) > 2 for line in out.splitlines())
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_make_catalog_says_what_takes_so_long(tmp_path: Path) -> None:
+    command = ["make", "--dry-run", f"VENV={tmp_path / 'venv'}", "catalog"]
+    first, *others = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert first.startswith("echo 'installing ldcat")
+    assert not [line for line in others if "#" in line]
+
+
 def test_the_hooks_run_the_same_as_make_check() -> None:
     (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)

@@ -127,10 +127,11 @@ EXIT_CODES = {
     14: "candidates for a prefix",
     15: "in the log, by a proof that does not show whether it is revoked",
     70: "internal error",
+    130: "interrupted",
 }
 """Of all commands."""
 _OF_EVERY_COMMAND = {0: "done", 2: "usage error", 3: "malformed input", 5: "cannot read or write"}
-"""Those that every page has; 13 and 70 may come from any command too, and are on the page of `ldcat` alone."""
+"""Those that every page has; 13, 70 and 130 may come from any command too, and are on the page of `ldcat` alone."""
 
 
 def _exit_codes(words: tuple[str, ...], *, has_commands: bool) -> Mapping[int, str]:

@@ -82,7 +82,13 @@ def test_the_table_of_the_documentation_has_the_same_groups() -> None:
 
 
 def test_exit_codes_of_a_command_are_those_of_the_program() -> None:
-    assert all(set(page.exit_codes) <= {*EXIT_CODES, 130} for page in PAGES.values())
+    assert all(set(page.exit_codes) <= EXIT_CODES.keys() for page in PAGES.values())
+
+
+def test_the_exit_codes_of_the_program_are_all_listed(run: Run) -> None:
+    table = (Path(__file__).parents[2] / "docs/command-line.md").read_text().partition("\n## Exit codes\n")[2]
+    assert [*map(int, re.findall(r"^\| (\d+) \|", table, re.MULTILINE))] == [*EXIT_CODES, 141]
+    assert "\n  130 " in run("--help")[1]
 
 
 def test_without_a_command_help_comes_before_the_error(run: Run) -> None:

@@ -16,10 +16,11 @@ from catalog.errors import VerificationFailed
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
 from catalog.store.ranges import FRAGMENT, INDEX, RangeIndex
-from tests.support.catalogs import rows_of
+from tests.support.catalogs import build, rows_of
 from tests.support.cli import Run
 from tests.support.hosts import Host, serving
 from tests.support.published_logs import Place
+from tests.support.samples import write_spec
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 
@@ -43,6 +44,15 @@ def site(run: Run, place: Place, tmp_path: Path) -> Path:
 def url(site: Path, host: Host) -> Iterator[str]:
     with serving(site, host) as port:
         yield f"http://127.0.0.1:{port}/logs"
+
+
+def test_one_build_is_not_several(run: Run, tmp_path: Path) -> None:
+    text = 'name = "one"\nfirmware = { builds = ["sid/ovmf-amdsev/*"] }\n[technologies.sev]\n'
+    place = Place(tmp_path / "place", build(write_spec(tmp_path, text), tmp_path / "one"), 1_800_000_000)
+    code, _, _ = run("site", str(place.log), "-o", str(tmp_path / "site"), "--insecure-skip-verify")
+    page = (tmp_path / "site/index.html").read_text()
+    assert (code, "launch digests of\n1 firmware build;" in page or "1 firmware build.</p>" in page) == (0, True), page
+    assert "search the build of the catalog" in page
 
 
 def test_a_lookup_costs_one_request(place: Place, small: BuildResult, host: Host, url: str) -> None:
