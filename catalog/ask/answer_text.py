@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import refusal_note, revocation_notes, shared_by
-from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_dangers, match_facts, not_found
+from catalog.fast.match_text import REVOKED, fact_lines, match_dangers, match_facts, not_found, searches_further
 from catalog.fast.note_text import dangers, note_line, part_lines, titled
 from catalog.notes import Note, worst_first
 from catalog.values import Value
@@ -144,8 +144,10 @@ def endorsement_notes(answer: Answer) -> Iterator[Note]:
         yield VERIFIED_BY
 
 
-def miss_notes(reply: Answer) -> Iterator[Note]:
+def miss_notes(reply: Answer, options: Sequence[str] = ()) -> Iterator[Note]:
     """Notes on an answer without rows and endorsements: what was looked for, and what to do next.
+
+    options: of the command that searches further, quoted for a shell.
 
     What `told` says of a reported digest is not repeated.
     """
@@ -158,9 +160,10 @@ def miss_notes(reply: Answer) -> Iterator[Note]:
         if reply.asked:
             yield Note("endorsers-asked", f"none of its endorsers endorses this digest: {_few(reply.asked)}")
     if reply.related.tried and not reply.related.relations:
-        yield Note("not-related", f"the digest is not related to {reply.related.tried}")
+        text = f"no known digest was found to be it with another number of vCPUs; tried: {reply.related.tried}"
+        yield Note("not-related", text)
     if FIRMWARE_NOT_PUBLIC not in reply.notes:
-        yield SEARCHES_FURTHER
+        yield searches_further(reply.digest.value if reply.digest else None, options)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -54,16 +54,16 @@ class Relating:
         found = relate_to_known(digest, self._known, self._backend, self._addresses)
         relations, tried = [*found.relations], []
         if self._known:
-            pages = "" if found.complete else ", the likeliest AP pages only"
-            counts = f"up to {found.most} more or {MOST} fewer vCPUs{pages}"
+            states = "" if found.complete else ", in the likeliest initial states only"
             digests = len({one.digest for one in self._known})
-            tried.append(f"{digests:,} published digest{'' if digests == 1 else 's'} ({counts})")
+            known = f"{digests:,} published digest{'' if digests == 1 else 's'}"
+            tried.append(f"{known} with up to {found.most} more or {MOST} fewer vCPUs{states}")
         if self._row_pages:
             fewer = max(1, min(MOST_FEWER, PROBES // len(self._row_pages)))
             relations += self._rows_with_more(digest, fewer)
-            tried.append(f"rows of the catalog (up to {fewer} fewer vCPUs)")
+            tried.append(f"rows of the catalog with up to {fewer} fewer vCPUs, and not with more")
         based = tuple(sorted(self._based.get(digest.hex(), ())))
-        return RelatedDigests(tuple(_each_once(relations)), " and ".join(tried), based)
+        return RelatedDigests(tuple(_each_once(relations)), "; ".join(tried), based)
 
     @cached_property
     def _known(self) -> list[KnownDigest]:

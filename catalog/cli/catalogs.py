@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,13 +11,14 @@ from pathlib import Path
 from catalog.ask.builds import builds_with
 from catalog.cli.first_build import made_default
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.fast.plain_lookup import search_options as given_options
 from catalog.files.inputs import exists
 from catalog.firmware.build import FirmwareBuild
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.shown_notices import notices
-from catalog.verify.location import CatalogLocation
+from catalog.verify.location import CatalogLocation, parse_location
 from catalog.verify.opening import URL_BEGINS, Freshness, open_catalog
 from catalog.verify.trust_choice import TrustChoice
 
@@ -46,6 +49,15 @@ def open_named(
         elif is_default and isinstance(location, Path) and not isinstance(error, UsageError):
             error.hint = f"move {location} away: the next lookup makes it again"
         raise
+
+
+def search_options(location: CatalogLocation | None, trust: Path | None, *, skip: bool) -> list[str]:
+    """The options of a search in the same catalog, quoted for a shell; without what LDCAT_CATALOG says anyway."""
+    set_here = os.environ.get("LDCAT_CATALOG")
+    is_set = set_here and location == parse_location(set_here)
+    named = "" if location is None or is_set else str(location)
+    options = given_options(named, "" if trust is None else str(trust))
+    return [*map(shlex.quote, options), *(["--insecure-skip-verify"] if skip else [])]
 
 
 def open_if_any(location: CatalogLocation | None, trust: Path | None, *, skip: bool, quiet: bool) -> Catalog | None:

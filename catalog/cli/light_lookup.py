@@ -12,7 +12,7 @@ from time import time
 
 from catalog.errors import LdcatError
 from catalog.fast.match_text import NOT_FOUND, printable, shown_lines
-from catalog.fast.plain_lookup import found_at_once, named_folder
+from catalog.fast.plain_lookup import found_at_once, named_folder, search_options
 from catalog.fast.published import read_bounded
 from catalog.values import replace
 
@@ -58,7 +58,10 @@ def light_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
 
 
 def _options(arguments: list[str]) -> dict[str, str] | None:
-    """The options by name, with those of the environment, `evidence` and flags; None if there are others."""
+    """The options by name, with those of the environment, and flags; None if there are others.
+
+    Also `evidence`, and `named`: the catalog as the command line names it, or empty.
+    """
     given: dict[str, str] = {}
     rest = iter(arguments)
     for argument in rest:
@@ -78,7 +81,7 @@ def _options(arguments: list[str]) -> dict[str, str] | None:
     from_environment = {name: os.environ.get(variable, "") for name, variable in _VARIABLES.items()}
     options = {"--format": "table", **{name: value for name, value in from_environment.items() if value}, **given}
     known = options["--format"] in ("table", "json") and folder and "evidence" in options
-    return {**options, "--catalog": folder} if known else None
+    return {**options, "--catalog": folder, "named": given.get("--catalog", "")} if known else None
 
 
 def _evidence(given: str) -> Evidence | None:
@@ -142,8 +145,13 @@ def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str])
         shown = shown_lines(answer_lines(reply, proofs.now))
     notes = [reply.release.summary()] if reply.release else []
     if reply.exit_code == NOT_FOUND:
+        from pathlib import Path
+        from shlex import quote
+
         from catalog.ask.answer_text import miss_notes
 
-        notes += [note.text for note in miss_notes(reply)]
+        named = options["named"] and str(Path(options["named"]))
+        search = map(quote, search_options(named, options.get("--trust", "") and str(Path(options["--trust"]))))
+        notes += [note.text for note in miss_notes(reply, list(search))]
     told = [] if "--quiet" in options else [f"ldcat: note: {printable(note)}\n" for note in notes]
     return shown, "".join(told), reply.exit_code

@@ -69,8 +69,15 @@ def not_found(digest: bytes) -> Note:
     return Note("digest-not-found", text)
 
 
-SEARCHES_FURTHER = Note("explain-searches-further", "ldcat explain searches further")
-"""The note if a search may find a configuration."""
+SEARCHES_FURTHER = "explain-searches-further"
+"""Code of the note if a search may find a configuration."""
+
+
+def searches_further(digest: bytes | None, options: Sequence[str] = ()) -> Note:
+    """The note with the command that searches. digest: None if it is not known. options: quoted for a shell."""
+    if digest is None:
+        return Note(SEARCHES_FURTHER, "to search further: ldcat explain, with the arguments of this lookup")
+    return Note(SEARCHES_FURTHER, f"to search further: {' '.join(('ldcat explain', digest.hex(), *options))}")
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:

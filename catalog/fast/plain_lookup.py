@@ -10,7 +10,7 @@ import os
 from time import time
 
 from catalog.fast.folder_location import FolderLocation, is_within, locate
-from catalog.fast.match_text import SEARCHES_FURTHER, match_dangers, match_lines, not_found, printable, shown_lines
+from catalog.fast.match_text import match_dangers, match_lines, not_found, printable, searches_further, shown_lines
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog, light_sha256
 from catalog.fast.published import PublishedRelease, Remembered, read_bounded
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _SNP_DIGEST_SIZE = 48
 
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%")
+"""Characters that need no quotes in a shell."""
+
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_HASH_BACKEND", "LDCAT_KERNELS")
 """Environment variables that need the full path."""
 
@@ -32,14 +35,17 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     request = _plain(arguments)
     if request is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
-    digest, folder, trust, quiet = request
+    digest, folder, trust, quiet, options = request
     found = found_at_once(digest, folder, trust)
     if found is None:
         return None
     matches, release = found
     out = shown_lines((*match_dangers(matches), *match_lines(matches)))
     notes = [release.summary()] if release else []
-    notes += [] if matches else [not_found(digest).text, SEARCHES_FURTHER.text]
+    if not matches:
+        if not _PLAIN.issuperset("".join(options)):  # the full path quotes them
+            return None
+        notes += [not_found(digest).text, searches_further(digest, options).text]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
 
 
@@ -88,9 +94,20 @@ def _has_more(digest: bytes, matches: list[Match], endorsed: bytes) -> bool:
     return len(digest) == _SNP_DIGEST_SIZE or endorsed.count(b'"technology":"sev-snp"') < endorsed.count(b"\n")
 
 
-def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
-    """Digest, folder of the catalog, path of the trust note or "", and --quiet; None if there are other arguments."""
-    given = {"--catalog": named_folder(""), "--trust": ""}
+def path_text(path: str) -> str:
+    """A path as pathlib, which takes long to load, writes it; empty if it is. It does not begin with two slashes."""
+    if not path:
+        return ""
+    root = "/" if path.startswith("/") else ""
+    return root + "/".join(part for part in path.split("/") if part not in ("", ".")) or "."
+
+
+def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool, list[str]] | None:
+    """Digest, folder of the catalog, path of the trust note or "", --quiet, and the first two as options.
+
+    None if there are other arguments.
+    """
+    given = {"--catalog": "", "--trust": ""}
     digests, quiet = [], False
     rest = iter(arguments)
     for argument in rest:
@@ -104,14 +121,18 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
             return None
         else:
             digests.append(argument)
-    if not named_folder(given["--catalog"]) or len(digests) != 1 or len(digests[0]) not in (64, 96):
+    folder = named_folder(given["--catalog"])
+    if not folder or len(digests) != 1 or len(digests[0]) not in (64, 96):
         return None
     try:
         digest = bytes.fromhex(digests[0])
     except ValueError:
         return None
     plain = 2 * len(digest) == len(digests[0])  # fromhex skips whitespace
-    return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
+    if any(path.startswith("//") for path in given.values()):
+        return None
+    options = search_options(path_text(given["--catalog"]), path_text(given["--trust"]))
+    return (digest, folder, given["--trust"], quiet, options) if plain else None
 
 
 def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease | None:
@@ -133,6 +154,12 @@ def known_technologies() -> set[str]:
     package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib takes 8 ms
     files = os.listdir(f"{package}/launch/technologies")  # noqa: PTH208
     return {name[:-3].replace("_", "-") for name in files if name.endswith(".py") and not name.startswith("_")}
+
+
+def search_options(catalog: str, trust: str) -> list[str]:
+    """The options of a search in the same catalog: without what the environment says anyway. Both may be empty."""
+    catalog = "" if catalog == path_text(os.environ.get("LDCAT_CATALOG", "")) else catalog
+    return [part for name, value in (("--catalog", catalog), ("--trust", trust)) if value for part in (name, value)]
 
 
 def named_folder(option: str) -> str:

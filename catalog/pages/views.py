@@ -80,8 +80,8 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         ],
         told=[replace(one, title=titled(one.title, one.notes)) for one in told(answer, now)],
         closing=list(closing_notes(answer)),
-        missed=[note for note in missed if note != SEARCHES_FURTHER],
-        can_search=SEARCHES_FURTHER in missed,
+        missed=[note for note in missed if note.code != SEARCHES_FURTHER],
+        can_search=any(note.code == SEARCHES_FURTHER for note in missed),
         proof=catalog.release is not None and any(answer.found_dict().values()),
     )
 

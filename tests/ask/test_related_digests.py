@@ -33,6 +33,8 @@ GCE = ap_tail("gce-v1")
 PUBLISHED = random_digest(5)
 GAPS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1", "3", "66", "131"]')
 
+ROWS = "rows of the catalog with up to {} fewer vCPUs, and not with more"
+
 
 def ask(folder: Path, digest: bytes) -> Answer:
     evidence = Evidence("launch digest", LaunchDigest(digest))
@@ -119,7 +121,7 @@ def test_a_base_that_nobody_endorses_is_known(tmp_path: Path) -> None:
     (found,) = reply.related.relations
     assert (reply.exit_code, found.more, found.vcpus) == (1, 7, 9)
     assert (found.known.label, found.known.vmm) == ("the base contrast/v1, for 2 vCPUs", "qemu-kvm-init2")
-    assert reply.related.tried.startswith("1 published digest (")
+    assert reply.related.tried.startswith("1 published digest with up to ")
     fewer = ask(built.folder, bytes.fromhex(digest(BASE_IMAGE, 1))).related.relations
     assert [(one.more, one.known.label.partition(" ")[0]) for one in fewer] == [(-1, "the"), (-2, "catalogued")]
 
@@ -198,12 +200,12 @@ def test_the_index_is_probed_a_bounded_number_of_times(gaps: BuildResult, monkey
 
     monkeypatch.setattr(Lookups, "lists", lists)
     relating = Relating(Lookups(catalog, pytest.fail), REFERENCE)
-    assert relating.related(random_digest(1)).tried == "rows of the catalog (up to 255 fewer vCPUs)"
+    assert relating.related(random_digest(1)).tried == ROWS.format(255)
     pages = len(probed) // 255
     assert len(probed) == 255 * pages
     probed.clear()
     monkeypatch.setattr(module, "PROBES", 4 * pages)
-    assert relating.related(random_digest(1)).tried == "rows of the catalog (up to 4 fewer vCPUs)"
+    assert relating.related(random_digest(1)).tried == ROWS.format(4)
     assert len(probed) == 4 * pages
     probed.clear()
     monkeypatch.setattr(module, "MAX_PAGES", 2)

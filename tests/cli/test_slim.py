@@ -60,7 +60,7 @@ def test_every_form_of_evidence(slim: SlimInstall, small: BuildResult, run: Run,
     for number, case in enumerate(one_of_each()):
         (file := tmp_path / f"{number}").write_bytes(input_of(case))
         line = ("lookup", str(file), "-f", ("table", "json", "jsonl", "csv")[number % 4])
-        code, out, err = slim.run(*line, "--catalog", str(small.folder))
+        code, out, err = slim.run(*line, LDCAT_CATALOG=str(small.folder))
         assert (code, out, err) == run(*line), case["what"]
         answered += bool(out)
     assert answered > 10

@@ -12,7 +12,7 @@ from catalog.ask.evidence_files import read_several
 from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.answer_lines import answer_lines, verification_lines
 from catalog.cli.batch_lookup import check_digests_alone, look_up_batch, print_candidates, with_kernel
-from catalog.cli.catalogs import open_named
+from catalog.cli.catalogs import open_named, search_options
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -155,8 +155,9 @@ def command(
     check_feeds(opened.endorsements, proofs.min_svn)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output, proofs.now)
-    for note in miss_notes(reply) if reply.found_code == NOT_FOUND and not quiet else ():
-        render.note(note.text)
+    if reply.found_code == NOT_FOUND and not quiet:
+        for note in miss_notes(reply, search_options(catalog, trust, skip=skip_verify)):
+            render.note(note.text)
     reply.check_demands()
     return reply.exit_code
 

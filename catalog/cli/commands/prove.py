@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +11,7 @@ import typer
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, named_location
 from catalog.cli.publisher_options import log_folder
-from catalog.fast.match_text import SEARCHES_FURTHER, not_found
+from catalog.fast.match_text import not_found, searches_further
 from catalog.terminal import render
 from catalog.verify.location import HostedLocation
 
@@ -70,18 +72,20 @@ def command(
     if isinstance(log, HostedLocation):
         from catalog.verify.hosted_log import HostedLog
 
-        hosted = HostedLog.of(log)
+        place, hosted = str(log), HostedLog.of(log)
         prover = Prover(hosted)
         catalog = hosted.open(prover.release)
     else:
-        prover = Prover(LogFolder(log_folder(log, "--catalog DIR|URL")))
+        place = str(log_folder(log, "--catalog DIR|URL"))
+        prover = Prover(LogFolder(Path(place)))
         catalog = Catalog.open_release(prover.release)
     for note in catalog.notes:
         render.warning(note.text)
     bundles = prover.prove_digest(launch_digest, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:
-            for text in (not_found(launch_digest.value).text, NOT_ENDORSED, SEARCHES_FURTHER.text):
+            further = searches_further(launch_digest.value, ["--catalog", shlex.quote(place), "--trust", "NOTE"])
+            for text in (not_found(launch_digest.value).text, NOT_ENDORSED, further.text):
                 render.note(text)
         return 1
     if tlog_proof:
