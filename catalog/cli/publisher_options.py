@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,23 +70,34 @@ def own_trust(given: Path | None) -> Trust:
     """
     from catalog.publish.keeping_fresh import next_version
 
-    path = trust_note_file(given)
-    with suppress(LdcatError):
-        if (found := Publisher.find()) and found.trust.resolve() == path.resolve():
-            given = None
-    try:
+    with own_note(given) as path:
         trust = trust_in(path)
-    except NotThere as error:
-        if given is None:
-            error.hint = f"{SETTINGS} names it: restore it from your copy; every guest has the same file"
-        raise
     try:
         trust.check_expiry(int(time.time()))
     except VerificationFailed as error:
-        if given is None:
+        if _is_set(path):
             error.hint = f"{next_version(shlex.quote(str(path)))}; every guest needs it"
         raise
     return trust
+
+
+@contextmanager
+def own_note(given: Path | None) -> Iterator[Path]:
+    """The file of the trust note, to be read; if it is missing, and ldcat.toml names it, the hint is for its owner."""
+    path = trust_note_file(given)
+    try:
+        yield path
+    except NotThere as error:
+        if _is_set(path):
+            error.hint = f"{SETTINGS} names it: restore it from your copy; every guest has the same file"
+        raise
+
+
+def _is_set(note: Path) -> bool:
+    """Whether ldcat.toml names this trust note."""
+    with suppress(LdcatError):
+        return (found := Publisher.find()) is not None and found.trust.resolve() == note.resolve()
+    return False
 
 
 def warn_if_other_trust(given: Path | None) -> None:
@@ -171,7 +183,7 @@ def _settings(what: str, option: str) -> Publisher:
         return found
     raise UsageError(
         f"no option or variable names {what}",
-        f"{option}; or run it in a folder that ldcat init made: {SETTINGS} names it",
+        f"{option}; or run it in a folder that ldcat init ORIGIN made: {SETTINGS} names it",
     )
 
 

@@ -165,6 +165,11 @@ class LogFolder:
         try:
             with self._opened(inner) as folder, placed(folder, name, private=self.is_private) as opened_file:
                 opened_file.write(file[1])
+        except PermissionError as error:  # of the folder: the file is a new one
+            place = self.root / inner
+            raise Unreadable(
+                f"{place} cannot be written: permission denied", f"see who owns it: ls -ld {place}"
+            ) from error
         except OSError as error:
             raise inputs.unreadable(self.root / file[0], error) from error
         return inner

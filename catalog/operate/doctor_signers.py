@@ -116,7 +116,7 @@ def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Tru
         return  # there is a finding already
     advice = "ldcat witness ask, and ldcat cosign --heartbeat with your own keys in the quorum, every day"
     if policy.quorum is None:
-        advice = "ldcat cosign --heartbeat renews it; run it every day" if votes else _NO_HEARTBEAT
+        advice = "ldcat cosign --heartbeat renews it; run it every day" if policy.renewed_by else _NO_HEARTBEAT
     try:
         left = trust.fresh_until(signers, made, now) - now
     except Stale as failure:
@@ -182,11 +182,9 @@ def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[
         if name not in satisfied:
             say = warning if name in members else note
             why = "" if name in members else ", and the quorum does not need it"
-            how = (
-                "ldcat witness ask gets its cosignature"
-                if name in policy.witness_urls
-                else "its owner runs ldcat cosign"
-            )
+            how = "ldcat cosign --heartbeat, by whoever has its key"
+            if name in policy.witness_urls:
+                how = "ldcat witness ask gets its cosignature"
             yield say(f"witness {name}", f"has not cosigned with {named(key)}{why}", how)
     for name, group in policy.groups.items():
         if name not in satisfied:

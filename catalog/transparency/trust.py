@@ -125,7 +125,7 @@ class Trust:
         if not self.policy.accepts([vote.key for vote in self.policy.votes(signers)]):
             raise UntrustedSigner(
                 "this checkpoint lacks the witness quorum that your trust note requires",
-                "ldcat doctor says who is missing",
+                "ldcat doctor LOG --trust FILE says who is missing; its publisher can ask them",
             )
         return checkpoint, signers
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
+from catalog.errors import Unreadable
+from catalog.log.log_folder import LogFolder
 from catalog.state.publisher import SETTINGS
+from catalog.terminal import render
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run, but_freshness
 
@@ -161,9 +164,34 @@ def test_the_way_out_of_an_expired_trust_note(
     assert run("cosign", "--heartbeat")[0] == 0
 
 
+def test_the_owner_of_a_heartbeat_is_told_the_command(
+    run: Run, small: BuildResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("publish", str(small.folder))
+    assert "has not cosigned" in (out := run("doctor")[1])
+    assert "> ldcat cosign --heartbeat, by whoever has its key\n" in out
+    now = time.time() + 8 * 86400
+    monkeypatch.setattr("time.time", lambda: now)
+    assert "> ldcat cosign --heartbeat renews it; run it every day\n" in run("doctor")[1]
+    out = run("cosign", "--heartbeat")[1]
+    assert f"time         {render.moment(int(now))}\n" in out
+    assert f"fresh until  {render.moment(int(now) + 7 * 86400)}\n" in out
+
+
+def test_a_folder_that_cannot_be_written(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is named, not the file that is to be in it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("catalog.log.log_folder.placed", refuse)
+    with pytest.raises(Unreadable, match=r"public/releases/1 cannot be written: permission denied"):
+        LogFolder(Path("public")).write([("releases/1/manifest.json", b"")])
+
+
 def test_a_missing_trust_note(run: Run, folder: Path) -> None:
     Path("trust.note").unlink()
-    for command in (("publish",), ("cosign", "--heartbeat"), ("witness", "ask")):
+    for command in (("publish",), ("cosign", "--heartbeat"), ("witness", "ask"), ("doctor",)):
         code, _, err = run(*command)
         assert code == 5
         assert "ldcat: hint: ldcat.toml names it: restore it from your copy" in err
@@ -230,7 +258,7 @@ def test_without_settings_the_error_names_the_option(
     code, out, err = run(*(word.format(note=folder / "trust.note") for word in command))
     assert (code, out) == (2, "")
     assert err.startswith(f"ldcat: error: no option or variable names {what}\nldcat: hint: ")
-    assert "ldcat init" in err
+    assert "ldcat init ORIGIN" in err
     assert list(empty.iterdir()) == []
 
 

@@ -398,7 +398,9 @@ def test_a_refused_bundle_has_the_hint_of_its_error() -> None:
     before = Seen(replace(checkpoint_of(old), size=1), RevocationChain.of((*REVOKES, *REVOKES)))
     found = {
         "get the log or the proof again": [ask(made(), now=NOW + 8 * DAY), ask(stale, trust(quorum=True))],
-        "ldcat doctor says who is missing": [ask(made(), trust(quorum=True))],
+        "ldcat doctor LOG --trust FILE says who is missing; its publisher can ask them": [
+            ask(made(), trust(quorum=True))
+        ],
         "a revocation was removed silently": [ask(old, seen={ORIGIN: before})],
         "verify the lines one at a time": [verify_bundle(b"{}\n{}\n", trust(), now=NOW, seen={}, digest=None)],
     }

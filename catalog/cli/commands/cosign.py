@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -54,6 +55,7 @@ def command(
     """
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder
+    from catalog.publish.keeping_fresh import fresh_until  # cryptography takes long to load
 
     trust = own_trust(trust_file)
     pairs = cosigner_keys(heartbeat_key_file(key), passphrase)
@@ -63,7 +65,11 @@ def command(
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(folder.root))
+        note = folder.checkpoint()
+        assert note is not None, "it was cosigned"  # noqa: S101
+        until = fresh_until(trust, note, 0, int(time.time()))
+        shown = facts | {"time": render.moment(cosigned.time), "fresh until": until and render.moment(until)}
+        render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(folder.root))
     if not cosigned.signed and not quiet:
         render.note("it was cosigned already; --heartbeat cosigns it again")
     return 0

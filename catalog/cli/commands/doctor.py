@@ -10,7 +10,7 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
-from catalog.cli.publisher_options import is_own, log_folder, trust_note_file
+from catalog.cli.publisher_options import is_own, log_folder, own_note
 from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
@@ -74,7 +74,8 @@ def command(
 
     log = _log(location, url)
     host = log.host if isinstance(log, HostedLog) else None if url is None else StaticHost.parse(url)
-    trust_note = unsigned_trust_in(trust_note_file(trust))
+    with own_note(trust) as path:
+        trust_note = unsigned_trust_in(path)
     signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
     if log.is_here and not log.root.is_dir():
         raise no_log(log, signed.values())

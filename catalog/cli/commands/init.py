@@ -106,8 +106,8 @@ def command(
             other_roots=_other_roots(root or ()),
             threshold=threshold,
             witnesses=_witnesses(witness or ()),
-            expires=now + days * DAY,
-            max_age=max_age * DAY,
+            expires=now + _seconds("--days", days),
+            max_age=_seconds("--max-age", max_age),
         )
         made = make_log(wishes, now)
         check_new_origin(origin)
@@ -125,6 +125,13 @@ def command(
     what = "is set up: an interrupted run was completed" if was_interrupted else "was set up before: nothing is changed"
     render.answer(explanation(folder, found, what, passphrase=passphrase))
     return 0 if was_interrupted else 1
+
+
+def _seconds(option: str, days: int) -> int:
+    """Seconds of an option that is in days; raises UsageError for less than one."""
+    if days < 1:
+        raise UsageError(f"{option} is less than a day", f"{option} DAYS, which is 1 or more")
+    return days * DAY
 
 
 def _of(folder: Path, origin: str) -> Publisher:

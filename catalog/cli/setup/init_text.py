@@ -98,7 +98,7 @@ def _next(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
     elif (settings.log / CHECKPOINT).exists():
         yield f"The log is published in {log}. After a change of firmware:"
     else:
-        yield "Next, once the witnesses know the log:" if trust.policy.renewed_by == _ASK else "Next:"
+        yield ("Next, once the witnesses know it by ldcat log-list:" if trust.policy.renewed_by == _ASK else "Next:")
     if folder != Path():
         yield f"  cd {shlex.quote(str(folder))}"
     catalog = shlex.quote(_shown(settings.catalog, folder))
