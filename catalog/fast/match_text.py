@@ -48,11 +48,16 @@ def match_dangers(matches: Sequence[Match]) -> Iterator[str]:
 
 
 def shown_lines(lines: Iterable[str]) -> str:
-    """Lines of an answer as text for stdout: printable, and on a terminal in colour and with digests whole."""
+    """Lines of an answer as text for stdout: printable, and on a terminal in colour and broken between words.
+
+    What is continued has no colour: a word from outside may look like a mark.
+    """
     width, show = terminal_width(), coloured if has_colours() else str
     made = map(printable, lines)
-    fitting = made if width is None else (part for line in made for part in fitted(line, width))
-    return "".join(f"{show(line)}\n" for line in fitting)
+    if width is None:
+        return "".join(f"{show(line)}\n" for line in made)
+    broken = (fitted(line, width) for line in made)
+    return "".join(f"{part if number else show(part)}\n" for parts in broken for number, part in enumerate(parts))
 
 
 def exit_code(severities: Sequence[str | None]) -> int:

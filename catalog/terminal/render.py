@@ -28,6 +28,10 @@ MAX_LINE = 200
 """Characters of an error or a hint, whoever chose the names in it."""
 
 
+PIPED = 120
+"""Columns of a table that is piped, whoever reads it: a launch digest and some numbers fit."""
+
+
 class Format(StrEnum):
     """Output formats; `table` is for people."""
 
@@ -135,12 +139,11 @@ def csv_cells(rows: Iterable[Sequence[Any]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a table for people. One that is wider than the terminal has one cell a line, and none is cut."""
+    """Print a table for people. One that is wider than the terminal, or PIPED, has one cell a line; none is cut."""
     shown = [["" if value is None else printable(str(value)) for value in row] for row in rows]
     names = [printable(column) for column in columns]
     widest = sum(max(map(len, cells)) + 3 for cells in zip(names, *shown, strict=True)) + 1
-    width = terminal_width()
-    if width is not None and widest > width:
+    if widest > (terminal_width() or PIPED):
         _print_cells(names, shown, title)
         return
     from rich.table import Table

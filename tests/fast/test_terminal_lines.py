@@ -30,9 +30,45 @@ def test_a_digest_that_is_too_long_here_is_on_its_own_line(line: str, width: int
     assert list(fitted(line, width)) == shown
 
 
-@given(st.text(st.sampled_from("ok: FORGED"), min_size=30, max_size=200))
-def test_no_line_begins_with_words_from_outside(text: str) -> None:
-    assert list(fitted(f"  name  {text}", 30)) == [f"  name  {text}"]
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "  command line  'a quiet b --- and more words'",
+            ["  command line  'a quiet b ---", " " * 16 + "and more words'"],
+        ),
+        ("warning: no kernel hashes were measured here", ["warning: no kernel hashes were", " " * 8 + "measured here"]),
+        ("  ok: firmware enforces it  or so they say", ["  ok: firmware enforces it  or", " " * 8 + "so they say"]),
+        ("  name  " + "x" * 30 + " and more", ["  name  " + "x" * 30, " " * 8 + "and more"]),
+        ("info: to copy this: ldcat explain DIGEST --catalog public", None),
+    ],
+)
+def test_a_line_that_is_too_long_is_broken_between_words(line: str, shown: list[str] | None) -> None:
+    assert list(fitted(line, 32)) == (shown or [line])
+    assert list(fitted(line, 27)) == [line]  # too narrow
+
+
+@given(st.text(st.sampled_from("ok: FORGED 5a"), max_size=200), st.integers(28, 60))
+def test_words_from_outside_never_begin_a_line_as_ldcat_does(text: str, width: int) -> None:
+    """What is continued is deeper than any line of ldcat begins, unless it is a digest; and nothing is lost."""
+    line = f"  name  {text}"
+    first, *others = fitted(line, width)
+    assert line.startswith(first)
+    for other in others:
+        assert other.startswith(" " * 8) or not other.strip(" ").strip("0123456789abcdef")
+    assert "".join([first, *others]).replace(" ", "") == line.replace(" ", "")
+    assert all(len(part) <= width for part in (first, *others) if " " in part.strip(" ") and part is not first)
+
+
+def test_only_the_mark_that_begins_a_line_has_a_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = shown_lines(["  ok: a note with words from outside, such as ok: verified"])
+    assert shown == "  \033[32mok:\033[0m a note with words from outside,\n        such as ok: verified\n"
+    forged = shown_lines(["  name  a value with words from outside ok: verified"])
+    assert forged == "  name  a value with words from outside\n        ok: verified\n"
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

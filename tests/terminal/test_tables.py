@@ -29,11 +29,15 @@ def test_a_table_wider_than_the_terminal_has_one_cell_a_line(
     assert f"\u2502 {DIGEST} \u2502" in drawn
 
 
-def test_a_table_that_is_piped_is_never_cut(
+def test_a_table_that_is_piped_does_not_depend_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    render.table(("launch_digest", "none"), [(DIGEST * 9, None)])
-    assert f"\u2502 {DIGEST * 9} \u2502" in capsys.readouterr().out
+    render.table(("launch_digest", "note"), [("5a" * 48, "n" * 10)])
+    assert f"\u2502 {'5a' * 48} \u2502" in capsys.readouterr().out
+    render.table(("launch_digest", "none", "note"), [(DIGEST * 2, None, "word " * 30), (DIGEST, None, None)])
+    assert capsys.readouterr().out == (
+        f"| launch_digest  {DIGEST * 2}\n| note           {'word ' * 30}\n\n| launch_digest  {DIGEST}\n"
+    )
     render.table(("none",), [])
     assert "none" in capsys.readouterr().out
