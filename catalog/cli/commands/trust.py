@@ -22,8 +22,8 @@ from catalog.cli.options import (
     read_passphrase,
 )
 from catalog.cli.setup.trust_checks import check_worth_signing
+from catalog.cli.setup.trust_view import print_policy, trust_facts, trust_record
 from catalog.cli.trust_files import note_bytes, trust_in, unsigned_trust_in
-from catalog.cli.trust_view import print_policy, trust_facts, trust_record
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog.cli.trust_view import report_policy
+from catalog.cli.setup.trust_view import report_policy
 from catalog.errors import UsageError
 
 if TYPE_CHECKING:  # cryptography takes long to load
