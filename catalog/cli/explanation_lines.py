@@ -71,6 +71,8 @@ def searched_lines(explanation: Explanation, go_on: str | None, *, whole: bool =
         yield "nothing else was tried: no firmware that anybody can get gives this digest"
     if explanation.interrupted:
         yield "the search was interrupted: only what is listed as excluded is excluded"
+    if not explanation.hits and not explanation.hopeless:
+        yield "to try files of your own: --firmware, --kernel, --initrd, --append"
     if go_on:
         yield f"to search longer: {go_on}"
 

@@ -48,6 +48,7 @@ class Divergence:
     expected, found: the updates of each behind these.
     after: updates that both end with; they are equal, but extend different digests.
     reasons: differences in the first update that is not shared, one line each.
+    called: what the other launch is: `expected`, or `nearest` if nobody said what is expected.
     """
 
     technology: str
@@ -56,6 +57,7 @@ class Divergence:
     found: Sequence[UpdateLine]
     after: Sequence[UpdateLine]
     reasons: Sequence[str]
+    called: str = "expected"
 
     def to_dict(self) -> dict[str, Any]:
         """The member `parting` in the JSON of `ldcat explain`."""
@@ -68,8 +70,10 @@ class Divergence:
         }
 
 
-def find_divergence(space: SearchSpace, found: Candidate) -> Divergence | None:
+def find_divergence(space: SearchSpace, found: Candidate, called: str = "expected") -> Divergence | None:
     """Where the candidate that was found diverges from the most similar expected configuration.
+
+    called: as of `Divergence`.
 
     None if they are equal, if their technologies differ, or if the expected one cannot launch.
     """
@@ -80,7 +84,7 @@ def find_divergence(space: SearchSpace, found: Candidate) -> Divergence | None:
     launches = [_Launch(technology, one.firmware.value, one.config().point) for one in (expected, found)]
     if technology.launch_blocker(launches[0].build.component, launches[0].point):
         return None
-    return _part(*launches)
+    return _part(launches[0], launches[1], called)
 
 
 def _nearest(space: SearchSpace, found: Candidate) -> Candidate | None:
@@ -142,7 +146,7 @@ class _Launch:
         return UpdateLine(f"firmware {self.build.name}", gpa, 1)
 
 
-def _part(expected: _Launch, found: _Launch) -> Divergence:
+def _part(expected: _Launch, found: _Launch, called: str) -> Divergence:
     chains = [side.update_runs() for side in (expected, found)]
     shared: list[UpdateRun] = []
     same_firmware = expected.build.component.key == found.build.component.key
@@ -169,7 +173,11 @@ def _part(expected: _Launch, found: _Launch) -> Divergence:
         expected=stops[0] if same_firmware else [expected.firmware(), *stops[0]],
         found=stops[1] if same_firmware else [found.firmware(), *stops[1]],
         after=list(found.stops(after, vcpus=vcpus + _count_vcpus(own[1]))),
-        reasons=_reasons(expected, found, *firsts) if same_firmware else [_another_firmware(expected, found)],
+        reasons=[
+            one if isinstance(one, str) else one.text(called)
+            for one in (_reasons(expected, found, *firsts) if same_firmware else [_another_firmware(expected, found)])
+        ],
+        called=called,
     )
 
 
@@ -185,12 +193,27 @@ def _count_vcpus(runs: Sequence[UpdateRun]) -> int:
     return sum(one.repeat for one in runs for update in one.updates if update.page_type is PageType.VMSA)
 
 
-def _another_firmware(expected: _Launch, found: _Launch) -> str:
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """Two values of one thing: of the expected or nearest launch, and of the one that was found."""
+
+    what: str
+    a: object
+    b: object
+    verb: str = "was expected"
+
+    def text(self, called: str) -> str:
+        if called == "expected":
+            return f"{self.what}: {self.a} {self.verb}, not {self.b}"
+        return f"{self.what}: {self.b}; the {called} launch has {self.a}"
+
+
+def _another_firmware(expected: _Launch, found: _Launch) -> _Difference:
     builds = (expected.build, found.build)
     key = "SNP baseline" if any(build.component.sha256 is None for build in builds) else "SHA-256"
     hashes = (build.component.snp_baseline if key != "SHA-256" else build.component.key for build in builds)
     images = [f"{one.hex()[:16]} ({build.name})" for one, build in zip(hashes, builds, strict=True)]
-    return f"firmware {key}: {images[0]} was expected, not {images[1]}"
+    return _Difference(f"firmware {key}", images[0], images[1])
 
 
 def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:
@@ -199,23 +222,23 @@ def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:
     return [replace(first, repeat=first.repeat - times), *others] if first.repeat > times else others
 
 
-def _reasons(expected: _Launch, found: _Launch, a: LaunchUpdate | None, b: LaunchUpdate | None) -> list[str]:
+def _reasons(
+    expected: _Launch, found: _Launch, a: LaunchUpdate | None, b: LaunchUpdate | None
+) -> Sequence[_Difference | str]:
     """The differences between two launch updates; None: that launch has no more updates."""
     types = {update.page_type for update in (a, b) if update}
     if types == {PageType.VMSA}:
         if a is None or b is None:
             counts = [getattr(side.point, "vcpus", 0) for side in (expected, found)]
-            return [f"vCPUs: {counts[0]} were expected, not {counts[1]}"]
-        return [
-            f"{one.what}: {one.a} was expected, not {one.b}" for one in differences(SaveArea(a.data), SaveArea(b.data))
-        ]
+            return [_Difference("vCPUs", counts[0], counts[1], "were expected")]
+        return [_Difference(one.what, one.a, one.b) for one in differences(SaveArea(a.data), SaveArea(b.data))]
     hashes = [side.point.kernel_hashes for side in (expected, found)]
     if hashes[0] != hashes[1] and any(update and update.data for update in (a, b)):
         if hashes[0] is None or hashes[1] is None:
             words = ["none" if one is None else "some" for one in hashes]
-            return [f"kernel hashes: {words[0]} were expected, not {words[1]}"]
+            return [_Difference("kernel hashes", words[0], words[1], "were expected")]
         return [f"kernel hashes: different {part}" for part in differing_parts(hashes[0], hashes[1])]
     if a and b and (a.gpa, a.size) == (b.gpa, b.size):
-        return [f"page type at {a.gpa:#x}: {a.page_type.name} was expected, not {b.page_type.name}"]
-    addresses = [f"{update.gpa:#x}" if update else "nothing" for update in (a, b)]
-    return [f"order: the update at {addresses[0]} was expected next, not the one at {addresses[1]}"]
+        return [_Difference(f"page type at {a.gpa:#x}", a.page_type.name, b.page_type.name)]
+    addresses = [f"the update at {update.gpa:#x}" if update else "the end" for update in (a, b)]
+    return [_Difference("order", addresses[0], addresses[1], "was expected next")]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from catalog.explain.baseline import EXPECTATION
 from catalog.explain.candidate import Candidate
 from catalog.explain.divergence import Divergence, find_divergence
 from catalog.explain.search import SearchResult
@@ -172,7 +173,8 @@ class Explanation:
 
     def divergence(self, candidate: Candidate) -> Divergence | None:
         """Where the candidate diverges from the baseline of the first search; None as of `find_divergence`."""
-        return find_divergence(self.searches[0].space, candidate)
+        called = "expected" if self.compared_with == EXPECTATION else "nearest"
+        return find_divergence(self.searches[0].space, candidate, called)
 
     def _hit(self, candidate: Candidate) -> dict[str, Any]:
         differs: list[dict[str, Any]] = [

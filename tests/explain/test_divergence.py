@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -17,6 +18,7 @@ from catalog.explain.baseline import Baseline, collect_known
 from catalog.explain.divergence import Divergence, UpdateLine
 from catalog.explain.search_space import Choice
 from catalog.launch.technology import technology_named
+from catalog.pages.pictures.divergence_picture import parting_lines, parting_svg
 from catalog.store.catalog import Catalog
 from tests.support.explanations import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
 
@@ -72,7 +74,7 @@ def test_the_first_difference_is_the_reason(axes: tuple[str, ...]) -> None:
 def test_pages_in_another_order() -> None:
     found = divergence_of({**BELIEVED, "vmm": "ec2-2026"}, believed())
     assert found
-    assert found.reasons == ["order: the update at 0x80e000 was expected next, not the one at 0x80f000"]
+    assert found.reasons == ["order: the update at 0x80e000 was expected next, not the update at 0x80f000"]
     assert [stop.what for stop in found.shared][-1] == "SNP_SECRETS, 1 SECRETS page"
 
 
@@ -138,4 +140,6 @@ def test_another_name_of_the_same_image_is_not_a_difference(small: BuildResult) 
     (candidate,) = explanation.hits
     found = explanation.divergence(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
     assert found
-    assert found.reasons == ["vCPUs: 4 were expected, not 7"]
+    assert (found.reasons, found.called) == (["vCPUs: 7; the nearest launch has 4"], "nearest")
+    assert "expected" not in "".join(parting_lines(found))
+    assert "expected" not in re.sub("<[^>]*>", "", parting_svg(found, "a"))

@@ -18,7 +18,9 @@ def parting_svg(shown: Divergence, name: str) -> str:
     """The picture for a page. name: an id that is unique in the page."""
     shared, after = ([stop.text() for stop in stops] for stops in (shown.shared, shown.after))
     ways = {"expected": [stop.text() for stop in shown.expected], "found": [stop.text() for stop in shown.found]}
-    beginnings = [f"{side}: {text}" for side, texts in ways.items() for text in texts or [_NOTHING]]
+    called = {"expected": shown.called, "found": "found"}
+    sides = [side for side, texts in ways.items() for _ in texts or [_NOTHING]]
+    beginnings = [f"{called[side]}: {text}" for side, texts in ways.items() for text in texts or [_NOTHING]]
     lines = {"expected": float(_MARGIN), "found": float(_MARGIN + _SPREAD)}
     labels = lines["found"] + _SPREAD
     both = [f"both: {text}" for text in after]
@@ -44,8 +46,7 @@ def parting_svg(shown: Divergence, name: str) -> str:
     svg.dot(root, "fork", lines["expected"], fork, _DOT + 2)
     for number, reason in enumerate(shown.reasons):
         svg.text(root, "strong", labels, fork + number * _LINE + 4, reason)
-    for number, text in enumerate(beginnings):
-        side = text.partition(":")[0]
+    for number, (side, text) in enumerate(zip(sides, beginnings, strict=True)):
         _stop(root, side, [lines[side]], below + number * _LINE, labels, text)
     for number, text in enumerate(both, len(beginnings)):
         _stop(root, "shared", lines.values(), below + number * _LINE, labels, text)
@@ -59,9 +60,9 @@ def parting_lines(shown: Divergence) -> Iterator[str]:
     for number, reason in enumerate(shown.reasons):
         yield ("|   " if number else "|\\  ") + reason
     for stop in shown.expected:
-        yield f"o | expected: {stop.text()}"
+        yield f"o | {shown.called}: {stop.text()}"
     if not shown.expected:
-        yield f"x | expected: {_NOTHING}"
+        yield f"x | {shown.called}: {_NOTHING}"
     for stop in shown.found:
         yield f"  o found: {stop.text()}"
     if not shown.found:
