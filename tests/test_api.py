@@ -244,6 +244,7 @@ def test_every_form_of_evidence(small: BuildResult, tmp_path: Path) -> None:
             answer = release.lookup(form)
             assert (answer.found, answer.exit_code, len(answer)) == (True, 0, 2)
             assert [match.vcpus for match in answer] == [2, 2]
+            assert (answer[0], answer[-1]) == answer.matches
             assert (answer.report is not None, answer.verified) == (
                 answer.evidence.form.startswith("attestation report"),
                 False,

@@ -112,6 +112,9 @@ class Answer(Value):
     def __iter__(self) -> Iterator[Match]:
         return iter(self.matches)
 
+    def __getitem__(self, index: int) -> Match:
+        return self.matches[index]
+
     def __len__(self) -> int:
         return len(self.matches)
 
