@@ -13,7 +13,10 @@ from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
 
-_FORMAT = re.compile(r"ldcat-revocations/1\n(0|[1-9][0-9]{0,9})\n([0-9a-f]{64})\n(leaves|word)\n(committed|not)\n")
+_FORMAT = re.compile(
+    r"ldcat-revocations/(?:1\n|2\n(?P<size>0|[1-9][0-9]{0,18})\n)"
+    r"(?P<count>0|[1-9][0-9]{0,9})\n(?P<chain>[0-9a-f]{64})\n(?P<how>leaves|word)\n(?P<what>committed|not)\n"
+)
 _LIMIT = 1 << 10
 
 
@@ -25,23 +28,28 @@ class SeenRevocations:
 
     path: Path
 
-    def read(self) -> tuple[RevocationChain | None, bool, bool]:
-        """Chain, from_leaves and commits as in Seen; no chain if none was kept. Raises Unreadable, MalformedInput."""
+    def read(self) -> tuple[int | None, RevocationChain | None, bool, bool]:
+        """Leaves of the checkpoint that it is about, chain, from_leaves and commits as in Seen.
+
+        No chain if none was kept; no leaves in format 1, which did not say them. Raises Unreadable, MalformedInput.
+        """
         folder = StateFolder(self.path.parent)
         if not folder.has(self.path.name):
-            return None, False, False
+            return None, None, False, False
         text = folder.read(self.path.name, _LIMIT).decode("ascii", "replace")
         if not (found := _FORMAT.fullmatch(text)):
             raise MalformedInput(
                 f"{self.path} is not a record of the revocations that were seen",
                 "it was damaged; remove it: a revocation that is removed from the log now may go unnoticed",
             )
-        return RevocationChain(int(found[1]), found[2]), found[3] == "leaves", found[4] == "committed"
+        size = None if found["size"] is None else int(found["size"])
+        chain = RevocationChain(int(found["count"]), found["chain"])
+        return size, chain, found["how"] == "leaves", found["what"] == "committed"
 
-    def write(self, chain: RevocationChain, from_leaves: bool, commits: bool) -> None:
-        """Raises Unreadable."""
+    def write(self, size: int, chain: RevocationChain, from_leaves: bool, commits: bool) -> None:
+        """size: leaves of the checkpoint whose revocations these are. Raises Unreadable."""
         how = ("leaves" if from_leaves else "word", "committed" if commits else "not")
-        text = "\n".join(("ldcat-revocations/1", str(chain.count), chain.value, *how, ""))
+        text = "\n".join(("ldcat-revocations/2", str(size), str(chain.count), chain.value, *how, ""))
         StateFolder(self.path.parent).write([(self.path.name, text.encode("ascii"))])
 
 

@@ -92,9 +92,14 @@ class SeenLog:
 
     def read(self) -> Kept | None:
         """What is kept; None if nothing was seen yet. Raises Unreadable, MalformedInput."""
-        revocations = self._revocations.read()  # they are written after the note: so they are never newer than it
+        size, chain, from_leaves, commits = self._revocations.read()  # written after the note, so never newer than it
         note = self._kept.read()
-        return None if note is None else Kept(note, *revocations)
+        if note is None:
+            return None
+        # Another process may be about to write those of the note, or was killed before. Later lists extend an earlier
+        # one all the same, but the leaves in between were not read.
+        is_of_note = size in (None, Checkpoint.parse(note.text).size)
+        return Kept(note, chain, from_leaves and is_of_note, commits)
 
     def listed(self, chain: RevocationChain | None) -> tuple[Revocation, ...] | None:
         """The list of revocations that was kept with a chain, or a later one; None if none was. Raises Unreadable."""
@@ -134,7 +139,7 @@ class SeenLog:
         else:
             self._kept.write(note)
         if new.revocations is not None:
-            self._revocations.write(new.revocations, new.from_leaves, new.commits)
+            self._revocations.write(new.seen.checkpoint.size, new.revocations, new.from_leaves, new.commits)
         return note
 
     @contextmanager

@@ -294,6 +294,36 @@ def test_no_checkpoint_is_kept_without_its_revocations(place: Place, monkeypatch
         assert (kept.seen.checkpoint.size, listed()) == (size, (BAD, WORSE))
 
 
+def test_leaves_after_the_revocations_that_were_kept_are_read_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the writes of a checkpoint and of its revocations, and after a process that was killed there."""
+    log = SeenLog("seen", ORIGIN)
+    log.commit(None, replace(kept_of(2, (BAD,)), from_leaves=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(seen_revocations.SeenRevocations, "write", lambda *_: None)
+        log.commit(log.read(), replace(kept_of(3, (BAD, WORSE)), from_leaves=True))
+    between = log.read()
+    assert between is not None
+    assert (between.seen.checkpoint.size, between.revocations, between.from_leaves) == (
+        3,
+        kept_of(2, (BAD,)).revocations,
+        False,
+    )
+    log.commit(between, whole := replace(kept_of(3, (BAD, WORSE)), from_leaves=True))
+    assert log.read() == replace(whole, note=between.note, listed=None)
+
+
+def test_the_format_before_this_one_is_read(place: Place) -> None:
+    log = SeenLog("seen", ORIGIN)
+    log.commit(None, kept := replace(kept_of(2, (BAD,)), from_leaves=True))
+    path = log.path.with_suffix(".revocations")
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["ldcat-revocations/2", "2"]
+    path.write_text("\n".join(("ldcat-revocations/1", *lines[2:], "")))
+    assert log.read() == replace(kept, listed=None)
+
+
 def test_a_list_that_is_too_long_is_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen_revocations, "MAX_REVOCATIONS", 10)
     log = SeenLog("seen", ORIGIN)
