@@ -433,7 +433,7 @@ class Attack(RuleBasedStateMachine):
                 found = None
                 client.sees(head)
                 assert client.seen[ORIGIN].revocations == verified.seen.revocations
-                client.seen[ORIGIN] = verified.seen
+                client.seen[ORIGIN] = replace(verified.seen, listed=revocations_of(head))  # as a lookup keeps it
             hangs = host.left[0] < 0
             assert found is (Unreadable if hangs else expected)
             self.reached["host: hangs" if hangs else f"host: {found.__name__ if found else 'verified'}"] += 1
@@ -482,12 +482,15 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def serve_a_bare_proof(self, data: st.DataObject, client: int) -> None:
-        """A tlog-proof of the row alone. It shows neither release nor revocations, so it is never an answer."""
+        """A tlog-proof of the row alone. It shows neither release nor revocations: those that the client saw count."""
         offer, chosen = self._draw_offer(data), self.clients[client]
         proof = bytes(TlogProof(offer.bundle.row, offer.bundle.checkpoint))
         expected = self._expected(offer, chosen, False)
         verdict = verify_tlog_proof(proof, chosen.trust, now=self.now, seen=chosen.seen, digest=None)
-        assert verdict.outcome is (Outcome.INCLUDED if expected in (Outcome.FALSE, *ANSWERS) else expected)
+        if expected in (Outcome.FALSE, *ANSWERS):
+            assert offer.bundle.row.extra is not None
+            expected = Outcome.REVOKED if is_revoked(offer.bundle.row.extra, chosen.listed) else Outcome.INCLUDED
+        assert verdict.outcome is expected
         assert verdict.newest is None
         if verdict.outcome is Outcome.INCLUDED:
             assert verdict.row is not None
