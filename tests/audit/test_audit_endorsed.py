@@ -122,7 +122,7 @@ def test_a_record_that_its_document_does_not_say(
 
 @pytest.mark.usefixtures("trusting")
 def test_a_document_whose_signature_does_not_hold(small: BuildResult, tmp_path: Path) -> None:
-    document = uvm()[:-1] + b"\0"
+    document = (right := uvm())[:-1] + bytes([right[-1] ^ 1])
     sha256 = hashlib.sha256(document).hexdigest()
     record = endorsed(document_sha256=sha256)
     data = endorsements_file([record])

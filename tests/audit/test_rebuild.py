@@ -123,7 +123,7 @@ def test_all_releases_changed_afterwards_are_named(
     path = publisher.log.root / "releases/1" / manifest.FIRMWARE
     data = path.read_bytes()
     path.unlink()  # which the next release also has
-    path.write_bytes(data[:-1] + b"\0")
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     (publisher.log.root / "releases/2" / manifest.NAME).unlink()
     found = rebuilt(publisher)
     assert [one.release for one in errors(found)] == [1, 2]

@@ -327,7 +327,8 @@ def test_what_nobody_vouches_for_can_be_read_without_a_root() -> None:
         assert by == [None if one.endorser.scheme == "gce-endorsement" else one.endorser.id for one in said.endorsed]
         assert found.said_by(said.endorsed[0].endorser.id).endorsed == said.endorsed
         assert (found.document_time, found.certificate_until) == (said.document_time, said.certificate_until)
-    refused(made.uvm()[:-1] + b"\0", VerificationFailed, "not of this document and key", untrusted)
+    signed = made.uvm()
+    refused(signed[:-1] + bytes([signed[-1] ^ 1]), VerificationFailed, "not of this document and key", untrusted)
 
 
 KEYS: dict[int, Any] = {
