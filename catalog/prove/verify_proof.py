@@ -177,10 +177,9 @@ def verify_bundle(
         return replace(verdict, outcome=Outcome.STALE, why=str(error), hint=error.hint)
     except OlderThanSeen as error:
         return replace(verdict, outcome=Outcome.OLDER, why=str(error), hint=error.hint)
-    except FalseRecord as error:
-        return replace(verdict, outcome=Outcome.FALSE, why=str(error), hint=error.hint)
     except LdcatError as error:
-        return replace(verdict, outcome=Outcome.BAD, why=str(error), hint=error.hint)
+        outcome = Outcome.FALSE if isinstance(error, FalseRecord) else Outcome.BAD
+        return replace(verdict, outcome=outcome, why=str(error), hint=error.hint)
     found = replace(
         verdict,
         row=row,
