@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
 from catalog import errors
 from catalog.cli.help_page import EXIT_CODES
-from catalog.cli.program.app import make_app
+from tests.support.commands import COMMANDS, options_of
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
 COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
-
-
-def leaves_of(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every command without subcommands, by its full name, such as `trust init`."""
-    if not (below := getattr(command, "commands", None)):
-        yield name, command
-        return
-    for word, inner in below.items():
-        yield from leaves_of(inner, f"{name} {word}".strip())
-
-
-COMMANDS = dict(leaves_of(typer.main.get_command(make_app())))
-
-
-def options_of(command: Any) -> list[Any]:
-    return [one for one in command.params if one.param_type_name == "option"]
 
 
 def sections(page: str) -> dict[str, str]:
@@ -54,7 +35,7 @@ SECTIONS = sections(COMMAND_LINE)
 def test_every_command_has_a_section_with_every_option(name: str) -> None:
     assert name in SECTIONS, f"docs/command-line.md has no section {name!r}"
     words = set(re.findall(r"--[a-z0-9-]+", SECTIONS[name]))
-    missing = [text for one in options_of(COMMANDS[name]) for text in one.opts[:1] if text not in words]
+    missing = [text for one in options_of(name) for text in one.opts[:1] if text not in words]
     assert missing == [], f"docs/command-line.md, {name}: {', '.join(missing)}"
 
 
@@ -64,7 +45,7 @@ def test_a_section_has_no_option_that_the_command_lacks(name: str) -> None:
     listed = re.findall(r"^\| (.*?) \|", SECTIONS[name], re.MULTILINE)
     listed += re.findall(r"^(?:Also|Options?): (.*)$", SECTIONS[name], re.MULTILINE)
     words = {word for line in listed for word in re.findall(r"`(?:-\w`, `)?(--[a-z0-9-]+)", line)}
-    known = {text for one in options_of(COMMANDS[name]) for text in (*one.opts, *one.secondary_opts)}
+    known = {text for one in options_of(name) for text in (*one.opts, *one.secondary_opts)}
     assert words <= known
 
 
@@ -75,13 +56,13 @@ def test_every_command_is_in_the_table_at_the_top() -> None:
 
 
 def test_every_short_option_is_documented() -> None:
-    short = {text for one in COMMANDS.values() for option in options_of(one) for text in option.opts if text[1] != "-"}
+    short = {text for name in COMMANDS for option in options_of(name) for text in option.opts if text[1] != "-"}
     assert {text for text in short if f"`{text}`" not in COMMAND_LINE} == set()
 
 
 def test_every_environment_variable_is_documented() -> None:
     table = SECTIONS["Environment variables"]
-    known = {option.envvar for one in COMMANDS.values() for option in options_of(one) if option.envvar}
+    known = {option.envvar for name in COMMANDS for option in options_of(name) if option.envvar}
     assert known
     assert {name for name in known if f"`{name}`" not in table} == set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _LIST = re.compile(r"((?:[^\s,;]+, ){3,}[^\s,;]+)(?: and (\d+) more)?")
 """At least four words with commas between them, and how many are left out already."""
@@ -12,6 +13,16 @@ _FEWEST = 2
 
 _SHORT_WORD = 32
 """Characters: a word that is not longer stays as it is."""
+
+
+NAMED = 3
+"""Names that a line has at most."""
+
+
+def first_named(names: Collection[str]) -> str:
+    """The first of these names, and how many more there are."""
+    first, more = list(names)[:NAMED], len(names) - NAMED
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 
 
 def shortened(text: str, most: int) -> str:

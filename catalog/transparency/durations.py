@@ -6,7 +6,10 @@ import re
 
 from catalog.errors import UsageError
 
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+DAY = 86400
+"""Seconds."""
+
+_UNITS = (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
 _TEXT = re.compile(r"([1-9][0-9]{0,8})([dhms])")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import LdcatError, shortage
 from catalog.terminal import render
+from catalog.terminal.short_lines import first_named
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -26,9 +27,6 @@ MAX_CONNECTIONS = 400
 
 BODY_SECONDS = 10
 """Seconds: time in which a whole request has to arrive."""
-
-NAMED = 3
-"""How many logs a note names; it says how many more there are."""
 
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 
@@ -59,15 +57,9 @@ class LiveWitness:
         _say("is listed with other keys, which count after a restart:", other)
 
 
-def named(origins: Collection[str]) -> str:
-    """The first of these logs, and how many more there are."""
-    first, more = list(origins)[:NAMED], len(origins) - NAMED
-    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
-
-
 def _say(what: str, origins: Collection[str]) -> None:
     if origins:
-        render.note(f"{what} {named(origins)}")
+        render.note(f"{what} {first_named(origins)}")
 
 
 def witness_app(live: LiveWitness, records: Records, clock: Callable[[], int]) -> Starlette:

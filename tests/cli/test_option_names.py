@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from catalog.cli.program.app import make_app
 from catalog.cli.program.old_names import OLD_NAMES, POSITION, with_new_names
 from tests.support.cli import NOWHERE, Run
+from tests.support.commands import COMMANDS, options_of
 
 DOCUMENTED: dict[str, str] = {
     "build": "--engine --max-rows --out --processes --quiet --scheduler -o",
@@ -76,21 +74,6 @@ SEVERAL_MEANINGS = {
     "--output": "LDCAT_OUT names the folder of the default catalog",
 }
 """Options that differ between commands in more than what is said here, and why."""
-
-
-def leaves_of(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if not (below := getattr(command, "commands", None)):
-        yield name, command
-        return
-    for word, inner in below.items():
-        yield from leaves_of(inner, f"{name} {word}".strip())
-
-
-COMMANDS = dict(leaves_of(typer.main.get_command(make_app())))
-
-
-def options_of(name: str) -> list[Any]:
-    return [one for one in COMMANDS[name].params if one.param_type_name == "option"]
 
 
 def by_option() -> dict[str, dict[str, Any]]:

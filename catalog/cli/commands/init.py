@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, number_option, read_passphrase
+from catalog.cli.setup.key_algorithms import Algorithm, signature_types
 from catalog.cli.setup.new_origin import check_new_origin
 from catalog.cli.setup.trust_checks import check_worth_signing
 from catalog.errors import UsageError
@@ -18,12 +18,14 @@ from catalog.files.inputs import read_file
 from catalog.log.log_folder import CHECKPOINT
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
+from catalog.terminal.short_lines import first_named
+from catalog.transparency.durations import DAY
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from collections.abc import Sequence
 
     from catalog.publish.witness_file import WitnessEntry
-    from catalog.transparency.keys import SignatureType, VerifierKey
+    from catalog.transparency.keys import VerifierKey
 
 HELP_ORDER = 5
 HELP_GROUP = Group.PLATFORM_OWNERS
@@ -32,17 +34,6 @@ EXAMPLES = (
     Example("ldcat init example.com/digests --output log --roots 3", "The same in another one, with three root keys"),
 )
 EXIT_CODES = {1: "nothing was made: the folder was set up before"}
-
-DAY = 86400
-"""Seconds."""
-
-
-class Algorithm(StrEnum):
-    """Signature algorithm of log and heartbeat; hybrid is one key of each."""
-
-    ED25519 = "ed25519"
-    ML_DSA_44 = "ml-dsa-44"
-    HYBRID = "hybrid"
 
 
 def command(
@@ -96,12 +87,13 @@ def command(
     """
     from catalog.cli.setup.init_text import explanation
     from catalog.publish.new_log import Wishes, alone_in, finish, make_log, set_up, write_log
+    from catalog.transparency.keys import SignatureType
 
     folder, phrase, now = out or Path(), read_passphrase(passphrase), int(time.time())
     if set_up(folder, origin) is None:
         wishes = Wishes(
             origin=origin,
-            algorithms=_types(algorithm),
+            algorithms=signature_types(algorithm, SignatureType.ED25519),
             own_roots=roots,
             other_roots=_other_roots(root or ()),
             threshold=threshold,
@@ -115,8 +107,7 @@ def command(
         with alone_in(folder):
             if set_up(folder, origin) is None:
                 write_log(folder, made, phrase)
-                found = _of(folder, origin)
-                render.answer(explanation(folder, found, "is set up", passphrase=passphrase))
+                render.answer(explanation(folder, _of(folder, origin), "is set up", passphrase=passphrase))
                 return 0
     with alone_in(folder):
         was_interrupted = set_up(folder, origin) == "interrupted"
@@ -146,17 +137,6 @@ def _of(folder: Path, origin: str) -> Publisher:
             f"ldcat init {origin} --output PATH sets up another folder{unused}",
         )
     return found
-
-
-def _types(algorithm: Algorithm) -> Sequence[SignatureType]:
-    from catalog.transparency.keys import SignatureType
-
-    ed25519, ml_dsa_44 = SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44
-    return {
-        Algorithm.ED25519: [ed25519],
-        Algorithm.ML_DSA_44: [ml_dsa_44],
-        Algorithm.HYBRID: [ed25519, ml_dsa_44],
-    }[algorithm]
 
 
 def _other_roots(files: Sequence[Path]) -> list[VerifierKey]:
@@ -205,10 +185,8 @@ def _witnesses(named: Sequence[str]) -> list[WitnessEntry]:
 
 def _say_several(file: str, what: str, names: Sequence[str]) -> None:
     """Whoever wrote a file with several names has as many votes."""
-    from catalog.web.witness_app import named
-
     if len(names) > 1:
-        render.note(f"{file} names {len(names)} {what}, each with a vote: {named(names)}")
+        render.note(f"{file} names {len(names)} {what}, each with a vote: {first_named(names)}")
 
 
 def _fetched(url: str, at_most: int) -> bytes:

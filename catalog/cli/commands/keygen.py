@@ -11,6 +11,7 @@ import typer
 
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, read_passphrase
+from catalog.cli.setup.key_algorithms import Algorithm, signature_types
 from catalog.errors import UsageError
 from catalog.terminal import render
 
@@ -23,14 +24,6 @@ EXAMPLES = (
     Example("ldcat keygen example.com/digests -o log.key", "Make the keys of a log"),
     Example("ldcat keygen security-team --for root -o root.key", "Make a root key, which signs trust notes"),
 )
-
-
-class Algorithm(StrEnum):
-    """Signature algorithm; hybrid is one key of each."""
-
-    ED25519 = "ed25519"
-    ML_DSA_44 = "ml-dsa-44"
-    HYBRID = "hybrid"
 
 
 class Role(StrEnum):
@@ -76,11 +69,8 @@ def command(
     from catalog.transparency.keys import SignatureType
 
     ed25519 = SignatureType.COSIGNATURE_ED25519 if role is Role.WITNESS else SignatureType.ED25519
-    kinds = {
-        Algorithm.ED25519: [ed25519],
-        Algorithm.ML_DSA_44: [SignatureType.COSIGNATURE_ML_DSA_44],
-        Algorithm.HYBRID: [ed25519, SignatureType.COSIGNATURE_ML_DSA_44],
-    }[algorithm or (Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID)]
+    usual = Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID
+    kinds = signature_types(algorithm or usual, ed25519)
     phrase = read_passphrase(passphrase)
     if pem is None:
         _check_kinds(role, kinds)

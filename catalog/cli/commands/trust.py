@@ -28,6 +28,7 @@ from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
 from catalog.terminal.render import Format
+from catalog.transparency.durations import DAY
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
@@ -70,9 +71,6 @@ EXIT_CODES = {
         9: "it is older",
     },
 }
-
-DAY = 86400
-"""Seconds."""
 
 app = typer.Typer(help="Trust notes: which logs and witnesses to trust, signed by root keys.")
 

@@ -28,6 +28,7 @@ from catalog.cli.publisher_options import log_folder, own_trust
 from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.terminal import render
 from catalog.terminal.render import Format
+from catalog.terminal.short_lines import first_named
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.publish.witness_requests import Submission, WitnessResult
@@ -120,7 +121,7 @@ def serve(
     from catalog.transparency.log_list import MAX_LIST, logs_to_witness
     from catalog.transparency.witness import Witness
     from catalog.web.serving import run_granian
-    from catalog.web.witness_app import MAX_CONNECTIONS, LiveWitness, named, witness_app
+    from catalog.web.witness_app import MAX_CONNECTIONS, LiveWitness, witness_app
 
     def read() -> Mapping[str, tuple[VerifierKey, ...]]:
         return logs_to_witness(read_bounded(str(logs), sys.stdin.buffer, MAX_LIST))
@@ -130,7 +131,7 @@ def serve(
     with server.listen(listen) as listening:
         store = WitnessStore.create(db) if create else WitnessStore.open(db)
         names = ", ".join(dict.fromkeys(signer.key.name for signer in signers))
-        ready = f"{names} witnesses {named(live.now.logs)} at {server.listening_url(listening)}"
+        ready = f"{names} witnesses {first_named(live.now.logs)} at {server.listening_url(listening)}"
         web = witness_app(live, store, lambda: int(time.time()))
         run_granian(
             web,
