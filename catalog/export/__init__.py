@@ -1,0 +1,1 @@
+"""Exports: launch digests of a catalog in the formats of the systems that check them; one file a format in formats/."""

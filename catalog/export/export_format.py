@@ -1,0 +1,69 @@
+"""ExportFormat: what a file in formats/ defines; and all formats by name, found as technologies are."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import ClassVar
+
+from catalog.errors import UnknownName
+from catalog.export import formats as folder
+from catalog.export.exported import Export, ExportFile
+from catalog.notes import Note
+
+_NAME = re.compile("[a-z0-9-]{1,32}")
+
+
+class ExportFormat(ABC):
+    """A format that another system accepts launch digests in. Equal input gives equal bytes."""
+
+    name: ClassVar[str]
+    """Of `ldcat export --to`: lower-case letters, digits and hyphens."""
+    title: ClassVar[str]
+    """One line for people: what it is, and who reads it."""
+    settings: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields of Settings that it takes; others are refused."""
+    required: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that have to be given."""
+    takes_updates: ClassVar[bool] = False
+    """Whether its consumer replaces a list of values, so that `--diff` makes sense."""
+    has_key: ClassVar[bool] = False
+    """Whether it may take a private key; the service offers the others."""
+    is_folder: ClassVar[bool] = False
+    """Whether it always is several files, and never standard output."""
+    is_binary: ClassVar[bool] = False
+    """Whether a terminal cannot show it."""
+
+    @abstractmethod
+    def files(self, export: Export) -> Sequence[ExportFile]:
+        """The files of an export. Raises UsageError for rows or settings that the format has no place for."""
+
+    def notes(self, export: Export) -> Sequence[Note]:  # noqa: ARG002
+        """What whoever uses the files has to know."""
+        return ()
+
+
+@cache
+def export_formats() -> Mapping[str, ExportFormat]:
+    """All formats by name, sorted: the constant FORMAT of each module in formats/.
+
+    Raises TypeError if one has an invalid name, or the name of another one.
+    """
+    found: dict[str, ExportFormat] = {}
+    for info in pkgutil.iter_modules(folder.__path__):
+        one: ExportFormat = import_module(f"{folder.__name__}.{info.name}").FORMAT
+        if _NAME.fullmatch(one.name) is None or one.name in found:
+            raise TypeError(f"{info.name}.py: {one.name!r} is no name of a format, or is the name of another one")
+        found[one.name] = one
+    return dict(sorted(found.items()))
+
+
+def export_format_named(name: str) -> ExportFormat:
+    """The format of that name; raises UnknownName."""
+    if name not in export_formats():
+        raise UnknownName("format", name, export_formats())
+    return export_formats()[name]

@@ -1,0 +1,119 @@
+"""Export: rows that may be exported, with what an export needs to know beside them; and the files that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.errors import UsageError
+from catalog.export.settings import Settings
+from catalog.firmware.build import FirmwareBuild
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """A launch configuration whose SEV-SNP launch digest is exported. None: not measured, or not known.
+
+    digest: 48 bytes.
+    firmware: the build; None for an endorsed digest, and for a row that follows from a base.
+    kernel_hashes: the hashes of the kernel hashes table; kernel_name, append: its name and its command line.
+    vcpu_signature: CPUID Fn0000_0001 EAX.
+    sev_features: SEV_FEATURES of the VMSA.
+    record: the fields of the row in JSON, as in a leaf of a log without `type`.
+    """
+
+    digest: bytes
+    firmware: FirmwareBuild | None
+    kernel_hashes: KernelHashes | None
+    kernel_name: str | None
+    append: str | None
+    vmm: str | None
+    vcpus: int | None
+    vcpu_signature: int | None
+    sev_features: int | None
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where exported rows are from.
+
+    catalog: name of the catalog, from its manifest; manifest_sha256: in hex.
+    origin, release, size, root: of the log, the release and the checkpoint (root in hex); None if it is not published.
+    time: seconds since 1970; validity begins on this day unless a setting says otherwise.
+    selection: what was selected, as options of the command and their values.
+    """
+
+    catalog: str
+    manifest_sha256: str
+    origin: str | None
+    release: int | None
+    size: int | None
+    root: str | None
+    time: int
+    selection: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Rows that may be exported.
+
+    rows: at least one, by firmware, kernel hashes, VMM profile, vCPU signature, sev_features, then vCPU count; read as
+        often as needed.
+    digests: the distinct digests of the rows, in the same order.
+    """
+
+    rows: Collection[ExportRow]
+    digests: Sequence[bytes]
+    settings: Settings
+    source: Source
+
+    def by_vcpus(self) -> Mapping[int, ExportRow]:
+        """The row of each vCPU count, ascending, for formats with one digest for each.
+
+        Raises UsageError if two rows have the same count and different digests, or a row has none.
+        """
+        found: dict[int, ExportRow] = {}
+        for row in self.rows:
+            if row.vcpus is None:
+                raise UsageError("this format names launches by vCPU count, which is not known of a selected digest")
+            other = found.setdefault(row.vcpus, row)
+            if other.digest != row.digest:
+                raise UsageError(
+                    f"this format has one digest for {row.vcpus} vCPUs, but several are selected",
+                    f"they differ in {_difference(other, row)}: select one value",
+                )
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A file of an export.
+
+    name: its file name, for an export of several files.
+    media_type: of its bytes.
+    chunks: gives all its bytes whenever it is called.
+    """
+
+    name: str
+    media_type: str
+    chunks: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def of(cls, name: str, media_type: str, data: bytes) -> ExportFile:
+        """A file whose bytes are all there."""
+        return cls(name, media_type, lambda: (data,))
+
+
+def _difference(one: ExportRow, other: ExportRow) -> str:
+    """The options that tell two rows apart."""
+    names = {
+        "--firmware": (one.firmware and one.firmware.name, other.firmware and other.firmware.name),
+        "--kernel-hashes": (one.kernel_hashes, other.kernel_hashes),
+        "--vmm": (one.vmm, other.vmm),
+        "--vcpu-type": (one.vcpu_signature, other.vcpu_signature),
+        "--sev-features": (one.sev_features, other.sev_features),
+    }
+    return ", ".join(name for name, (first, second) in names.items() if first != second) or "their digest alone"
