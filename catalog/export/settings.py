@@ -13,10 +13,14 @@ DEFAULT_POLICY = 0x30000
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """A file that an option names. name: the path, for messages. data: its bytes, which may be a private key."""
+    """A file that an option names. name: the path, for messages. data: its bytes, which may be a private key.
+
+    sidecar: bytes of the sidecar beside it (sidecar.py); None if there is none, or the option needs none.
+    """
 
     name: str
     data: bytes = field(repr=False)
+    sidecar: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

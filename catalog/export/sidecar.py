@@ -1,0 +1,170 @@
+"""The sidecar of an export: a JSON file that says where exported values are from; ldcat reads and writes it.
+
+`-o FILE` writes it beside the file, as FILE.ldcat.json; a folder has it as ldcat-export.json. docs/exports.md describes
+its fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.export.exported import Source
+from catalog.export.settings import GivenFile
+from catalog.notes import Note
+from catalog.wire import Wire, decode_json
+
+IN_FOLDER = "ldcat-export.json"
+"""Its name in a folder of exported files."""
+ENDING = ".ldcat.json"
+"""What its name adds to that of an exported file."""
+MAX_SIZE = 4 << 20
+"""Bytes."""
+
+_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+_FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^/\x00-\x1f\x7f]+$")]
+
+
+class NamedCatalog(Wire, frozen=True, kw_only=True):
+    """name: of the catalog. manifest_sha256: in hex."""
+
+    name: str
+    manifest_sha256: _Hash
+
+
+class NamedRelease(Wire, frozen=True, kw_only=True):
+    """A release of a log, and the checkpoint that it was verified at; root: of the tree, in hex."""
+
+    origin: str
+    number: _Size
+    size: _Size
+    root: _Hash
+
+
+class DigestSet(Wire, frozen=True, kw_only=True):
+    """The distinct digests of an export. sha256: of the digests in ascending order, 48 bytes each."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, lt=1 << 32)]
+    sha256: _Hash
+
+
+class DescribedFile(Wire, frozen=True, kw_only=True):
+    """An exported file; size: bytes."""
+
+    name: _FileName
+    size: _Size
+    sha256: _Hash
+
+
+class NoteText(Wire, frozen=True, kw_only=True):
+    """A note that was printed with the export."""
+
+    code: str
+    severity: str
+    text: str
+
+
+class Sidecar(Wire, frozen=True, kw_only=True):
+    """Where exported values are from.
+
+    type: of this file. version: of its form.
+    format: name of the export format.
+    release: None for a catalog that is not published.
+    selection: what was selected, by option.
+    changes: what `--diff` says about an earlier release; None without it.
+    """
+
+    type: Literal["ldcat-export"] = "ldcat-export"
+    version: Literal[1] = 1
+    format: str
+    catalog: NamedCatalog
+    release: NamedRelease | None
+    selection: dict[str, Any]
+    digests: DigestSet
+    files: Annotated[list[DescribedFile], msgspec.Meta(min_length=1)]
+    notes: list[NoteText]
+    changes: dict[str, Any] | None
+
+    def __bytes__(self) -> bytes:
+        """Its canonical form: indented by two spaces, fields in this order, keys of objects without order sorted."""
+        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2) + b"\n"
+
+
+def named_release(source: Source) -> NamedRelease | None:
+    """The release that rows are from; None if the catalog is not published."""
+    if source.origin is None or source.release is None or source.size is None or source.root is None:
+        return None
+    return NamedRelease(origin=source.origin, number=source.release, size=source.size, root=source.root)
+
+
+def digest_set(digests: Iterable[bytes]) -> DigestSet:
+    """The number and the hash of distinct digests."""
+    hashed, count = hashlib.sha256(), 0
+    for digest in sorted(digests):
+        hashed.update(digest)
+        count += 1
+    return DigestSet(count=count, sha256=hashed.hexdigest())
+
+
+def note_texts(notes: Iterable[Note]) -> list[NoteText]:
+    """Notes as a sidecar has them."""
+    return [NoteText(**note.to_dict()) for note in notes]
+
+
+def make_sidecar(
+    name: str,
+    source: Source,
+    digests: Iterable[bytes],
+    files: Sequence[DescribedFile],
+    notes: Iterable[Note],
+    changes: Mapping[str, Any] | None = None,
+) -> Sidecar:
+    """The sidecar of an export. name: of its format."""
+    return Sidecar(
+        format=name,
+        catalog=NamedCatalog(name=source.catalog, manifest_sha256=source.manifest_sha256),
+        release=named_release(source),
+        selection=dict(source.selection),
+        digests=digest_set(digests),
+        files=list(files),
+        notes=note_texts(notes),
+        changes=None if changes is None else dict(changes),
+    )
+
+
+def read_sidecar(data: bytes, what: str) -> Sidecar:
+    """The sidecar in a file. what: its name, for messages.
+
+    Raises MalformedRecord for anything that `bytes` of a Sidecar does not give, such as other fields or their order.
+    """
+    found = decode_json(data, Sidecar, what)
+    if bytes(found) != data:
+        raise MalformedRecord(f"{what}: it is not as ldcat export writes it", "export the file again")
+    names = [one.name for one in found.files]
+    if len(set(names)) < len(names):
+        raise MalformedRecord(f"{what}: it names a file twice", "export the files again")
+    return found
+
+
+def sidecar_of(file: GivenFile) -> Sidecar:
+    """The sidecar that was beside a file, and describes its bytes.
+
+    Raises VerificationFailed if there is none, or it is of other bytes, and as `read_sidecar`.
+    """
+    name = PurePath(file.name).name
+    again = "export the file again with ldcat export -o, which writes both"
+    if file.sidecar is None:
+        raise VerificationFailed(f"{file.name} has no sidecar {name}{ENDING} or {IN_FOLDER} beside it", again)
+    found = read_sidecar(file.sidecar, f"the sidecar of {file.name}")
+    described = next((one for one in found.files if one.name == name), None)
+    if described is None:
+        raise VerificationFailed(f"the sidecar of {file.name} does not name it", again)
+    if (described.size, described.sha256) != (len(file.data), hashlib.sha256(file.data).hexdigest()):
+        raise VerificationFailed(f"{file.name} is not the file that its sidecar describes", again)
+    return found
