@@ -1,4 +1,4 @@
-"""Dates for people, from seconds since 1970."""
+"""Dates and times as text, from seconds since 1970."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def day(seconds: int) -> str:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
     except (OverflowError, OSError, ValueError):
         return f"{seconds} seconds after 1970"
+
+
+def utc(seconds: int) -> str:
+    """A time between 1970 and 9999 in RFC 3339, such as 2023-04-20T12:30:05Z."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
