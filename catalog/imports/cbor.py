@@ -19,7 +19,8 @@ MOST_KEYS = 256
 
 _DEEPEST = 24
 _SIMPLE = {20: False, 21: True, 22: None}
-_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
+UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG = range(7)
+"""Major types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ def encode_signed(context: str, *parts: bytes) -> bytes:
     """The array of a text and byte strings that COSE signs (RFC 9052, 4.4, Sig_structure)."""
     text = context.encode()
     return b"".join(
-        [_head(_ARRAY, 1 + len(parts)), _head(_TEXT, len(text)), text]
-        + [_head(_BYTES, len(part)) + part for part in parts]
+        [head(ARRAY, 1 + len(parts)), head(TEXT, len(text)), text] + [head(BYTES, len(part)) + part for part in parts]
     )
 
 
-def _head(major: int, number: int) -> bytes:
+def head(major: int, number: int) -> bytes:
+    """Major type and number of a data item, in the shortest form; the number is below 2**64."""
     if number < 24:
         return bytes([major << 5 | number])
     size = next(size for size in (1, 2, 4, 8) if number < 1 << 8 * size)
@@ -77,7 +78,7 @@ class _Reader:
         major, info = first >> 5, first & 31
         if info < 24:
             return major, info
-        if info > 27 or major > _TAG:
+        if info > 27 or major > TAG:
             raise self.fault("an indefinite length, a float or a simple value that is not used here")
         size = 1 << (info - 24)
         number = int.from_bytes(self.take(size), "big")
@@ -90,23 +91,23 @@ class _Reader:
         if self.left < 0 or depth > _DEEPEST:
             raise self.fault(f"more than {MOST_ITEMS} items, or deeper than {_DEEPEST}")
         major, number = self.head()
-        if major == _UNSIGNED:
+        if major == UNSIGNED:
             return number
-        if major == _NEGATIVE:
+        if major == NEGATIVE:
             return -1 - number
-        if major == _BYTES:
+        if major == BYTES:
             return self.take(number)
-        if major == _TEXT:
+        if major == TEXT:
             return self.text(number)
-        if major in (_ARRAY, _MAP) and number > self.left:
+        if major in (ARRAY, MAP) and number > self.left:
             raise self.fault(f"{number} entries are more than the document can have")
-        if major == _MAP and number > MOST_KEYS:
+        if major == MAP and number > MOST_KEYS:
             raise self.fault(f"{number} keys are more than {MOST_KEYS}")
-        if major == _ARRAY:
+        if major == ARRAY:
             return [self.item(depth + 1) for _ in range(number)]
-        if major == _MAP:
+        if major == MAP:
             return self.map(number, depth)
-        if major == _TAG:
+        if major == TAG:
             return Tagged(number, self.item(depth + 1))
         if number not in _SIMPLE:
             raise self.fault(f"simple value {number}")
