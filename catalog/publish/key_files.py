@@ -20,7 +20,8 @@ from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.fast.beneath import open_folder
 from catalog.files import inputs
 from catalog.files.writer import placed, placed_secret, sync_folder
-from catalog.publish.pem_keys import BEGIN, END, PrivateKey, load_private_key, split_pem
+from catalog.publish.pem_blocks import BEGIN, END, is_encrypted, split_pem
+from catalog.publish.pem_keys import PrivateKey, load_private_key
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 
 MAX_KEY_FILE = 1 << 16
@@ -67,7 +68,7 @@ def import_keys(path: Path, name: str, ed25519: SignatureType, passphrase: bytes
         raise MalformedInput(f"{path} has {len(blocks)} private keys", "one of each algorithm at most")
     found = []
     for block in blocks:
-        private = load_private_key(block, passphrase if b" ENCRYPTED " in block[:40] else None, str(path))
+        private = load_private_key(block, passphrase if is_encrypted(block) else None, str(path))
         is_ml_dsa = isinstance(private, MLDSA44PrivateKey)
         kind = SignatureType.COSIGNATURE_ML_DSA_44 if is_ml_dsa else ed25519
         found.append(KeyPair(VerifierKey(name, kind, _public(private)), private))

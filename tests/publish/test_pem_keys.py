@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from catalog.errors import LdcatError, MalformedInput, UsageError
 from catalog.publish.key_files import import_keys, new_key, read_keys, write_keys
-from catalog.publish.pem_keys import load_private_key, split_pem
+from catalog.publish.pem_blocks import split_pem
+from catalog.publish.pem_keys import load_private_key
 from catalog.transparency.keys import SignatureType
+from tests.support.encrypted_keys import PBKDF2, PBKDF2_LONG, SCRYPT, costly_pem
 from tests.support.logs import NOW, signature
 
 NAME = "example.com/log"
@@ -69,34 +71,10 @@ def test_other_forms_are_refused(block: bytes, part: str, hint: str) -> None:
     assert len(error.value.hint or "") < 200
 
 
-def closed_pem(algorithm: str) -> bytes:
-    """An encrypted key. algorithm: its AlgorithmIdentifier in hex."""
-    der = bytes.fromhex(f"{algorithm}0400")
-    return (
-        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-        + base64.encodebytes(b"\x30\x82" + len(der).to_bytes(2, "big") + der)
-        + b"-----END ENCRYPTED PRIVATE KEY-----\n"
-    )
-
-
-PBES2, AES, SALT = "06092a864886f70d01050d", "301d060960864801650304012a0410" + "00" * 16, "0408" + "00" * 8
-
-
-@pytest.mark.parametrize(
-    "derived",
-    [
-        f"302506092a864886f70d01050c3018{SALT}02047fffffff300a06082a864886f70d0209",  # PBKDF2, 2**31 - 1 iterations
-        f"302a06092a864886f70d01050c301d{SALT}0208{'7f' * 8}020120300a06082a864886f70d0209",
-        f"302406092b06010401da47040b3017{SALT}020402000000020108020101",  # scrypt, N = 2**25
-    ],
-)
+@pytest.mark.parametrize("derived", [PBKDF2, PBKDF2_LONG, SCRYPT])
 def test_a_key_that_takes_too_long_to_decrypt_is_refused(derived: str) -> None:
-    inner = f"{derived}{AES}"
-    parameters = f"30{len(inner) // 2:02x}{inner}"
-    algorithm = f"{PBES2}{parameters}"
-    block = closed_pem(f"30{len(algorithm) // 2:02x}{algorithm}")
     with pytest.raises(MalformedInput, match="takes too long to decrypt") as error:
-        load_private_key(block, b"horse", "x.pem")
+        load_private_key(costly_pem(derived), b"horse", "x.pem")
     assert "openssl pkcs8 -topk8 -iter" in (error.value.hint or "")
 
 
