@@ -1,0 +1,32 @@
+"""`rvps-file`: the file of the store LocalJson of trustee's RVPS.
+
+It is `reference_value`, without an ending, in the folder that `file_dir_path` of the configuration names.
+Source: confidential-containers/trustee, deps/key-value-storage/src/local_json and rvps/src/reference_value.rs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from catalog.export.export_format import ExportFormat
+from catalog.export.exported import Export, ExportFile
+from catalog.export.reference_values import common_notes, local_json, stored_notes
+from catalog.notes import Note
+
+
+class RvpsFile(ExportFormat):
+    """A JSON object: the reference value, in base64url, by its name."""
+
+    name = "rvps-file"
+    title = "file of the store LocalJson of trustee's RVPS: FILE_DIR_PATH/reference_value"
+    settings = frozenset({"name", "valid_from", "days"})
+    takes_updates = True
+
+    def files(self, export: Export) -> Sequence[ExportFile]:
+        return [ExportFile("rvps-reference_value.json", "application/json", local_json(export))]
+
+    def notes(self, export: Export) -> Sequence[Note]:
+        return [*common_notes(export), *stored_notes()]
+
+
+FORMAT = RvpsFile()
