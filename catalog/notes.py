@@ -14,6 +14,7 @@ CODES = {
     "base-of-rows": INFO,
     "claim-contradicted": DANGER,
     "configmap-needs-server-side": WARNING,
+    "consumer-needs-option": INFO,
     "debug-allowed": DANGER,
     "deprecated": WARNING,
     "digest-covers-no-kernel": WARNING,

@@ -19,7 +19,10 @@ _NAME = re.compile("[a-z0-9-]{1,32}")
 
 
 class ExportFormat(ABC):
-    """A format that another system accepts launch digests in. Equal input gives equal bytes."""
+    """A format that another system accepts launch digests in.
+
+    Equal input gives equal bytes, but for signatures of RSA-PSS, whose salt the library draws.
+    """
 
     name: ClassVar[str]
     """Of `ldcat export --to`: lower-case letters, digits and hyphens."""

@@ -87,6 +87,21 @@ class Export:
                 )
         return dict(sorted(found.items()))
 
+    def all_but_vcpus(self) -> ExportRow:
+        """A row that has what all rows have, for formats of one firmware image, one VMM and so on.
+
+        Raises UsageError if rows differ in more than their vCPU count and digest.
+        """
+        rows = iter(self.rows)
+        first = next(rows)
+        for row in rows:
+            if _without_vcpus(row) != _without_vcpus(first):
+                raise UsageError(
+                    "this format has rows that differ in their vCPU count alone",
+                    f"they also differ in {_difference(first, row)}: select one value",
+                )
+        return first
+
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
@@ -105,6 +120,12 @@ class ExportFile:
     def of(cls, name: str, media_type: str, data: bytes) -> ExportFile:
         """A file whose bytes are all there."""
         return cls(name, media_type, lambda: (data,))
+
+
+def _without_vcpus(row: ExportRow) -> tuple[object, ...]:
+    """What a row is but for its vCPU count and digest. An image may have several names."""
+    image = row.firmware and row.firmware.component
+    return image, row.kernel_hashes, row.vmm, row.vcpu_signature, row.sev_features
 
 
 def _difference(one: ExportRow, other: ExportRow) -> str:

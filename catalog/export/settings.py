@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from catalog.errors import UsageError
+
+_Value = TypeVar("_Value")
 
 DAY = 86_400
 """Seconds."""
@@ -59,3 +64,10 @@ class Settings:
     cl_spec: int | None = None
     files: tuple[GivenFile, ...] = ()
     tag: str | None = None
+
+
+def needed(value: _Value | None, option: str) -> _Value:
+    """The value of a setting that a format requires; raises UsageError, which names its option, if it is not given."""
+    if value is None:
+        raise UsageError(f"this format needs {option}")
+    return value
