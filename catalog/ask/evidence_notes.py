@@ -26,7 +26,7 @@ def notes_on(evidence: Evidence) -> list[Note]:
         policy = SnpPolicy.parse(evidence.id_block.policy)
         text = policy.unknown_text("policy")
         unknown = [Note("policy-bit-unknown", text)] if text else []
-        return [*_snp_policy_notes(policy), *unknown, *evidence.notes]
+        return [*snp_policy_notes(policy), *unknown, *evidence.notes]
     return list(evidence.notes)
 
 
@@ -42,7 +42,7 @@ def unverified_notes(evidence: Evidence) -> list[Note]:
     return [*([REPORT_NOT_VERIFIED] if evidence.report else []), *notes_on(evidence)]
 
 
-def _snp_policy_notes(policy: SnpPolicy) -> list[Note]:
+def snp_policy_notes(policy: SnpPolicy) -> list[Note]:
     """What the guest policy of a SEV-SNP guest allows the host to do."""
     notes = []
     if policy.debug:
@@ -55,7 +55,7 @@ def _snp_policy_notes(policy: SnpPolicy) -> list[Note]:
 
 def report_notes(report: AttestationReport) -> list[Note]:
     """Facts in a report that weaken what it proves, or what can be found of it."""
-    notes = _snp_policy_notes(report.policy)
+    notes = snp_policy_notes(report.policy)
     if report.vmpl == HOST_REQUESTED:
         text = "this report was requested by the host, not by software in the guest"
         notes.append(Note("requested-by-host", text))

@@ -40,6 +40,8 @@ class ExportFormat(ABC):
     """Whether it always is several files, and never standard output."""
     is_binary: ClassVar[bool] = False
     """Whether a terminal cannot show it."""
+    file_ending: ClassVar[str] = ""
+    """What the name of a file has to end with, because its reader decides by that how to read it."""
 
     @abstractmethod
     def files(self, export: Export) -> Sequence[ExportFile]:
