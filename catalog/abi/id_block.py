@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ID_BLOCK_SIZE = 96
 ID_BLOCK_VERSION = 1
+_ID_SIZE = 16
 
 
 class IdBlock(Value):
@@ -41,6 +42,22 @@ class IdBlock(Value):
             raise MalformedInput(f"unknown ID block version {version}", f"known is {ID_BLOCK_VERSION}")
         digest, policy = LaunchDigest(raw[:SNP_DIGEST_SIZE]), int.from_bytes(raw[0x58:], "little")
         return cls(digest, raw[0x30:0x40], raw[0x40:0x50], guest_svn, policy)
+
+    def to_bytes(self) -> bytes:
+        """The 96 bytes. Raises MalformedInput for a SEV digest, and a field that has another size."""
+        digest, family, image = self.measurement.value, self.family_id, self.image_id
+        for name, value, size in (
+            ("measurement", digest, SNP_DIGEST_SIZE),
+            ("family_id", family, _ID_SIZE),
+            ("image_id", image, _ID_SIZE),
+        ):
+            if len(value) != size:
+                raise MalformedInput(f"{name} of an ID block has {size} bytes, not {len(value)}")
+        for name, number, bits in (("guest_svn", self.guest_svn, 32), ("policy", self.policy, 64)):
+            if not 0 <= number < 1 << bits:
+                raise MalformedInput(f"{name} of an ID block has {bits} bits, and {number:#x} does not fit")
+        version, guest_svn = ID_BLOCK_VERSION.to_bytes(4, "little"), self.guest_svn.to_bytes(4, "little")
+        return digest + family + image + version + guest_svn + self.policy.to_bytes(8, "little")
 
     def to_dict(self) -> dict[str, Any]:
         """The ID block in JSON: bytes in hex."""

@@ -1,4 +1,4 @@
-"""Signatures of AMD's certificates, of its revocation lists, and of attestation reports.
+"""Signatures of AMD's certificates, of its revocation lists, of attestation reports and of ID blocks.
 
 Source: AMD 57230, chapter 3 (RSASSA-PSS with SHA-384); SEV-SNP ABI (56860), 10 (ECDSA on P-384 with SHA-384).
 """
@@ -21,7 +21,10 @@ _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
 
 
 class _EcdsaWithSha384(ec.ECDSA):
-    """The signature scheme of reports. The constructor of ECDSA loads modules that only signing needs, for 10 ms."""
+    """The signature scheme of reports and ID blocks.
+
+    The constructor of ECDSA loads modules that only signing needs, for 10 ms.
+    """
 
     def __init__(self) -> None:
         pass
@@ -47,8 +50,8 @@ def has_signed(key: RsaKey | P384Key | None, signed: Signed) -> bool:
     return True
 
 
-def has_signed_report(key: RsaKey | P384Key | None, signature: tuple[bytes, bytes], data: bytes) -> bool:
-    """Whether a signature on a report is by this key. signature: r and s, little-endian. data: what is signed."""
+def has_signed_p384(key: RsaKey | P384Key | None, signature: tuple[bytes, bytes], data: bytes) -> bool:
+    """Whether a signature on a report or an ID block is by this key. signature: r and s, little-endian."""
     if not isinstance(key, P384Key):
         return False
     r, s = (int.from_bytes(half, "little") for half in signature)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
 from catalog.endorse.certificate import Certificate
-from catalog.endorse.certificate_signatures import has_signed, has_signed_report, sha256
+from catalog.endorse.certificate_signatures import has_signed, has_signed_p384, sha256
 from catalog.endorse.crl import RevocationList
 from catalog.endorse.crl_findings import find_revocation
 from catalog.endorse.platform_findings import platform_findings, product_line
@@ -129,7 +129,7 @@ def _refused(why: str) -> Endorsement:
 def _has_signed(leaf: Certificate, report: AttestationReport) -> bool:
     if report.signature_algorithm != ECDSA_P384_SHA384:
         return False
-    return has_signed_report(leaf.key, report.signature, report.raw[:SIGNED_SIZE])
+    return has_signed_p384(leaf.key, report.signature, report.raw[:SIGNED_SIZE])
 
 
 def _by_whom(report: AttestationReport, signer: Certificate | None, leaves: Sequence[Certificate]) -> str:

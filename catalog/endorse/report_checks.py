@@ -6,8 +6,7 @@ go-sev-guest validate.
 
 from __future__ import annotations
 
-import hashlib
-
+from catalog.abi.ecdsa_p384 import EcdsaPublicKey
 from catalog.abi.report import AttestationReport
 from catalog.abi.tcb import TcbLayout, TcbVersion
 from catalog.endorse.certificates import parse_public_key
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 REPORT_DATA_SIZE, HOST_DATA_SIZE, KEY_DIGEST_SIZE = 64, 32, 48
 TCB_PARTS = ("fmc", "bootloader", "tee", "snp", "microcode")
-
-_KEY_SIZE = 1028
-_CURVE_P384 = 2
-_COORDINATE, _COORDINATE_FIELD = 48, 72
 
 
 class MinTcb(Value):
@@ -125,9 +120,7 @@ def id_key_digest(public_key: bytes) -> bytes:
     SHA-384 of the 1,028 bytes that the firmware is given: the curve, then both coordinates, all little-endian.
     Raises MalformedInput for anything but a public key on P-384.
     """
-    point = parse_public_key(public_key).point
-    x, y = (point[at : at + _COORDINATE][::-1].ljust(_COORDINATE_FIELD, b"\0") for at in (1, 1 + _COORDINATE))
-    return hashlib.sha384((_CURVE_P384.to_bytes(4, "little") + x + y).ljust(_KEY_SIZE, b"\0")).digest()
+    return EcdsaPublicKey.from_point(parse_public_key(public_key).point).digest()
 
 
 def _unpacked(packed: bytes, layout: TcbLayout) -> dict[str, int] | None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
+from catalog.abi.id_auth import IdAuth
 from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import parse_report_json
 from catalog.abi.vcpu import VcpuSignature
@@ -26,6 +27,7 @@ from catalog.ask.vmsa_pages import SaveArea
 from catalog.build.index_writer import IndexWriter, choose_keying
 from catalog.endorse.certificates import parse_certificates, parse_revocation_lists
 from catalog.endorse.endorsement import verify_report
+from catalog.endorse.id_signatures import check_id_signatures
 from catalog.endorse.report_checks import id_key_digest
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.evidence.several_digests import read_batch
@@ -53,6 +55,7 @@ from tests.support import evidence_forms
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
 from tests.support.certificate_builder import leaf_key, pem, revocation_list
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume
+from tests.support.id_blocks import id_auth
 from tests.support.module_builder import volume_with_version
 from tests.support.report_json import as_json
 from tests.support.samples import ONE_ROW, SMALL, whole_image
@@ -221,6 +224,18 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def _id_auth(data: bytes) -> None:
+    """What is read is what is written; an algorithm of an author key that there is none of is left out."""
+    auth = IdAuth.parse(data)
+    assert IdAuth.parse(auth.to_bytes()) == auth
+    check_id_signatures(auth, bytes(96))
+
+
+def _id_auths() -> list[bytes]:
+    keys = leaf_key("id"), leaf_key("author")
+    return [id_auth(bytes(96), *keys[:count]).to_bytes() for count in (1, 2)]
+
+
 def _revocation_lists() -> list[bytes]:
     one = revocation_list(serials=[1, 65537])
     return [one, pem(one, "X509 CRL")]
@@ -323,6 +338,7 @@ TARGETS = {
     "endorsed-report": Target(_signed_report, _reports),
     "revocation lists": Target(parse_revocation_lists, _revocation_lists),
     "public keys": Target(id_key_digest, _public_keys),
+    "id-auth": Target(_id_auth, _id_auths),
     "policy": Target(_policy, lambda: [b"\7\0\0\1", (0x30000).to_bytes(8, "little")]),
     "vmsa": Target(lambda data: SaveArea.parse(data, "vmsa").to_dict(), _pages),
     "firmware": Target(_image, _images),
