@@ -80,6 +80,7 @@ CODES = {
     "rvps-name-refused-by-stores": WARNING,
     "rvps-other-names": INFO,
     "rvps-overwrites": WARNING,
+    "rvps-resource-policy-decides": WARNING,
     "rvps-verifies-nothing": INFO,
     "sending-allowed": WARNING,
     "several-configurations": WARNING,

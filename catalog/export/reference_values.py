@@ -16,7 +16,7 @@ from catalog.imports.dates import utc
 from catalog.notes import Note
 
 DEFAULT_NAME = "snp_launch_measurement"
-"""What trustee's default policy asks for, for SEV-SNP guests."""
+"""What trustee's default attestation policy asks for, for SEV-SNP guests."""
 
 _NAME = re.compile("[A-Za-z0-9._/:-]{1,255}")
 _AT_ONCE = 4096
@@ -77,18 +77,23 @@ def common_notes(export: Export) -> Sequence[Note]:
             "rvps-verifies-nothing",
             "trustee's RVPS verifies nothing and keeps no record of where a value came from: whoever may write to it "
             "decides what is trusted",
-        )
+        ),
+        Note(
+            "rvps-resource-policy-decides",
+            "trustee's default resource policy releases secrets whatever the launch digest is: load one that reads the "
+            "trust claims, such as affirming.rego",
+        ),
     ]
     if name == DEFAULT_NAME:
         text = (
-            "with this list alone trustee's default policy gives executables 3, configuration 3 and hardware 97; "
-            "it also asks for snp_bootloader, snp_microcode, snp_snp_svn, snp_tee_svn (hardware), snp_smt_enabled, "
-            "snp_tsme_enabled, snp_guest_abi_major, snp_guest_abi_minor, snp_single_socket and snp_smt_allowed "
-            "(configuration), which a catalog does not know"
+            "with this list alone trustee's default attestation policy gives executables 3, configuration 3 and "
+            "hardware 97, which is not affirming; hardware needs snp_bootloader, snp_microcode, snp_snp_svn and "
+            "snp_tee_svn, and configuration 2 snp_smt_enabled, snp_tsme_enabled, snp_guest_abi_major, "
+            "snp_guest_abi_minor, snp_single_socket and snp_smt_allowed: no catalog has these"
         )
         notes.append(Note("rvps-other-names", text))
     else:
-        text = f"trustee's default policy asks for {DEFAULT_NAME} of SEV-SNP guests: load one that asks for {name}"
+        text = f"trustee's default attestation policy asks for {DEFAULT_NAME} of SEV-SNP guests: load one for {name}"
         notes.append(Note("rvps-name-not-default", text))
     if ":" in name:
         text = f"the stores LocalFs, Postgres and Redis refuse {name}, because of its ':'; LocalJson and Memory take it"

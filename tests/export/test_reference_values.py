@@ -108,12 +108,11 @@ def test_a_colon_in_a_name_gets_a_note(to: str) -> None:
 
 
 def test_notes_say_what_trustee_does_with_the_values() -> None:
-    assert codes("rvps", export_of()) == ["rvps-verifies-nothing", "rvps-other-names", "rvps-overwrites"]
-    stored = ["rvps-file-replaces-all", "rvps-expiration-ignored"]
-    assert codes("rvps-file", export_of()) == ["rvps-verifies-nothing", "rvps-other-names", *stored]
-    assert codes("configmap", export_of()) == ["rvps-verifies-nothing", "rvps-other-names", *stored]
-    named = export_of(settings=Settings(name="measurement"))
-    assert codes("rvps", named)[1] == "rvps-name-not-default"
+    common = ["rvps-verifies-nothing", "rvps-resource-policy-decides", "rvps-other-names"]
+    assert codes("rvps", export_of()) == [*common, "rvps-overwrites"]
+    for to in ("rvps-file", "configmap"):
+        assert codes(to, export_of()) == [*common, "rvps-file-replaces-all", "rvps-expiration-ignored"]
+    assert codes("rvps", export_of(settings=Settings(name="measurement")))[2] == "rvps-name-not-default"
 
 
 def test_notes_say_when_a_file_is_too_large_for_the_usual_way() -> None:
