@@ -27,6 +27,11 @@ class GivenFile:
     data: bytes = field(repr=False)
     sidecar: bytes | None = field(default=None, repr=False)
 
+    @property
+    def base_name(self) -> str:
+        """The name without its folder."""
+        return self.name.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -157,7 +156,7 @@ def sidecar_of(file: GivenFile) -> Sidecar:
 
     Raises VerificationFailed if there is none, or it is of other bytes, and as `read_sidecar`.
     """
-    name = PurePath(file.name).name
+    name = file.base_name
     again = "export the file again with ldcat export -o, which writes both"
     if file.sidecar is None:
         raise VerificationFailed(f"{file.name} has no sidecar {name}{ENDING} or {IN_FOLDER} beside it", again)
