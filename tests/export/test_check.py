@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import UsageError
 from catalog.export.exported import Export
 from catalog.export.formats.check import FORMAT
-from catalog.export.settings import Settings
+from catalog.export.key_digests import key_digest
+from catalog.export.settings import GivenFile, Settings
 from tests.support.exports import export_of
 
 
@@ -59,3 +63,31 @@ def test_what_a_policy_allows_and_who_chooses_other_values_is_said() -> None:
     (note,) = FORMAT.notes(export_of(settings=Settings(guest_svn=0, image_id=bytes(16))))
     assert note.code == "host-chooses-value"
     assert "guest SVN and image ID" in note.text
+
+
+def author(**settings: Any) -> Settings:
+    """Settings with the public key of an author."""
+    key = ec.derive_private_key(7, ec.SECP384R1()).public_key()
+    data = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return Settings(author_key=GivenFile("author.pem", data), **settings)
+
+
+def test_one_digest_with_an_author_key_needs_both() -> None:
+    settings = author()
+    assert settings.author_key
+    escaped = "".join(f"\\x{byte:02x}" for byte in key_digest(settings.author_key, None))
+    without = text_of().removesuffix("}\n")
+    demanded = f'  require_id_block: true\n  trusted_author_key_hashes: "{escaped}"\n'
+    assert text_of(settings) == f"{without}{demanded}}}\n"
+    assert codes(export_of(settings=author(guest_svn=2, family_id=bytes(16)))) == []
+
+
+def test_several_digests_with_an_author_key_are_one_config_of_whatever_the_author_signs() -> None:
+    export = export_of(3, settings=author(guest_svn=2))
+    (file,) = FORMAT.files(export)
+    text = b"".join(file.chunks()).decode()
+    assert file.name == "author-key.textproto"
+    assert "measurement" not in text
+    assert text.splitlines()[1:4] == ["  minimum_guest_svn: 2", "  policy: 0x30000", "  require_id_block: true"]
+    (note,) = FORMAT.notes(export)
+    assert (note.code, "not only the 3 selected" in note.text) == ("export-accepts-more", True)

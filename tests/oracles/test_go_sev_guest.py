@@ -1,5 +1,5 @@
 """Against google/go-sev-guest: it accepts the reports and certificates of the tests, so they are as AMD's, and both
-refuse each change.
+refuse each change; and it accepts the reports that an exported config is for, and no other.
 
 It does not compare the certificate with the platform, as ldcat does. Version 0.15.0 cannot read the VCEKs of Turin
 (google/go-sev-guest#165).
@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.abi.report import SIGNED_SIZE, AttestationReport
 from catalog.endorse.certificate import Certificate
 from catalog.endorse.endorsement import verify_report
 from catalog.endorse.kds import certificate_sources
 from catalog.errors import LdcatError
+from catalog.export.formats.check import FORMAT
+from catalog.export.key_digests import key_digest
+from catalog.export.settings import GivenFile, Settings
 from tests.oracles.go_programs import GoProgram
 from tests.oracles.go_sev_guest import go_sev_guest
 from tests.support.attestation_builder import CHIP, NOW, SPL, TCB, Chain, chain, der, report_bytes, signed
 from tests.support.certificate_builder import pem
 from tests.support.endorsements import VLEK
+from tests.support.exports import export_of
 
 __all__ = ["go_sev_guest"]
 
 GENOA: dict[str, Any] = {"cpuid": (0x19, 0x11, 1)}
+DIGEST, OTHER = b"\x58" * 48, b"\x59" * 48
+FAMILY, IMAGE = b"\1" * 16, b"\xff" * 16
+
 SIGNATURE = 144
 """Bytes of a signature; the rest of its field is reserved."""
 
@@ -149,3 +159,68 @@ def test_a_vcek_of_turin_is_accepted_or_not_known(go_sev_guest: GoProgram) -> No
     (answer,) = go_sev_guest.ask([asked])
     assert answer["error"] in ("", "not an AMD KDS OID: 1.3.6.1.4.1.3704.1.3.9")
     assert ours_accepts(asked)
+
+
+# Configs, which its tool `check` compares reports with.
+
+
+def key(seed: int) -> GivenFile:
+    """The public key of an author."""
+    public = ec.derive_private_key(seed, ec.SECP384R1()).public_key()
+    return GivenFile("author.pem", public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def config(*digests: bytes, **settings: Any) -> str:
+    """The config of launch digests."""
+    (file,) = FORMAT.files(replace(export_of(settings=Settings(**settings)), digests=digests))
+    return b"".join(file.chunks()).decode()
+
+
+def compared(text: str, author: GivenFile | None = None, *, svn: int = 1, **changes: Any) -> Question:
+    """A report, launched with an ID block of an author if there is one, and the config it is compared with."""
+    raw = bytearray(report_bytes(**{"measurement": DIGEST, "key_info": 1 if author else 0} | changes))
+    raw[4:8], raw[0x10:0x20], raw[0x20:0x30] = svn.to_bytes(4, "little"), FAMILY, IMAGE
+    if author:
+        raw[0xE0:0x110], raw[0x110:0x140] = b"\7" * 48, key_digest(author, None)
+    return question(signed(bytes(raw)), chain()) | {"config": text}
+
+
+def test_a_config_accepts_reports_of_its_digest_alone(go_sev_guest: GoProgram) -> None:
+    text = config(DIGEST)
+    questions = [
+        compared(text),
+        compared(config(OTHER)),
+        compared(text, measurement=OTHER),
+        compared(text, policy=0x20000),
+        compared(text, policy=0xB0000),
+        compared(config(DIGEST, policy=0xB0000), policy=0xB0000),
+        compared(text.replace("policy: 0x30000", "")),
+    ]
+    answers = [answer["error"] for answer in go_sev_guest.ask(questions)]
+    assert [not error for error in answers] == [True, False, False, True, False, True, False]
+    assert "report field MEASUREMENT is" in answers[1]
+    assert "debug" in answers[4]
+    assert "policy[17] is reserved, must be 1" in answers[6]
+
+
+def test_other_values_of_the_id_block_are_compared(go_sev_guest: GoProgram) -> None:
+    text = config(DIGEST, guest_svn=3, family_id=FAMILY, image_id=IMAGE)
+    wrong = config(DIGEST, guest_svn=3, family_id=FAMILY, image_id=FAMILY)
+    questions = [compared(text, svn=3), compared(text, svn=2), compared(wrong, svn=3)]
+    assert go_sev_guest.accepts(questions) == [True, False, False]
+
+
+def test_an_author_key_is_demanded_for_one_digest_and_enough_for_several(go_sev_guest: GoProgram) -> None:
+    mine, other = key(1), key(2)
+    one, several = config(DIGEST, author_key=mine), config(OTHER, bytes(48), author_key=mine)
+    assert several.count("\n") == 5
+    questions = [
+        compared(one, mine),
+        compared(one, mine, measurement=OTHER),
+        compared(one, other),
+        compared(one),
+        compared(several, mine),
+        compared(several, other),
+        compared(several),
+    ]
+    assert go_sev_guest.accepts(questions) == [True, False, False, False, True, False, False]

@@ -10,7 +10,7 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.export.export_format import export_format_named
 from catalog.export.exported import Export
-from catalog.export.settings import Settings
+from catalog.export.settings import GivenFile, Settings
 from catalog.firmware.ovmf import Area
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Given, read_document
@@ -38,6 +38,15 @@ def test_several_digests_are_several_configs() -> None:
     name = f"{vector_export('a').digests[0].hex()}.textproto"
     flagship = next(b"".join(file.chunks()) for file in files if file.name == name)
     assert flagship == (EXCHANGE / "a" / "check.textproto").read_bytes()
+
+
+def test_the_author_key_of_the_vectors_is_named_by_its_digest() -> None:
+    author = GivenFile("author.pem", (EXCHANGE / "test-keys" / "author.pem").read_bytes())
+    digest = bytes.fromhex(json.loads((EXCHANGE / "a" / "id-keys.json").read_text())["author_key_digest"])
+    demanded = "".join(f"\\x{byte:02x}" for byte in digest)
+    plain = (EXCHANGE / "a" / "check.textproto").read_text()
+    lines = f'  require_id_block: true\n  trusted_author_key_hashes: "{demanded}"\n}}\n'
+    assert data_of("check", vector_export("a", Settings(author_key=author))).decode() == plain[:-2] + lines
 
 
 @pytest.mark.parametrize("folder", ALL)

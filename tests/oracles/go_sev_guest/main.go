@@ -1,4 +1,5 @@
-// Verifies attestation reports with github.com/google/go-sev-guest: a line of JSON in, a line of JSON out.
+// Verifies attestation reports with github.com/google/go-sev-guest, and compares them with a config as its `check` tool
+// does: a line of JSON in, a line of JSON out.
 package main
 
 import (
@@ -11,9 +12,12 @@ import (
 	"time"
 
 	"github.com/google/go-sev-guest/abi"
+	cpb "github.com/google/go-sev-guest/proto/check"
 	spb "github.com/google/go-sev-guest/proto/sevsnp"
+	"github.com/google/go-sev-guest/validate"
 	"github.com/google/go-sev-guest/verify"
 	"github.com/google/go-sev-guest/verify/trust"
+	"google.golang.org/protobuf/encoding/prototext"
 )
 
 // A question is a report, its certificates in DER, and what is trusted; []byte is base64.
@@ -26,6 +30,7 @@ type question struct {
 	Middle  []byte            `json:"middle"` // trusted: the ASK or ASVK
 	ARK     []byte            `json:"ark"`    // trusted
 	Served  map[string][]byte `json:"served"` // what the key distribution service has; if there is any, nothing else is given
+	Config  *string           `json:"config"` // a check.Config in text that the report has to fulfil, too
 }
 
 type answer struct {
@@ -78,7 +83,7 @@ func check(asked question) error {
 		return err
 	}
 	options.DisableCertFetching = true
-	return verify.SnpAttestation(&spb.Attestation{
+	attestation := &spb.Attestation{
 		Report: report,
 		CertificateChain: &spb.CertificateChain{
 			VcekCert: asked.VCEK,
@@ -86,7 +91,23 @@ func check(asked question) error {
 			AskCert:  asked.Middle,
 			ArkCert:  asked.ARK,
 		},
-	}, options)
+	}
+	if err := verify.SnpAttestation(attestation, options); err != nil || asked.Config == nil {
+		return err
+	}
+	return fulfils(attestation, *asked.Config)
+}
+
+func fulfils(attestation *spb.Attestation, text string) error {
+	config := &cpb.Config{}
+	if err := prototext.Unmarshal([]byte(text), config); err != nil {
+		return err
+	}
+	options, err := validate.PolicyToOptions(config.GetPolicy())
+	if err != nil {
+		return err
+	}
+	return validate.SnpAttestation(attestation, options)
 }
 
 // A key distribution service by URL.
