@@ -311,6 +311,17 @@ def test_a_corim_is_verified_by_a_chain_to_a_root_that_is_given() -> None:
     refused(timeless, MalformedRecord, "no time for which they could be verified")
 
 
+@pytest.mark.parametrize("kept", [1, 2])
+def test_a_corim_need_not_have_the_root_of_its_chain(kept: int) -> None:
+    chain = (certificate("test signer", "test root", ca=False),) if kept == 1 else made.uvm_chain()[:2]
+    data = made.signed_corim(key=ca_key("test signer"), h1=-38, h33=[made.der(one) for one in chain])
+    assert read_document(data, trusted()).certificate_until == SIGNED + days(1)
+    refused(data, UntrustedSigner, "no root certificate is given that issued", GIVEN)
+    namesake = certificate("test root", "test root", ca=True, public=made.corim_key().public_key())
+    refused(data, VerificationFailed, "is not signed by 'test root'", trusted(namesake))
+    assert read_document(data, replace(GIVEN, untrusted=True)).endorsed
+
+
 def test_what_nobody_vouches_for_can_be_read_without_a_root() -> None:
     """It says the same; only GCE's documents do not name their endorser themselves."""
     chain = [made.der(one) for one in made.uvm_chain()]

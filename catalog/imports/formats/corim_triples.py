@@ -13,10 +13,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import Certificate
 
 from catalog.errors import MalformedRecord, UntrustedSigner, VerificationFailed
 from catalog.imports.cbor import Tagged, decode
-from catalog.imports.chains import check_root, parse_chain, signing_note, validity, verify_chain
+from catalog.imports.chains import check_root, parse_chain, rooted, signing_note, validity, verify_chain
 from catalog.imports.cose_sign1 import CONTENT_TYPE, Sign1
 from catalog.imports.dates import day
 from catalog.imports.documents import Document, Form, Given
@@ -43,6 +44,8 @@ _AMD_SNP = bytes.fromhex("2b060104019c7803")
 
 _META = 8
 _MEDIA_TYPE = "application/rim+cbor"
+
+_ROOT_HINT = "give the signer's root certificate with --root"
 
 
 def recognizes(document: Document) -> bool:
@@ -83,8 +86,9 @@ def _verify(message: Sign1, given: Given, signed: int | None) -> tuple[int | Non
     if chain:
         if signed is None:
             raise MalformedRecord(f"{NAME}: it has certificates, and no time for which they could be verified")
+        chain = _to_root(chain, given)
         verify_chain(chain, signed, NAME)
-        check_root(chain[-1], given, NAME, "give the signer's root certificate with --root")
+        check_root(chain[-1], given, NAME, _ROOT_HINT)
         message.verify(chain[0].public_key(), NAME)
         return validity(chain[0])[1], [signing_note(signed, chain[0], given.now)]
     keys: list[PublicKeyTypes] = [*given.keys, *(root.public_key() for root in given.roots)]
@@ -94,6 +98,14 @@ def _verify(message: Sign1, given: Given, signed: int | None) -> tuple[int | Non
         raise UntrustedSigner(f"{NAME}: no key is given that could have signed it", "give the signer's key with --root")
     spki = _signer(message, keys).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return None, [f"signed by the key with SHA-256 {hashlib.sha256(spki).hexdigest()}"]
+
+
+def _to_root(chain: list[Certificate], given: Given) -> list[Certificate]:
+    """A chain with the given root that issued its last certificate: a signer need not add the root (RFC 9360, 2)."""
+    last = chain[-1]
+    if last in given.roots or last.issuer == last.subject:
+        return chain
+    return [*chain[:-1], *rooted(last, given, NAME, _ROOT_HINT)]
 
 
 def _signer(message: Sign1, keys: Sequence[PublicKeyTypes]) -> PublicKeyTypes:
