@@ -38,6 +38,8 @@ class ExportFormat(ABC):
     """Whether it may take a private key; the service offers the others."""
     is_folder: ClassVar[bool] = False
     """Whether it always is several files, and never standard output."""
+    artifact_type: ClassVar[str | None] = None
+    """Type of the OCI artifact that its files are layers of (oci_artifact.py writes it); None: they are plain files."""
     is_binary: ClassVar[bool] = False
     """Whether a terminal cannot show it."""
     file_ending: ClassVar[str] = ""
