@@ -10,6 +10,7 @@ was looked at. danger: do not rely on it.
 """
 
 CODES = {
+    "author-key-not-used": WARNING,
     "base-not-endorsed": WARNING,
     "base-of-rows": INFO,
     "claim-contradicted": DANGER,
@@ -35,6 +36,7 @@ CODES = {
     "firmware-not-public": INFO,
     "host-chooses-value": WARNING,
     "host-digest-ignored": WARNING,
+    "id-block-launch": INFO,
     "image-for-hygon-csv": WARNING,
     "image-for-other-machine": WARNING,
     "image-is-svsm": WARNING,
@@ -54,6 +56,8 @@ CODES = {
     "launch-not-expected": DANGER,
     "launch-not-exported": INFO,
     "launch-not-known": WARNING,
+    "launch-of-other-vmm": WARNING,
+    "loader-path-unknown": WARNING,
     "measurement-matches": OK,
     "measurement-not-found": INFO,
     "migration-agent-allowed": WARNING,

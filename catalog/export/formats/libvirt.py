@@ -1,0 +1,75 @@
+"""`libvirt`: an ID block in a domain that libvirt launches.
+
+Source: libvirt 10.5, docs/formatdomain.rst (launchSecurity, type sev-snp) and src/conf/schemas/domaincommon.rng.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+from catalog.export.export_format import ExportFormat
+from catalog.export.exported import Export, ExportFile, ExportRow
+from catalog.export.signed_id_block import REQUIRED, SETTINGS, id_block_notes, other_vmm_notes, signed_for_launch
+from catalog.notes import Note
+
+_DOMAIN = """<domain type='kvm'>
+  <name>guest</name>
+  <memory unit='MiB'>2048</memory>
+  <vcpu placement='static'>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <loader readonly='yes' type='rom'>{loader}</loader>
+    <boot dev='hd'/>
+  </os>
+  <launchSecurity type='sev-snp' authorKey='{author_key}' kernelHashes='{kernel_hashes}'>
+    <cbitpos>51</cbitpos>
+    <reducedPhysBits>1</reducedPhysBits>
+    <policy>{policy:#x}</policy>
+    <idBlock>{id_block}</idBlock>
+    <idAuth>{id_auth}</idAuth>
+  </launchSecurity>
+</domain>
+"""
+"""What the launch digest says nothing of is the least that a domain needs: its name, memory and disk."""
+
+_NO_PATH = "/path/of/the/firmware"
+"""For a build whose path is not known: libvirt finds no such file, and launches nothing."""
+
+
+class LibvirtDomain(ExportFormat):
+    """A domain, to which disks, network and direct boot are added."""
+
+    name = "libvirt"
+    title = "signed ID block in a domain of libvirt: virsh define"
+    settings = SETTINGS
+    required = REQUIRED
+    has_key = True
+
+    def files(self, export: Export) -> Sequence[ExportFile]:
+        signed = signed_for_launch(export)
+        text = _DOMAIN.format(
+            vcpus=signed.row.vcpus,
+            loader=escape(_path(signed.row) or _NO_PATH),
+            author_key="yes" if signed.auth.author_key else "no",
+            kernel_hashes="yes" if signed.row.kernel_hashes else "no",
+            policy=signed.block.policy,
+            id_block=signed.block_text,
+            id_auth=signed.auth_text,
+        )
+        return [ExportFile.of("libvirt.xml", "application/xml", text.encode())]
+
+    def notes(self, export: Export) -> Sequence[Note]:
+        notes = [*id_block_notes(export), *other_vmm_notes(export)]
+        if any(_path(row) is None for row in export.rows):
+            notes.append(Note("loader-path-unknown", f"set the path of the firmware in the domain: it is {_NO_PATH}"))
+        return notes
+
+
+def _path(row: ExportRow) -> str | None:
+    """Where the package of a build puts its image; None if it is not known, or no text of XML."""
+    path = row.firmware.origin.path if row.firmware and row.firmware.origin else None
+    return path if path and path.startswith("/") and path.isprintable() else None
+
+
+FORMAT = LibvirtDomain()

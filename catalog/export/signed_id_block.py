@@ -1,0 +1,172 @@
+"""An ID block for the one launch digest of an export, signed; the formats differ in how they write it.
+
+Source: SEV-SNP ABI (56860), 8.18, SNP_LAUNCH_FINISH. Signatures are deterministic (RFC 6979).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.ecdsa_p384 import EcdsaPublicKey, EcdsaSignature
+from catalog.abi.guest_policy import SnpPolicy
+from catalog.abi.id_auth import IdAuth
+from catalog.abi.id_block import IdBlock
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.evidence_notes import snp_policy_notes
+from catalog.endorse.id_signatures import check_id_signatures
+from catalog.errors import UsageError
+from catalog.export.exported import Export, ExportRow
+from catalog.export.private_keys import ID_BLOCK, load_key
+from catalog.export.settings import DEFAULT_POLICY, GivenFile, Settings
+from catalog.notes import Note
+from catalog.spec import embedded
+
+SETTINGS = frozenset({"id_key", "author_key", "passphrase", "policy", "guest_svn", "family_id", "image_id"})
+"""Fields of Settings that an ID block takes."""
+REQUIRED = frozenset({"id_key"})
+
+_ID_SIZE = 16
+_QEMU = "qemu-"
+"""What the names of profiles of QEMU begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIdBlock:
+    """An ID block and its ID auth structure. row: the launch that it is for."""
+
+    row: ExportRow
+    block: IdBlock
+    auth: IdAuth
+
+    @property
+    def block_text(self) -> str:
+        """The 96 bytes in base64."""
+        return base64.b64encode(self.block.to_bytes()).decode()
+
+    @property
+    def auth_text(self) -> str:
+        """The 4,096 bytes in base64."""
+        return base64.b64encode(self.auth.to_bytes()).decode()
+
+
+def signed_id_block(export: Export) -> SignedIdBlock:
+    """Sign an ID block for the digest of an export, with the keys of its settings.
+
+    Raises UsageError for several digests, a guest policy or an id that no ID block can have, and the errors of
+    `load_key`.
+    """
+    settings = export.settings
+    row = _only_row(export)
+    block = IdBlock(
+        LaunchDigest(row.digest),
+        _id(settings.family_id, "--family-id"),
+        _id(settings.image_id, "--image-id"),
+        _guest_svn(settings),
+        _policy(settings).value,
+    )
+    auth = _auth(block.to_bytes(), settings)
+    check_id_signatures(auth, block.to_bytes())
+    return SignedIdBlock(row, block, auth)
+
+
+def signed_for_launch(export: Export) -> SignedIdBlock:
+    """As `signed_id_block`, for formats that also say how to launch; raises UsageError if that is not known."""
+    row = _only_row(export)
+    if row.firmware is None or row.vcpus is None:
+        raise UsageError(
+            "the launch of this digest is not known, such as whether it measures kernel hashes",
+            "--to id-block writes the ID block alone",
+        )
+    return signed_id_block(export)
+
+
+def id_block_notes(export: Export) -> Sequence[Note]:
+    """What whoever launches with the ID block has to know."""
+    row, policy = _only_row(export), _policy(export.settings)
+    text = f"the secure processor refuses every launch but this one: {_described(row, policy)}"
+    return [Note("id-block-launch", text), *snp_policy_notes(policy)]
+
+
+def other_vmm_notes(export: Export) -> Sequence[Note]:
+    """A warning if the digest is not one of QEMU, for formats that QEMU reads."""
+    vmm = _only_row(export).vmm
+    if vmm is None or vmm.startswith(_QEMU):
+        return []
+    return [Note("launch-of-other-vmm", f"the digest is of a launch by {vmm}: QEMU launches with another digest")]
+
+
+def _only_row(export: Export) -> ExportRow:
+    """The first row of an export with one digest; other rows with that digest are the same launch."""
+    if len(export.digests) > 1:
+        raise UsageError(
+            f"an ID block has one launch digest, but {len(export.digests)} are selected",
+            "name one of them, or select one launch: --firmware --kernel-hashes --vmm --vcpus --vcpu-type",
+        )
+    return next(iter(export.rows))
+
+
+def _policy(settings: Settings) -> SnpPolicy:
+    """The guest policy; raises UsageError for bits that are not known, and if the reserved bit 17 is not set."""
+    policy = SnpPolicy.parse(DEFAULT_POLICY if settings.policy is None else settings.policy)
+    if reason := policy.unknown_text("guest policy"):
+        raise UsageError(f"{reason}, in {policy.value:#x}", f"--policy {DEFAULT_POLICY:#x} is what QEMU launches with")
+    return policy
+
+
+def _id(value: bytes | None, option: str) -> bytes:
+    if value is not None and len(value) != _ID_SIZE:
+        raise UsageError(f"{option} needs {_ID_SIZE} bytes in hex, not {len(value)}")
+    return bytes(_ID_SIZE) if value is None else value
+
+
+def _guest_svn(settings: Settings) -> int:
+    found = settings.guest_svn or 0
+    if found >= 1 << 32:
+        raise UsageError(f"--guest-svn has 32 bits, and {found:#x} does not fit")
+    return found
+
+
+def _auth(block: bytes, settings: Settings) -> IdAuth:
+    """Signatures on the bytes of an ID block, and on its ID key if there is an author key."""
+    if settings.id_key is None:
+        raise UsageError("an ID block needs the key that signs it", "--id-key FILE, a private key on P-384 in PEM")
+    id_key = _key(settings.id_key, settings)
+    public = _public(id_key)
+    if settings.author_key is None:
+        return IdAuth(_signature(id_key, block), public)
+    author = _key(settings.author_key, settings)
+    return IdAuth(_signature(id_key, block), public, _signature(author, public.to_bytes()), _public(author))
+
+
+def _key(file: GivenFile, settings: Settings) -> EllipticCurvePrivateKey:
+    return load_key(file, settings.passphrase, ID_BLOCK)
+
+
+def _public(key: EllipticCurvePrivateKey) -> EcdsaPublicKey:
+    numbers = key.public_key().public_numbers()
+    return EcdsaPublicKey(numbers.x, numbers.y)
+
+
+def _signature(key: EllipticCurvePrivateKey, data: bytes) -> EcdsaSignature:
+    return EcdsaSignature(*decode_dss_signature(key.sign(data, ECDSA(hashes.SHA384(), deterministic_signing=True))))
+
+
+def _described(row: ExportRow, policy: SnpPolicy) -> str:
+    """The launch, as far as it is known."""
+    parts = [f"{row.vcpus} vCPU{'s' if row.vcpus > 1 else ''}"] if row.vcpus else []
+    if row.vcpu_signature is not None:
+        names = embedded.vcpu_types().names(VcpuSignature(row.vcpu_signature))
+        parts.append(f"vCPU type {names[0]}" if names else f"vCPU signature {row.vcpu_signature:#010x}")
+    if row.sev_features is not None:
+        parts.append(f"sev_features {row.sev_features:#x}")
+    if row.firmware is not None:
+        hashes = row.kernel_hashes and (row.kernel_name or row.kernel_hashes.table_sha256.hex())
+        parts += [f"firmware {row.firmware.name}", f"kernel hashes {hashes or 'none'}"]
+    return ", ".join([*parts, f"guest policy {policy.value:#x}"])
