@@ -82,7 +82,7 @@ CODES = {
     "revoked": DANGER,
     "rvps-expiration-ignored": WARNING,
     "rvps-file-replaces-all": WARNING,
-    "rvps-message-large": WARNING,
+    "rvps-list-large": WARNING,
     "rvps-name-not-default": INFO,
     "rvps-name-refused-by-stores": WARNING,
     "rvps-other-names": INFO,

@@ -120,6 +120,6 @@ def _object(begin: str, digests: Sequence[bytes]) -> Iterator[bytes]:
     """A JSON object whose last value is the list of digests, in lower-case hex."""
     before = f'{begin}["'
     for at in range(0, len(digests), _AT_ONCE):
-        yield (before + '","'.join(digest.hex() for digest in digests[at : at + _AT_ONCE])).encode()
+        yield (before + '","'.join(map(bytes.hex, digests[at : at + _AT_ONCE]))).encode()
         before = '","'
     yield b'"]}'

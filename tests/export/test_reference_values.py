@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tracemalloc
 from typing import Any
 
@@ -91,6 +92,19 @@ def test_names_with_other_characters_are_refused(to: str, name: str) -> None:
     assert len(str(error.value)) <= 200
 
 
+@settings(max_examples=60)
+@given(st.text("aZ0._/:-\"\\\n {}'é", min_size=1, max_size=8))
+def test_a_name_is_refused_or_read_back_as_it_is(name: str) -> None:
+    export = export_of(settings=Settings(name=name))
+    try:
+        (file,) = export_format_named("rvps-file").files(export)
+    except UsageError:
+        assert not re.fullmatch("[A-Za-z0-9._/:-]*[A-Za-z0-9][A-Za-z0-9._/:-]*", name)
+        return
+    assert list(stored(b"".join(file.chunks()))) == [name]
+    assert list(stored(config_map(written("configmap", export))["data"]["reference_value"].encode())) == [name]
+
+
 def test_upper_case_is_refused_where_the_store_may_be_localfs() -> None:
     upper = export_of(settings=Settings(name="SNP_Launch"))
     with pytest.raises(UsageError, match="LocalFs") as error:
@@ -117,8 +131,10 @@ def test_notes_say_what_trustee_does_with_the_values() -> None:
 
 def test_notes_say_when_a_file_is_too_large_for_the_usual_way() -> None:
     assert len(written("rvps", repeated(15_800))) <= 2 << 20
-    assert "rvps-message-large" not in codes("rvps", repeated(15_800))
-    assert "rvps-message-large" in codes("rvps", repeated(15_900))
+    assert "rvps-list-large" not in codes("rvps", repeated(15_800))
+    assert "rvps-list-large" in codes("rvps", repeated(15_900))
+    assert "rvps-list-large" not in codes("rvps-file", repeated(42_300))
+    assert "rvps-list-large" in codes("rvps-file", repeated(42_400))
     assert len(written("configmap", repeated(1_900))) < 256 << 10
     assert "configmap-needs-server-side" not in codes("configmap", repeated(1_900))
     assert "configmap-needs-server-side" in codes("configmap", repeated(2_000))

@@ -46,7 +46,7 @@ class RvpsMessage(ExportFormat):
                 f"the message has {count:,} digests and over 2 MiB, which the KBS refuses by default: raise its "
                 "payload_request_size, use rvps-tool (up to 4 MiB), or export with --to rvps-file"
             )
-            notes.append(Note("rvps-message-large", text))
+            notes.append(Note("rvps-list-large", text))
         return notes
 
 

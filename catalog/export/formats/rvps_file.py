@@ -1,7 +1,8 @@
 """`rvps-file`: the file of the store LocalJson of trustee's RVPS.
 
 It is `reference_value`, without an ending, in the folder that `file_dir_path` of the configuration names.
-Source: confidential-containers/trustee, deps/key-value-storage/src/local_json and rvps/src/reference_value.rs.
+Source: confidential-containers/trustee, deps/key-value-storage/src/local_json and rvps/src/reference_value.rs;
+attestation-service/src/rvps/grpc.rs, which keeps tonic's limit of a message.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.reference_values import common_notes, local_json, stored_notes
 from catalog.notes import Note
+
+_MOST_OF_ANSWER = 42_300
+"""Digests of 99 bytes each in JSON that fit the 4 MiB which a client of gRPC takes as an answer."""
 
 
 class RvpsFile(ExportFormat):
@@ -26,7 +30,14 @@ class RvpsFile(ExportFormat):
         return [ExportFile("rvps-reference_value.json", "application/json", local_json(export))]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        return [*common_notes(export), *stored_notes()]
+        notes, count = [*common_notes(export), *stored_notes()], len(export.digests)
+        if count > _MOST_OF_ANSWER:
+            text = (
+                f"the list has {count:,} digests and over 4 MiB, which the attestation service refuses of an RVPS "
+                "that runs apart from it: use a built-in RVPS, or a smaller selection"
+            )
+            notes.append(Note("rvps-list-large", text))
+        return notes
 
 
 FORMAT = RvpsFile()
