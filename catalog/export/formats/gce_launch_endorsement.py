@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from catalog.abi.guest_policy import SnpPolicy
-from catalog.errors import MalformedInput, UsageError
+from catalog.errors import MalformedInput, UsageError, VerificationFailed
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.private_keys import GCE, load_key
@@ -145,7 +145,11 @@ def _certificates(
                 f"it is valid from {day(start)} to {day(end)}: --valid-from DATE sets another day",
             )
         _check_usages(certificate, file.name)
-    verify_chain([signer, root], time, cert.name)
+    try:
+        verify_chain([signer, root], time, cert.name)
+    except VerificationFailed as error:
+        hint = "--ca is the certificate that issued it, with basicConstraints CA:TRUE and keyUsage keyCertSign"
+        raise VerificationFailed(str(error), hint) from error
     return signer, root
 
 
