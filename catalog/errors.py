@@ -1,6 +1,7 @@
 """Every deliberate error of the project, with the exit code and the hint each one carries.
 
     LdcatError                 70  never raised itself
+    ├── NotExported             1  launch digests that are not there, or may not be exported
     ├── UsageError              2  an impossible request: a number out of range, a missing axis
     │   ├── UnknownName         2  no build, profile, vCPU type or technology has that name
     │   └── CannotLaunch        2  the configuration cannot launch, so it has no launch digest
@@ -56,6 +57,7 @@ _LISTS = {
     "VMM profile": "vmms",
     "vCPU type": "vcpu-types",
     "fleet": "fleets",
+    "export format": "export-formats",
 }
 """What `ldcat list` takes, by the kind of an unknown name."""
 _LONGEST_HINT = 140
@@ -89,6 +91,12 @@ def _as_fit(names: Sequence[str]) -> tuple[str, int]:
 
 class CannotLaunch(UsageError):
     """A configuration that cannot launch: to print a digest of it would be misleading."""
+
+
+class NotExported(LdcatError):
+    """Launch digests that a catalog does not have, or that may not be exported from it."""
+
+    exit_code = 1
 
 
 class MalformedInput(LdcatError):

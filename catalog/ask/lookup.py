@@ -215,7 +215,7 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for table in find_part(parts, digest.value).groups(digest=digest.value):
+    for table in find_part(parts, digest.value).groups(digests=(digest.value,)):
         wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
         yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
 

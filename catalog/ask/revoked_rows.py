@@ -1,4 +1,4 @@
-"""Marks the rows of a table of launch digests that a log revokes or deprecates."""
+"""Rows of a table of launch digests that have the values of a selector, and those that a log revokes or deprecates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.T
     newest = pa.nulls(table.num_rows, pa.int32())
     for number, one in enumerate(revocations):
         status = None if one.severity == "restored" else number
-        newest = pc.if_else(_selected(table, one.selector), pa.scalar(status, pa.int32()), newest)
+        newest = pc.if_else(selected_rows(table, one.selector), pa.scalar(status, pa.int32()), newest)
     for name, values in (
         ("revocation", [one.severity for one in revocations]),
         ("revocation_reason", [one.reason for one in revocations]),
@@ -33,8 +33,8 @@ def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.T
     return table
 
 
-def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
-    """For each row: true if it has all values of the selector."""
+def selected_rows(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
+    """For each row: true if it has all values of a selector, canonical texts and numbers by field."""
     selected = pa.repeat(True, table.num_rows)
     for name, value in selector.items():
         if name in SELECTABLE:  # no row has it

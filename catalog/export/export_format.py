@@ -72,5 +72,5 @@ def export_formats() -> Mapping[str, ExportFormat]:
 def export_format_named(name: str) -> ExportFormat:
     """The format of that name; raises UnknownName."""
     if name not in export_formats():
-        raise UnknownName("format", name, export_formats())
+        raise UnknownName("export format", name, export_formats())
     return export_formats()[name]

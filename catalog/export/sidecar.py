@@ -27,7 +27,9 @@ MAX_SIZE = 4 << 20
 
 _Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-_FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^/\x00-\x1f\x7f]+$")]
+_Part = r"(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
+_FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=rf"^{_Part}(?:/{_Part})*$")]
+"""Path of a file below the folder that the sidecar is in."""
 
 
 class NamedCatalog(Wire, frozen=True, kw_only=True):

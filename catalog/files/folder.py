@@ -16,7 +16,12 @@ from catalog.files.writer import made_folders
 
 @contextmanager
 def written_whole(
-    target: Path, *, foreign: Callable[[Path], str | None], kept: Callable[[Path], Iterable[Path]], last: str
+    target: Path,
+    *,
+    foreign: Callable[[Path], str | None],
+    kept: Callable[[Path], Iterable[Path]] = lambda _: (),
+    last: str,
+    what: str = "a catalog",
 ) -> Iterator[Path]:
     """Yield an empty folder to fill. On success it is renamed to `target`, replacing a folder there; on any error
     nothing has changed.
@@ -24,15 +29,16 @@ def written_whole(
     foreign: the name of a file in a folder because of which the folder must not be replaced, or None.
     kept: files directly in the old folder that are kept in the new one.
     last: name of the file that is removed last from the old folder, so that the folder is still recognised until then.
+    what: what the folder is, for messages.
     Raises UsageError for a folder that must not be replaced or is being written now, Unreadable if the system refuses.
     """
     target = Path(os.path.realpath(target))
     if not target.name:
-        raise UsageError(f"{target} cannot be a catalog", "name a folder in it")
+        raise UsageError(f"{target} cannot be {what}", "name a folder in it")
     partial = target.with_name(f".{target.name}.ldcat-partial")
     previous = target.with_name(f".{target.name}.ldcat-previous")
     try:
-        _check_replaceable(target, foreign)
+        _check_replaceable(target, foreign, what)
         for path in (partial, previous):
             if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
                 raise UsageError(f"{path} is in the way", "ldcat did not create it; move it")
@@ -45,7 +51,7 @@ def written_whole(
     try:
         _finish_interrupted_exchange(target, previous, last)
         yield partial
-        _check_replaceable(target, foreign)
+        _check_replaceable(target, foreign, what)
         if target.is_dir():
             for path in kept(target):
                 os.link(path, partial / path.name)
@@ -58,7 +64,7 @@ def written_whole(
         os.close(lock)
 
 
-def _check_replaceable(target: Path, foreign: Callable[[Path], str | None]) -> None:
+def _check_replaceable(target: Path, foreign: Callable[[Path], str | None], what: str) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir():
@@ -67,7 +73,7 @@ def _check_replaceable(target: Path, foreign: Callable[[Path], str | None]) -> N
         raise UsageError(f"{target} is a mount point, which cannot be renamed", "name a folder in it")
     if name := foreign(target):
         raise UsageError(
-            f"{target} holds {name!r}, which is not part of a catalog, so it is not replaced",
+            f"{target} holds {name!r}, which is not part of {what}, so it is not replaced",
             "name a new or empty folder",
         )
 
@@ -84,7 +90,7 @@ def _claim(partial: Path) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
-            raise UsageError(f"another build is writing {partial.parent}", "wait until it has ended") from error
+            raise UsageError(f"another process is writing {partial.parent}", "wait until it has ended") from error
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock), partial.lstat()):  # nobody renamed it meanwhile
                 for entry in os.scandir(partial):

@@ -54,15 +54,15 @@ class DigestPart:
                 file = open_parquet(self.files, self.name, found, read_dictionary=self._there(file, encoded))
             return complete(file.read(self._there(file, columns), use_threads=False), columns)
 
-    def groups(self, columns: Sequence[str] = EVERY, *, digest: bytes | None = None) -> Iterator[pa.Table]:
-        """The same, one row group of at most 65,536 rows at a time. digest: only row groups that may contain it."""
+    def groups(self, columns: Sequence[str] = EVERY, *, digests: Sequence[bytes] | None = None) -> Iterator[pa.Table]:
+        """The same, a row group of at most 65,536 rows at a time. digests: only groups that may have one of them."""
         from catalog.rows.arrow import complete
 
         with parquet_errors(self.name, _WHAT):
             file = self._open(None)
             for group in range(file.num_row_groups):
                 range_of = file.metadata.row_group(group).column(0).statistics
-                if digest is None or range_of is None or range_of.min <= digest <= range_of.max:
+                if digests is None or range_of is None or any(range_of.min <= one <= range_of.max for one in digests):
                     found = file.read_row_group(group, self._there(file, columns), use_threads=False)
                     yield complete(found, columns)
 

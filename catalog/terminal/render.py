@@ -59,6 +59,17 @@ def exact(text: str) -> None:
     sys.stdout.write(_on_terminal(text) + "\n")
 
 
+def data(chunks: Iterable[bytes]) -> None:
+    """Print the bytes of a file exactly; on a terminal they are text, which is made printable."""
+    if sys.stdout.isatty():
+        exact(b"".join(chunks).decode("utf-8", "backslashreplace").removesuffix("\n"))
+        return
+    sys.stdout.flush()
+    for chunk in chunks:
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
 def _on_terminal(text: str) -> str:
     return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
 

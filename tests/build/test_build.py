@@ -253,7 +253,7 @@ def test_two_builds_into_one_folder(inputs: Path, tmp_path: Path) -> None:
     spec = write_spec(inputs, ONE_ROW)
 
     def second(what: str, rows: int) -> Progress:
-        with pytest.raises(UsageError, match="another build is writing"):
+        with pytest.raises(UsageError, match="another process is writing"):
             build(spec, tmp_path / "catalog")
         return lambda _: None
 

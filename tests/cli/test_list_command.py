@@ -9,9 +9,10 @@ import json
 import pytest
 
 from catalog.build.builder import BuildResult
+from catalog.cli.listings import Listed, names_of
 from catalog.errors import UnknownName
+from catalog.export.export_format import export_formats
 from catalog.spec import embedded
-from catalog.spec.listings import Listed, names_of
 from tests.support.cli import Run
 
 EMBEDDED = {
@@ -20,6 +21,7 @@ EMBEDDED = {
     Listed.VMMS: embedded.profiles(),
     Listed.VCPU_TYPES: embedded.vcpu_types().by_name,
     Listed.FLEETS: embedded.fleets(),
+    Listed.EXPORT_FORMATS: export_formats(),
 }
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from catalog.cli.catalogs import known_builds
 from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
+from catalog.cli.listings import Listed, rows_of
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.errors import UsageError
-from catalog.spec.listings import Listed, rows_of
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -26,7 +26,10 @@ EXIT_CODES = RELEASE_CODES
 
 def command(
     kind: Annotated[
-        Listed, Argument(help="What to list: builds, kernels, VMM profiles, vCPU types, or fleets of platforms.")
+        Listed,
+        Argument(
+            help="What to list: builds, kernels, VMM profiles, vCPU types, fleets of platforms, or formats of exports."
+        ),
     ],
     catalog: BuildsOption = None,
     trust: TrustOption = None,
@@ -34,7 +37,7 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """List builds, kernels, VMM profiles, vCPU types or fleets.
+    """List builds, kernels, VMM profiles, vCPU types, fleets or formats of exports.
 
     Other commands take these names. They are the embedded ones; with --catalog the builds of a catalog are listed, too.
     """

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from catalog.cli.help_page import HelpPage, Parameter
+from catalog.cli.listings import Listed, names_of
 from catalog.launch.technology import technologies
-from catalog.spec.listings import Listed, names_of
 
 _FILES = {
     *("CATALOG", "DIR", "FILE", "FIRMWARE", "LOG", "NEW", "NOTE", "OLD", "PATH", "PEM", "RELEASE"),
@@ -41,6 +41,8 @@ def _words(parameter: Parameter, parts: set[str]) -> Iterator[str]:
         yield from names_of(Listed.VMMS)
     elif name == "--technology":
         yield from sorted(technologies())
+    elif name == "--to":
+        yield from names_of(Listed.EXPORT_FORMATS)
     elif name == "--vcpu-type":
         yield from names_of(Listed.VCPU_TYPES)
     elif name == "--kernel-hashes":

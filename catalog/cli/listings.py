@@ -1,4 +1,4 @@
-"""What can be named on a command line: builds, kernels, VMM profiles, vCPU types and fleets, as rows to list."""
+"""What can be named on a command line: builds, kernels, profiles, vCPU types, fleets and formats, as rows to list."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from catalog.export.export_format import export_formats
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.spec import embedded
@@ -20,6 +21,7 @@ class Listed(StrEnum):
     VMMS = "vmms"
     VCPU_TYPES = "vcpu-types"
     FLEETS = "fleets"
+    EXPORT_FORMATS = "export-formats"
 
 
 def names_of(kind: Listed) -> list[str]:
@@ -53,6 +55,8 @@ def rows_of(kind: Listed, builds: Mapping[str, FirmwareBuild]) -> list[dict[str,
     elif kind is Listed.VCPU_TYPES:
         types: VcpuTypes = embedded.vcpu_types()
         rows = [{"name": name, "vcpu_signature": f"0x{one.value:08x}"} for name, one in types.by_name.items()]
+    elif kind is Listed.EXPORT_FORMATS:
+        rows = [{"name": name, "title": one.title} for name, one in export_formats().items()]
     else:
         rows = [_fleet(name, tomllib.loads(path.read_text("utf-8"))) for name, path in embedded.fleets().items()]
     return sorted(rows, key=lambda row: str(row["name"]))

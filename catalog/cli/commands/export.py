@@ -1,0 +1,251 @@
+"""`ldcat export`: write launch digests in the form that another system checks them in."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.cli.catalogs import open_named
+from catalog.cli.export_settings import check_settings, read_settings, with_settings
+from catalog.cli.help_form import RELEASE_CODES, Example, Group
+from catalog.cli.options import OUTPUT, CatalogOption, QuietOption, TrustOption, named_path, number_option
+from catalog.errors import UsageError
+from catalog.export.export_format import ExportFormat, export_format_named
+from catalog.notes import INFO, OK, Note
+from catalog.rows.numbers import parse_counts
+from catalog.terminal import render
+
+if TYPE_CHECKING:
+    from catalog.export.export_made import MadeExport
+    from catalog.export.selection import Selection
+    from catalog.export.sidecar import DescribedFile, Sidecar
+
+HELP_ORDER = 125
+HELP_GROUP = Group.PLATFORM_OWNERS
+EXAMPLES = (
+    Example(
+        "ldcat export --to rvps --vmm qemu-kvm-init2 --vcpus 1-4 --no-kernel --catalog public --trust trust.note",
+        "Write reference values for trustee",
+    ),
+    Example(
+        'ldcat export --to rvps "$(cat digests.txt)" --catalog public --trust trust.note -o values.json',
+        "Write a named launch digest, and a sidecar that says where it is from",
+    ),
+)
+EXIT_CODES = RELEASE_CODES | {0: "exported", 1: "a launch digest is not there, or may not be exported"}
+
+NOT_OPTIONS = {
+    "--insecure-skip-verify": "leave it out: who reads an export trusts it, so the release is always verified",
+    "--format": "the format of an export is --to FORMAT; ldcat list export-formats lists them",
+}
+"""Hints for options that other commands have."""
+
+_ROWS = "Rows to select"
+_RULES = "What is exported only if an option allows it"
+
+
+@with_settings
+def command(
+    digests: Annotated[
+        list[str] | None, typer.Argument(metavar="DIGEST...", help="SEV-SNP launch digests in hex or base64.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help="Format to write; ldcat list export-formats lists them."),
+    ] = None,
+    firmware: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|HASH",
+            help="Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
+    kernel_hashes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|SHA256|none", help="Kernel hashes table by name or SHA-256, or none.", rich_help_panel=_ROWS
+        ),
+    ] = None,
+    vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)] = None,
+    vcpus: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Number of vCPUs, or several numbers: 1-64,96.", rich_help_panel=_ROWS),
+    ] = None,
+    vcpu_type: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
+    ] = None,
+    vcpu_signature: Annotated[
+        int | None,
+        typer.Option(
+            parser=number_option, metavar="N", help="vCPU signature: CPUID Fn0000_0001 EAX.", rich_help_panel=_ROWS
+        ),
+    ] = None,
+    sev_features: Annotated[
+        int | None,
+        typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
+    ] = None,
+    launch_unknown: Annotated[
+        bool, typer.Option("--launch-unknown", help="Also builds that are not known to launch.", rich_help_panel=_RULES)
+    ] = False,
+    unenforced: Annotated[
+        bool,
+        typer.Option(
+            "--unenforced",
+            help="Also kernel hashes that the firmware does not enforce, or may not: it boots any kernel.",
+            rich_help_panel=_RULES,
+        ),
+    ] = False,
+    no_kernel: Annotated[
+        bool,
+        typer.Option(
+            "--no-kernel",
+            help="Also rows without kernel hashes, of several: the host chooses what is booted.",
+            rich_help_panel=_RULES,
+        ),
+    ] = False,
+    endorsed: Annotated[
+        bool,
+        typer.Option(
+            "--endorsed",
+            help="Also digests that somebody endorses and whose firmware is not known.",
+            rich_help_panel=_RULES,
+        ),
+    ] = False,
+    unpublished: Annotated[
+        bool,
+        typer.Option("--unpublished", help="Export from a catalog that no log publishes.", rich_help_panel=_RULES),
+    ] = False,
+    catalog: CatalogOption = None,
+    trust: TrustOption = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            *OUTPUT, parser=named_path, metavar="PATH", help="File or folder to write; if not given, standard output."
+        ),
+    ] = None,
+    given: Mapping[str, Any] = {},
+    quiet: QuietOption = False,
+) -> int:
+    """Write launch digests in the form that another system checks them in.
+
+    The release is verified first. A selection is needed: launch digests, or --vmm with --vcpus, --vcpu-type or
+    --vcpu-signature. Revoked rows and rows that are not expected to launch are never exported. With --output a sidecar
+    is written, too, which names release, checkpoint and selection.
+    """
+    from catalog.export.export_made import make_export  # pyarrow takes long to load
+    from catalog.export.export_output import check_output
+
+    chosen = _chosen(to)
+    check_settings(chosen, given)
+    _check_terminal(chosen, path)
+    fields = {
+        "firmware_sha256": firmware,
+        "kernel_hashes_sha256": kernel_hashes,
+        "vmm": vmm,
+        "vcpu_type": vcpu_type,
+        "vcpu_signature": vcpu_signature,
+        "sev_features": sev_features,
+    }
+    selection = _selection(digests or [], {name: one for name, one in fields.items() if one is not None}, vcpus)
+    flags = {
+        "--launch-unknown": launch_unknown,
+        "--unenforced": unenforced,
+        "--no-kernel": no_kernel,
+        "--endorsed": endorsed,
+        "--unpublished": unpublished,
+    }
+    options = [option for option, is_given in flags.items() if is_given]
+    _check_local(catalog, trust, unpublished=unpublished)
+    settings = read_settings(given)
+    opened = open_named(catalog, trust, skip=False, quiet=quiet)
+    made = make_export(opened, selection, options, settings, now=int(time.time()))
+    files = chosen.files(made.export)
+    check_output(path, files, is_folder=chosen.is_folder)
+    notes = [*made.notes, *chosen.notes(made.export)]
+    _say(made, notes, quiet=quiet)
+    _write(chosen, made, files, notes, path)
+    return 0
+
+
+def _chosen(name: str | None) -> ExportFormat:
+    if name is None:
+        raise UsageError("no format is given", "--to FORMAT; ldcat list export-formats lists them with what reads them")
+    return export_format_named(name)
+
+
+def _check_terminal(chosen: ExportFormat, path: Path | None) -> None:
+    """Raises UsageError for an export that standard output cannot have, before anything else is done."""
+    if path is None and chosen.is_folder:
+        raise UsageError(f"{chosen.name} is several files", "give a folder: -o FOLDER")
+    if path is None and chosen.is_binary and sys.stdout.isatty():
+        raise UsageError(f"{chosen.name} is binary, and standard output is a terminal", "give a file: -o FILE")
+
+
+def _check_local(catalog: object, trust: Path | None, *, unpublished: bool) -> None:
+    """Raises UsageError for the default catalog, which nobody publishes, before it is built."""
+    if catalog is None and trust is None and not unpublished:
+        raise UsageError(
+            "the default catalog is not published in a log: nobody signed it, and nothing in it can be revoked",
+            "name a published log: --catalog DIR|URL --trust FILE; or export your own build: --unpublished",
+        )
+
+
+def _selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str | None) -> Selection:
+    from catalog.export.selection import Selection, parse_digests
+
+    if digests:
+        if fields or vcpus is not None:
+            raise UsageError("launch digests and options that select rows are given", "give one of the two")
+        return Selection(parse_digests(digests))
+    if "vmm" not in fields or not (vcpus is not None or {"vcpu_type", "vcpu_signature"} & set(fields)):
+        raise UsageError(
+            "the selection is too wide" if fields or vcpus is not None else "nothing is selected",
+            "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature",
+        )
+    return Selection((), fields, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
+
+
+def _say(made: MadeExport, notes: Sequence[Note], *, quiet: bool) -> None:
+    """Print what is exported and the notes: warnings always, the rest unless `quiet`."""
+    export = made.export
+    if not quiet:
+        source, count = export.source, f"{len(export.digests):,} launch digest{'s' if len(export.digests) != 1 else ''}"
+        where = f"catalog {source.catalog}, not published"
+        if source.origin is not None:
+            where = f"release {source.release} of {source.origin}, checkpoint of {source.size:,} leaves"
+        render.note(f"{where}: {count}")
+    for note in notes:
+        if note.severity not in (OK, INFO):
+            render.warning(note.text)
+        elif not quiet:
+            render.note(note.text)
+
+
+def _write(
+    chosen: ExportFormat, made: MadeExport, files: Sequence[Any], notes: Sequence[Note], path: Path | None
+) -> None:
+    from catalog.export.export_output import write_file, write_folder
+    from catalog.export.sidecar import make_sidecar
+
+    export = made.export
+
+    def describe(described: Sequence[DescribedFile]) -> Sidecar:
+        return make_sidecar(chosen.name, export.source, export.digests, described, notes, made.changes)
+
+    if path is None:
+        render.data(_chunks(files))
+    elif chosen.is_folder or len(files) > 1:
+        write_folder(path, files, chosen.name, describe)
+    else:
+        write_file(path, files[0], describe)
+
+
+def _chunks(files: Sequence[Any]) -> Iterator[bytes]:
+    for file in files:
+        yield from file.chunks()

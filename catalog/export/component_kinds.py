@@ -1,0 +1,110 @@
+"""The combinations of components that rows have: few, whatever the number of rows, so each is judged and named once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from catalog.export.export_rows import LaunchComponentsOf
+from catalog.export.rules import RULES, TECHNOLOGY, Rule, component_rules
+from catalog.rows.fields import COMPONENTS, identity
+from catalog.store.catalog import Catalog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEYS = tuple(field.name for field in COMPONENTS if field.name != "technology")
+"""Columns that name a component."""
+
+BIT = {rule: 1 << number for number, rule in enumerate(RULES)}
+"""A set of rules as a number."""
+
+
+class ComponentKinds:
+    """The combinations of components of a catalog that were met, numbered as they were met. Raises as component_rules.
+
+    bits: what speaks against each, as a set of rules.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self.bits: list[int] = []
+
+    def of(self, table: pa.Table) -> pa.Array:
+        """The number of the combination that each row has."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        code, dictionaries = pa.repeat(pa.scalar(0, pa.int64()), table.num_rows), []
+        for name in KEYS:
+            encoded = table[name].combine_chunks().dictionary_encode(null_encoding="encode")
+            code = pc.add(pc.multiply(code, len(encoded.dictionary)), encoded.indices.cast(pa.int64()))
+            dictionaries.append(encoded.dictionary.to_pylist())
+        met = pc.unique(code)
+        numbers = pa.array([self._number(_decoded(one, dictionaries)) for one in met.to_pylist()], pa.int32())
+        return numbers.take(pc.index_in(code, value_set=met))
+
+    def unknown(self) -> int:
+        """The number of a digest of which no component is known."""
+        return self._number((None,) * len(KEYS))
+
+    def named(self) -> list[LaunchComponentsOf]:
+        """What the rows of each combination have in common."""
+        return [self._named(dict(zip(KEYS, key, strict=True))) for key in self._numbers]
+
+    def order(self) -> list[int]:
+        """The place of each combination in the order of exports: by firmware, kernel hashes and VMM profile."""
+        keys = [self._order(dict(zip(KEYS, key, strict=True))) for key in self._numbers]
+        places = sorted(range(len(keys)), key=keys.__getitem__)
+        return sorted(range(len(keys)), key=places.__getitem__)
+
+    def _number(self, key: tuple[Any, ...]) -> int:
+        if key not in self._numbers:
+            row = dict(zip(KEYS, key, strict=True))
+            rules: frozenset[Rule] = frozenset() if identity(row) is None else component_rules(self._catalog, row)
+            self._numbers[key] = len(self.bits)
+            self.bits.append(sum(BIT[rule] for rule in rules))
+        return self._numbers[key]
+
+    def _named(self, row: Mapping[str, Any]) -> LaunchComponentsOf:
+        values = {**row, "technology": TECHNOLOGY}
+        if row["base_digest"] is not None or identity(row) is None:
+            return LaunchComponentsOf(values)
+        build, kernel = self._build(row), self._kernel(row)
+        firmware = self._catalog.builds[build["name"]]
+        if kernel is None:
+            return LaunchComponentsOf(values, firmware)
+        hashes = self._catalog.tables[kernel["table_sha256"].hex()]
+        return LaunchComponentsOf(values, firmware, hashes, kernel["name"], kernel["append"])
+
+    def _order(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        if row["base_digest"] is not None or identity(row) is None:
+            bases = self._catalog.bases.get(row["base_digest"], [])
+            return (
+                1,
+                min((base.label for base in bases), default=""),
+                row["base_digest"] or b"",
+                "",
+                b"",
+                row["vmm"] or "",
+            )
+        build, kernel = self._build(row), self._kernel(row)
+        kernel_order = ("", b"") if kernel is None else (kernel["name"], kernel["table_sha256"])
+        return (0, build["name"], identity(row), *kernel_order, row["vmm"] or "")
+
+    def _build(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The build by which an image is named: the first of its names."""
+        return min(self._catalog.firmware[identity(row)], key=lambda one: str(one["name"]))
+
+    def _kernel(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        table = row["kernel_hashes_sha256"]
+        return None if table is None else min(self._catalog.kernel_hashes[table], key=lambda one: str(one["name"]))
+
+
+def _decoded(code: int, dictionaries: list[list[Any]]) -> tuple[Any, ...]:
+    found = []
+    for values in reversed(dictionaries):
+        code, place = divmod(code, len(values))
+        found.append(values[place])
+    return tuple(reversed(found))

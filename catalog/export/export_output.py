@@ -1,0 +1,82 @@
+"""Writes the files of an export, with the sidecar that says where they are from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from catalog.errors import LdcatError, UsageError
+from catalog.export.exported import ExportFile
+from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE, DescribedFile, Sidecar, read_sidecar
+from catalog.fast.beneath import Files
+from catalog.files.folder import written_whole
+from catalog.files.inputs import read_file_beneath, walked
+from catalog.files.outputs import copied, write_described
+
+Describe = Callable[[Sequence[DescribedFile]], Sidecar]
+"""The sidecar of the files that were written."""
+
+_NAME = re.compile("(?:[A-Za-z0-9][A-Za-z0-9._-]{0,254}/){0,4}[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+
+
+def write_file(path: Path, file: ExportFile, describe: Describe) -> None:
+    """Write an export of one file, and the sidecar beside it.
+
+    Raises UsageError for a name that is no printable text, and as `write_described`.
+    """
+    if not path.name.isprintable():
+        raise UsageError(f"{path.name!r} is no name of a file that a sidecar can name", "give another: -o FILE")
+    write_described(
+        path,
+        file.chunks(),
+        path.with_name(path.name + ENDING),
+        lambda size, sha256: bytes(describe([DescribedFile(name=path.name, size=size, sha256=sha256)])),
+    )
+
+
+def write_folder(path: Path, files: Sequence[ExportFile], format_name: str, describe: Describe) -> None:
+    """Write an export of several files to a new or empty folder, or over an earlier export in the same format.
+
+    Raises UsageError for any other folder, and as `written_whole`.
+    """
+    names = [file.name for file in files]
+    if len(set(names)) < len(names) or IN_FOLDER in names or not all(map(_NAME.fullmatch, names)):
+        raise TypeError(f"{format_name}: {names[:9]} are no names of different files")
+    with written_whole(
+        path,
+        foreign=lambda folder: _foreign(folder, format_name),
+        last=IN_FOLDER,
+        what=f"an earlier export in the format {format_name}",
+    ) as made:
+        described = []
+        for file in files:
+            (made / file.name).parent.mkdir(parents=True, exist_ok=True)
+            with (made / file.name).open("xb") as out:
+                size, sha256 = copied(file.chunks(), out)
+            described.append(DescribedFile(name=file.name, size=size, sha256=sha256))
+        (made / IN_FOLDER).write_bytes(bytes(describe(described)))
+
+
+def check_output(path: Path | None, files: Sequence[ExportFile], *, is_folder: bool) -> None:
+    """Raises UsageError unless the files can be written there: several need a folder, one a file or standard output."""
+    if is_folder or len(files) > 1:
+        if path is None:
+            raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
+    elif path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
+
+
+def _foreign(folder: Path, format_name: str) -> str | None:
+    """A file because of which a folder is not replaced; None if it is empty, or an export in that format alone."""
+    files = Files(str(folder))
+    there = {name for name, _ in walked(files)}
+    if IN_FOLDER not in there:
+        return min(there, default=None)
+    try:
+        found = read_sidecar(read_file_beneath(files, IN_FOLDER, limit=MAX_SIZE), IN_FOLDER)
+    except LdcatError:
+        return IN_FOLDER
+    if found.format != format_name:
+        return IN_FOLDER
+    return min(there - {IN_FOLDER, *(file.name for file in found.files)}, default=None)

@@ -1,0 +1,169 @@
+"""`ldcat export`: what is exported from a log and from a local catalog, what is refused, and what is written."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.build.builder import BuildResult
+from catalog.export.sidecar import read_sidecar
+from tests.support.catalogs import PLACES, digest_of, digest_with, rows_of
+from tests.support.cli import NOWHERE, Run
+from tests.support.published_logs import Place, revoke
+
+ALL = ("--launch-unknown", "--no-kernel", "--unenforced")
+SELECTED = ("--vmm", "qemu-kvm-init2", "--vcpus", "1-2", "--vcpu-type", "EPYC-Milan", "--sev-features", "1")
+
+
+def values(out: str) -> list[str]:
+    """The launch digests in a message to RVPS."""
+    [(_, found)] = json.loads(base64.b64decode(json.loads(out)["payload"])).items()
+    return list(found)
+
+
+def one_of(small: BuildResult) -> str:
+    """A launch digest of QEMU, with kernel hashes that are enforced."""
+    bare = {digest.hex() for row, digest in rows_of(small).items() if row[PLACES["kernel_hashes_sha256"]] is None}
+    return min(of_small(small, vmm=["qemu-kvm-init2"], vcpus=[1]) - bare)
+
+
+def of_small(small: BuildResult, **wanted: Any) -> set[str]:
+    """Launch digests of rows under SEV-SNP with these inputs."""
+    wanted["technology"] = ["sev-snp"]
+    return {
+        digest.hex()
+        for row, digest in rows_of(small).items()
+        if all(row[PLACES[name]] in one_of_these for name, one_of_these in wanted.items())
+    }
+
+
+def test_rows_of_a_log_are_exported(run: Run, place: Place, small: BuildResult) -> None:
+    code, out, err = run("export", "--to", "rvps", *SELECTED, *ALL, *place.options())
+    assert code == 0
+    expected = of_small(small, vmm=["qemu-kvm-init2"], vcpus=[1, 2], vcpu_signature=[0xA00F11], sev_features=[1])
+    assert (len(values(out)), set(values(out))) == (len(expected), expected)
+    assert "ldcat: note: release 1 of example.com/log, checkpoint of " in err
+    assert "ldcat: warning: 4 launch digests exported: the firmware is not known to launch" in err
+
+
+def test_output_has_a_sidecar(run: Run, place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "values.json"
+    code, out, _ = run("export", "--to", "rvps", *SELECTED, *ALL, *place.options(), "-o", str(path), "-q")
+    assert (code, out) == (0, "")
+    sidecar = read_sidecar((tmp_path / "values.json.ldcat.json").read_bytes(), "sidecar")
+    assert sidecar.release is not None
+    assert (sidecar.format, sidecar.release.origin, sidecar.release.number) == ("rvps", "example.com/log", 1)
+    assert sidecar.digests.count == len(values(path.read_text()))
+    assert sidecar.selection == {
+        "vmm": "qemu-kvm-init2",
+        "vcpu-type": "EPYC-Milan",
+        "sev-features": 1,
+        "vcpus": "1-2",
+        "launch-unknown": True,
+        "unenforced": True,
+        "no-kernel": True,
+    }
+    assert [note.code for note in sidecar.notes][:1] == ["launch-not-known"]
+
+
+@pytest.mark.parametrize("selector", ["digest", "profile"])
+def test_a_revoked_row_is_never_exported(
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, selector: str
+) -> None:
+    digest = one_of(small)
+    place.publish(
+        revoke("revoked", **({"launch_digest": digest} if selector == "digest" else {"technology": "sev-snp"}))
+    )
+    path = tmp_path / "values.json"
+    code, _, err = run("export", "--to", "rvps", digest, *ALL, *place.options(), "-o", str(path))
+    assert code == 1
+    assert f"ldcat: error: launch digest {digest[:16]}... is not exported: revoked by the publisher" in err
+    assert not path.exists()
+    place.publish(
+        revoke("restored", **({"launch_digest": digest} if selector == "digest" else {"technology": "sev-snp"}))
+    )
+    assert run("export", "--to", "rvps", digest, *ALL, *place.options(), "-o", str(path))[0] == 0
+
+
+def test_a_deprecated_row_is_exported_with_a_warning(run: Run, place: Place, small: BuildResult) -> None:
+    place.publish(revoke("deprecated", technology="sev-snp"))
+    code, out, err = run("export", "--to", "rvps", digest_of(small), *ALL, *place.options(), "-q")
+    assert (code, values(out)) == (0, [digest_of(small)])
+    assert "ldcat: warning: 1 launch digest exported: deprecated by the publisher of the log" in err
+
+
+def test_what_an_option_has_to_allow(run: Run, place: Place, small: BuildResult) -> None:
+    code, out, err = run("export", "--to", "rvps", *SELECTED, *place.options())
+    assert (code, out) == (1, "")
+    assert "ldcat: error: nothing is exported of 4 launch digests selected" in err
+    assert "ldcat: hint: --launch-unknown exports it nevertheless" in err
+    code, out, err = run("export", "--to", "rvps", *SELECTED, "--launch-unknown", *place.options())
+    kernels = of_small(small, vmm=["qemu-kvm-init2"], vcpus=[1, 2], vcpu_signature=[0xA00F11], sev_features=[1])
+    assert code == 0
+    assert len(values(out)) == 2
+    assert set(values(out)) < kernels
+    assert "ldcat: note: 2 launch digests left out: no kernel hashes are measured" in err
+
+
+def test_one_launch_digest_without_kernel_hashes_needs_no_option(run: Run, place: Place, small: BuildResult) -> None:
+    digest = digest_with(small, technology="sev-snp", kernel_hashes_sha256=None, vmm="qemu-kvm-init2", vcpus=1)
+    code, out, err = run("export", "--to", "rvps", digest, "--launch-unknown", *place.options())
+    assert (code, values(out)) == (0, [digest])
+    assert "ldcat: warning: 1 launch digest exported: no kernel hashes are measured" in err
+
+
+def test_a_local_catalog_needs_an_option(run: Run, small: BuildResult) -> None:
+    digest = one_of(small)
+    code, out, err = run("export", "--to", "rvps", digest, "--launch-unknown")
+    assert (code, out) == (2, "")
+    assert "is not published in a log" in err
+    code, out, err = run("export", "--to", "rvps", digest, "--launch-unknown", "--unpublished")
+    assert (code, values(out)) == (0, [digest])
+    assert "NOT VERIFIED" in err
+
+
+def test_the_default_catalog_is_not_built_to_be_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LDCAT_CATALOG")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    code, _, err = run("export", "--to", "rvps", NOWHERE)
+    assert (code, "the default catalog is not published" in err) == (2, True)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_digest_of_sev_is_refused(run: Run, place: Place, small: BuildResult) -> None:
+    code, out, err = run("export", "--to", "rvps", digest_of(small, "sev"), *place.options())
+    assert (code, out) == (2, "")
+    assert "it is a launch digest of SEV or SEV-ES" in err
+
+
+def test_a_digest_that_no_row_has_is_refused(run: Run, place: Place, small: BuildResult) -> None:
+    code, out, err = run("export", "--to", "rvps", one_of(small), NOWHERE, *ALL, *place.options())
+    assert (code, out) == (1, "")
+    assert "does not have launch digest 0000000000000000..." in err
+
+
+def test_a_selection_that_nothing_has_is_refused(run: Run, place: Place) -> None:
+    line = ("export", "--to", "rvps", "--vmm", "qemu-kvm-init2", "--vcpus", "77", *place.options())
+    code, out, err = run(*line)
+    assert (code, out) == (1, "")
+    assert "no SEV-SNP row of" in err
+
+
+def test_distinguished_digests_alone_are_refused(run: Run, few_kept: BuildResult) -> None:
+    line = ("export", "--to", "rvps", "--vmm", "qemu-kvm-init2", "--vcpus", "2", "--unpublished")
+    code, out, err = run(*line, "--catalog", str(few_kept.folder))
+    assert (code, out) == (2, "")
+    assert "keeps distinguished digests only" in err
+
+
+def test_many_parts_give_the_same_rows(run: Run, small: BuildResult, parted: BuildResult) -> None:
+    line = ("export", "--to", "rvps", "--vmm", "qemu-kvm-init2", "--vcpus", "1,3", *ALL, "--unpublished")
+    one, many = (run(*line, "--catalog", str(built.folder))[1] for built in (small, parted))
+    assert values(one) == values(many)
+    assert len(values(one)) == 16
