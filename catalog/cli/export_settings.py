@@ -21,7 +21,7 @@ from catalog.export.settings import GivenFile, Settings
 from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 
-PANEL = "Settings, which the formats in parentheses take"
+PANEL = "Settings of formats"
 
 _LARGEST_FILE = 128 << 20
 """Bytes of a file that was exported before."""
@@ -47,7 +47,7 @@ class SettingOption:
     def parameter(self) -> inspect.Parameter:
         """The option as typer declares it. Its help names the formats that take it."""
         takers = ", ".join(name for name, one in export_formats().items() if self.field in one.settings)
-        text = f"{self.help} ({takers})" if takers else self.help
+        text = f"{self.help} For {takers}." if takers else self.help
         option = typer.Option(
             self.option, parser=self.parse, metavar=self.metavar, help=text, rich_help_panel=PANEL, show_default=False
         )
@@ -121,7 +121,7 @@ SETTING_OPTIONS = (
         "First day of validity, or a time in UTC; by default the day of the release.",
         time_option,
     ),
-    SettingOption("days", "--days", "N", "Days of validity; by default 365.", number_option),
+    SettingOption("days", "--days", "DAYS", "Days of validity; by default 365.", number_option),
     SettingOption(
         "id_key", "--id-key", "FILE", "Private key that signs the ID block, P-384 in PEM.", named_path, _file
     ),

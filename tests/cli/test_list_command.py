@@ -9,7 +9,7 @@ import json
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli.listings import Listed, names_of
+from catalog.cli.manuals.listings import Listed, names_of
 from catalog.errors import UnknownName
 from catalog.export.export_format import export_formats
 from catalog.spec import embedded

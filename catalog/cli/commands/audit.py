@@ -12,7 +12,6 @@ import typer
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, hash_backend, named_path
-from catalog.cli.sarif import sarif
 from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
@@ -20,6 +19,7 @@ from catalog.rows.numbers import parse_number
 from catalog.spec.named_builds import build_of_file
 from catalog.terminal import render
 from catalog.terminal.render import Format
+from catalog.terminal.sarif import sarif
 from catalog.work.engine import local_engine, processors
 
 if TYPE_CHECKING:  # these take long to import

@@ -49,86 +49,103 @@ _ROWS = "Rows to select"
 _RULES = "What is exported only if an option allows it"
 
 
+_DigestsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="DIGEST...", help="SEV-SNP launch digests in hex or base64.")
+]
+_ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="FORMAT", help="Format to write; ldcat list export-formats lists them."),
+]
+_FirmwareOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|HASH",
+        help="Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
+        rich_help_panel=_ROWS,
+    ),
+]
+_KernelsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|SHA256|none", help="Kernel hashes table by name or SHA-256, or none.", rich_help_panel=_ROWS
+    ),
+]
+_ProfileOption = Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)]
+_CountsOption = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Number of vCPUs, or several numbers: 1-64,96.", rich_help_panel=_ROWS),
+]
+_TypeOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
+]
+_SignatureOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=number_option, metavar="N", help="vCPU signature: CPUID Fn0000_0001 EAX.", rich_help_panel=_ROWS
+    ),
+]
+_FeaturesOption = Annotated[
+    int | None,
+    typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
+]
+_LaunchUnknownOption = Annotated[
+    bool, typer.Option("--launch-unknown", help="Also builds that are not known to launch.", rich_help_panel=_RULES)
+]
+_UnenforcedOption = Annotated[
+    bool,
+    typer.Option(
+        "--unenforced",
+        help="Also kernel hashes that the firmware does not enforce, or may not: it boots any kernel.",
+        rich_help_panel=_RULES,
+    ),
+]
+_NoKernelOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-kernel",
+        help="Also rows without kernel hashes, of several: the host chooses what is booted.",
+        rich_help_panel=_RULES,
+    ),
+]
+_EndorsedOption = Annotated[
+    bool,
+    typer.Option(
+        "--endorsed",
+        help="Also digests that somebody endorses and whose firmware is not known.",
+        rich_help_panel=_RULES,
+    ),
+]
+_UnpublishedOption = Annotated[
+    bool,
+    typer.Option("--unpublished", help="Export from a catalog that no log publishes.", rich_help_panel=_RULES),
+]
+_PathOption = Annotated[
+    Path | None,
+    typer.Option(
+        *OUTPUT, parser=named_path, metavar="PATH", help="File or folder to write; if not given, standard output."
+    ),
+]
+
+
 @with_settings
 def command(
-    digests: Annotated[
-        list[str] | None, typer.Argument(metavar="DIGEST...", help="SEV-SNP launch digests in hex or base64.")
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="FORMAT", help="Format to write; ldcat list export-formats lists them."),
-    ] = None,
-    firmware: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|HASH",
-            help="Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
-            rich_help_panel=_ROWS,
-        ),
-    ] = None,
-    kernel_hashes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|SHA256|none", help="Kernel hashes table by name or SHA-256, or none.", rich_help_panel=_ROWS
-        ),
-    ] = None,
-    vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)] = None,
-    vcpus: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Number of vCPUs, or several numbers: 1-64,96.", rich_help_panel=_ROWS),
-    ] = None,
-    vcpu_type: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
-    ] = None,
-    vcpu_signature: Annotated[
-        int | None,
-        typer.Option(
-            parser=number_option, metavar="N", help="vCPU signature: CPUID Fn0000_0001 EAX.", rich_help_panel=_ROWS
-        ),
-    ] = None,
-    sev_features: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
-    ] = None,
-    launch_unknown: Annotated[
-        bool, typer.Option("--launch-unknown", help="Also builds that are not known to launch.", rich_help_panel=_RULES)
-    ] = False,
-    unenforced: Annotated[
-        bool,
-        typer.Option(
-            "--unenforced",
-            help="Also kernel hashes that the firmware does not enforce, or may not: it boots any kernel.",
-            rich_help_panel=_RULES,
-        ),
-    ] = False,
-    no_kernel: Annotated[
-        bool,
-        typer.Option(
-            "--no-kernel",
-            help="Also rows without kernel hashes, of several: the host chooses what is booted.",
-            rich_help_panel=_RULES,
-        ),
-    ] = False,
-    endorsed: Annotated[
-        bool,
-        typer.Option(
-            "--endorsed",
-            help="Also digests that somebody endorses and whose firmware is not known.",
-            rich_help_panel=_RULES,
-        ),
-    ] = False,
-    unpublished: Annotated[
-        bool,
-        typer.Option("--unpublished", help="Export from a catalog that no log publishes.", rich_help_panel=_RULES),
-    ] = False,
+    digests: _DigestsArgument = None,
+    to: _ToOption = None,
+    firmware: _FirmwareOption = None,
+    kernel_hashes: _KernelsOption = None,
+    vmm: _ProfileOption = None,
+    vcpus: _CountsOption = None,
+    vcpu_type: _TypeOption = None,
+    vcpu_signature: _SignatureOption = None,
+    sev_features: _FeaturesOption = None,
+    launch_unknown: _LaunchUnknownOption = False,
+    unenforced: _UnenforcedOption = False,
+    no_kernel: _NoKernelOption = False,
+    endorsed: _EndorsedOption = False,
+    unpublished: _UnpublishedOption = False,
     catalog: CatalogOption = None,
     trust: TrustOption = None,
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            *OUTPUT, parser=named_path, metavar="PATH", help="File or folder to write; if not given, standard output."
-        ),
-    ] = None,
+    path: _PathOption = None,
     given: Mapping[str, Any] = {},
     quiet: QuietOption = False,
 ) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from catalog.cli.catalogs import known_builds
 from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
-from catalog.cli.listings import Listed, rows_of
+from catalog.cli.manuals.listings import Listed, rows_of
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.errors import UsageError
 from catalog.terminal import render

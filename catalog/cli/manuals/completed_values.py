@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from catalog.cli.help_page import HelpPage, Parameter
-from catalog.cli.listings import Listed, names_of
+from catalog.cli.manuals.listings import Listed, names_of
 from catalog.launch.technology import technologies
 
 _FILES = {

@@ -25,6 +25,7 @@ OTHER_COMMANDS = (
     "diff",
     "doctor",
     "explain",
+    "export",
     "import",
     "init",
     "inspect",

@@ -1,0 +1,260 @@
+"""Searches a catalog for the rows of a selection, part by part, and judges them by the rules.
+
+A consumer compares launch digests and nothing else, so whatever speaks against one configuration speaks against every
+configuration with its digest, whether that is selected or not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from catalog.ask.revoked_rows import selected_rows, with_revocations
+from catalog.ask.selector import build_selector
+from catalog.errors import UnknownName, UsageError
+from catalog.export.component_kinds import BIT, ComponentKinds
+from catalog.export.export_rows import NUMBERS, ArrowRows, distinct_digests
+from catalog.export.rules import DEPRECATED, REVOKED, RULES, TECHNOLOGY, Rule, endorsed_rules, worst
+from catalog.export.selection import Objection, Selected, Selection
+from catalog.log.revocation_list import Revocation
+from catalog.log.revocations import Revocations
+from catalog.rows.fields import RECORD
+from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import DigestPart, digest_parts, find_part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_DIGESTS = 1_000_000
+"""Launch digests of an export."""
+
+_COLUMNS = tuple(field.name for field in RECORD)
+
+
+def select(
+    catalog: Catalog, selection: Selection, allowed: frozenset[Rule], revocations: Sequence[Revocation]
+) -> Selected:
+    """Judge the rows that are selected.
+
+    allowed: rules that do not prevent an export. revocations: of the log, the newest last.
+    Raises UnknownName, UsageError for a catalog without all its digests and for more than MOST_DIGESTS, and as reading
+    the files of the catalog.
+    """
+    if (entry := catalog.manifest.technologies.get(TECHNOLOGY)) and not entry.parts:
+        raise UsageError(
+            f"{catalog.location} keeps distinguished digests only, and an export needs all rows",
+            "build the catalog without distinguished_bits, and export from that",
+        )
+    search = _Search(catalog, selection, allowed, revocations)
+    for table in search.tables():
+        search.judge(table)
+    search.add_endorsed()
+    return search.result()
+
+
+class _Search:
+    """A search through the parts of a catalog; see `select`."""
+
+    def __init__(
+        self, catalog: Catalog, selection: Selection, allowed: frozenset[Rule], revocations: Sequence[Revocation]
+    ) -> None:
+        self._catalog, self._selection, self._revocations = catalog, selection, revocations
+        self._selector = None if selection.digests else _selector(catalog, selection)
+        self._allowed = allowed
+        self._kinds = ComponentKinds(catalog)
+        self._kept: list[pa.Table] = []
+        self._exported: Counter[Rule] = Counter()
+        self._left_out: Counter[Objection] = Counter()
+        self._refused: dict[bytes, Objection] = {}
+        self._found: set[bytes] = set()
+        """Of the named digests."""
+        self._count = 0
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All rows that can be selected, a row group at a time; no two tables have rows of the same digest."""
+        parts = digest_parts(self._catalog, TECHNOLOGY)
+        if not self._selection.digests:
+            for part in parts:
+                yield from _whole_digests(part.groups(_COLUMNS))
+            return
+        by_part: dict[str, tuple[DigestPart, list[bytes]]] = {}
+        for digest in self._selection.digests if parts else ():
+            part = find_part(parts, digest)
+            by_part.setdefault(part.name, (part, []))[1].append(digest)
+        for part, digests in by_part.values():
+            yield from _whole_digests(part.groups(_COLUMNS, digests=digests))
+
+    def judge(self, table: pa.Table) -> None:
+        """Sort the selected rows of a table into exported and left out. All rows of each digest are in the table."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chosen = table.filter(self._mask(table))
+        if not chosen.num_rows:
+            return
+        digests = pc.unique(chosen["launch_digest"])
+        chosen = self._with_bits(chosen)
+        same = pc.is_in(table["launch_digest"], value_set=digests)
+        every = self._with_bits(table.filter(same)) if pc.sum(same).as_py() > chosen.num_rows else chosen
+        own, all_of = _bits_of(digests, chosen), _bits_of(digests, every)
+        self._add(own, all_of)
+        forbidden = pc.bit_wise_and(all_of, ~self._allowed_bits())
+        kept = digests.filter(pc.equal(forbidden, 0))
+        if len(kept) < len(digests):
+            chosen = chosen.filter(pc.is_in(chosen["launch_digest"], value_set=kept))
+        self._kept.append(pa.table({name: chosen[name] for name in ("launch_digest", "components", *NUMBERS)}))
+        if self._selection.digests:
+            self._found.update(digests.to_pylist())
+            self._refuse(digests.to_pylist(), own.to_pylist(), all_of.to_pylist())
+        self._count += len(kept)
+        if self._count > MOST_DIGESTS:
+            raise UsageError(
+                f"more than {MOST_DIGESTS:,} launch digests are selected, which is the most of an export",
+                "narrow the selection: --firmware, --kernel-hashes, --vcpu-type, --vcpus",
+            )
+
+    def add_endorsed(self) -> None:
+        """Judge the named digests that no row has, and that somebody endorses."""
+        import pyarrow as pa
+
+        exported = []
+        for digest in self._selection.digests:
+            records = [one for one in self._catalog.endorsements.of(digest) if one.technology == TECHNOLOGY]
+            if digest in self._found or not records:
+                continue
+            self._found.add(digest)
+            rules = endorsed_rules(records, Revocations(self._revocations))
+            if objection := worst(rules - self._allowed):
+                self._refused[digest] = Objection(objection)
+                self._left_out[Objection(objection)] += 1
+            else:
+                self._exported.update(rules)
+                exported.append(digest)
+        if exported:
+            kinds = pa.repeat(pa.scalar(self._kinds.unknown(), pa.int32()), len(exported))
+            self._kept.append(_table(pa.array(exported, pa.binary(48)), kinds))
+
+    def result(self) -> Selected:
+        """What was found, sorted."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        empty = _table(pa.array([], pa.binary(48)), pa.array([], pa.int32()))
+        table = pa.concat_tables([empty, *self._kept])
+        order = pa.array(self._kinds.order(), pa.int32()).take(table["components"])
+        keys = [(name, "ascending") for name in ("order", *NUMBERS, "launch_digest")]
+        places = pc.sort_indices(table.append_column("order", order), sort_keys=keys)
+        table = table.take(places)
+        return Selected(
+            ArrowRows(table, self._kinds.named()),
+            distinct_digests(table),
+            self._exported,
+            self._left_out,
+            self._refused,
+            [digest for digest in self._selection.digests if digest not in self._found],
+        )
+
+    def _mask(self, table: pa.Table) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self._selector is None:
+            wanted = pa.array(self._selection.digests, table.schema.field("launch_digest").type)
+            return pc.is_in(table["launch_digest"], value_set=wanted)
+        mask = selected_rows(table, self._selector)
+        if self._selection.vcpus is not None:
+            counts = pa.array(sorted(self._selection.vcpus), table.schema.field("vcpus").type)
+            mask = pc.and_(mask, pc.is_in(table["vcpus"], value_set=counts))
+        return mask
+
+    def _with_bits(self, table: pa.Table) -> pa.Table:
+        """The table with two more columns: its combination of components, and the rules that speak against each row."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kinds = self._kinds.of(table)
+        bits = pa.array(self._kinds.bits, pa.int64()).take(kinds)
+        if self._revocations:
+            severity = with_revocations(table, self._revocations)["revocation"]
+            for name, rule in (("revoked", REVOKED), ("deprecated", DEPRECATED)):
+                is_so = pc.fill_null(pc.equal(severity, name), False)
+                bits = pc.bit_wise_or(bits, pc.if_else(is_so, BIT[rule], 0))
+        return table.append_column("components", kinds).append_column("bits", bits)
+
+    def _allowed_bits(self) -> int:
+        return sum(BIT[rule] for rule in self._allowed)
+
+    def _add(self, own: pa.Array, all_of: pa.Array) -> None:
+        """Count digests by what speaks against them."""
+        import pyarrow.compute as pc
+
+        both = pc.bit_wise_or(all_of, pc.shift_left(own, len(RULES)))
+        for one in pc.value_counts(both).to_pylist():
+            of_own, of_all = divmod(one["values"], 1 << len(RULES))
+            if objection := self._objection(of_own, of_all):
+                self._left_out[objection] += one["counts"]
+            else:
+                for rule in _rules(of_all):
+                    self._exported[rule] += one["counts"]
+
+    def _refuse(self, digests: Sequence[bytes], own: Sequence[int], all_of: Sequence[int]) -> None:
+        for digest, of_own, of_all in zip(digests, own, all_of, strict=True):
+            if objection := self._objection(of_own, of_all):
+                self._refused[digest] = objection
+
+    def _objection(self, own: int, all_of: int) -> Objection | None:
+        rule = worst(_rules(all_of) - self._allowed)
+        return None if rule is None else Objection(rule, shared=rule not in _rules(own))
+
+
+def _selector(catalog: Catalog, selection: Selection) -> Mapping[str, Any]:
+    """The fields of a selection in canonical form; raises UnknownName and as `build_selector`."""
+    vmm = selection.fields.get("vmm")
+    if vmm is not None and vmm not in catalog.profiles:
+        raise UnknownName("VMM profile", vmm, catalog.profiles)
+    return build_selector(catalog, selection.fields)
+
+
+def _whole_digests(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of tables in ascending order of digests, so that no two tables have rows of the same digest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    held = None
+    for group in groups:
+        table = group if held is None else pa.concat_tables([held, group]).combine_chunks()
+        if not table.num_rows:
+            continue
+        before_last = table.num_rows - pc.sum(pc.equal(table["launch_digest"], table["launch_digest"][-1])).as_py()
+        held = table.slice(before_last)
+        yield table.slice(0, before_last)
+    if held is not None:
+        yield held
+
+
+def _bits_of(digests: pa.Array, table: pa.Table) -> pa.Array:
+    """For each digest the rules that speak against any of its rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pa.repeat(pa.scalar(0, pa.int64()), len(digests))
+    for bit in BIT.values():
+        against = table["launch_digest"].filter(pc.not_equal(pc.bit_wise_and(table["bits"], bit), 0))
+        if len(against):
+            among = pc.is_in(digests, value_set=pc.unique(against))
+            found = pc.bit_wise_or(found, pc.if_else(among, bit, 0))
+    return found
+
+
+def _rules(bits: int) -> frozenset[Rule]:
+    return frozenset(rule for rule, bit in BIT.items() if bits & bit)
+
+
+def _table(digests: pa.Array, kinds: pa.Array) -> pa.Table:
+    """Rows of which nothing but the digest is known."""
+    import pyarrow as pa
+
+    types = {"vcpu_signature": pa.uint32(), "sev_features": pa.uint64(), "vcpus": pa.uint16()}
+    numbers = {name: pa.nulls(len(digests), types[name]) for name in NUMBERS}
+    return pa.table({"launch_digest": digests, "components": kinds, **numbers})
