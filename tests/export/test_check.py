@@ -58,6 +58,13 @@ def test_a_policy_that_go_sev_guest_refuses_is_an_error(policy: int, reason: str
     assert "--policy 0x30000" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("svn", [-1, 1 << 32])
+def test_a_guest_svn_has_32_bits(svn: int) -> None:
+    assert "minimum_guest_svn: 4294967295" in text_of(Settings(guest_svn=0xFFFFFFFF))
+    with pytest.raises(UsageError, match="no security version number of 32 bits"):
+        text_of(Settings(guest_svn=svn))
+
+
 def test_what_a_policy_allows_and_who_chooses_other_values_is_said() -> None:
     assert codes(export_of(settings=Settings(policy=0xE0000))) == ["debug-allowed", "migration-agent-allowed"]
     (note,) = FORMAT.notes(export_of(settings=Settings(guest_svn=0, image_id=bytes(16))))

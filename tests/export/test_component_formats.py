@@ -17,6 +17,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage, Section
 from catalog.imports.component_facts import FirmwareFacts
 from catalog.imports.documents import read_document
+from catalog.spec import embedded
 from tests.support.exports import export_of
 from tests.support.published_documents import GIVEN, SECTIONS, dstack, go_metadata
 from tests.support.samples import bare_image
@@ -141,3 +142,16 @@ def test_metadata_of_an_image_without_kernel_hashes_are_taken() -> None:
     assert codes(GO, row) == ["launch-not-exported"]
     with pytest.raises(UsageError, match="reset vector"):
         GO.files(export(with_firmware(reset_vector=None)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256"),
+    [
+        ("aws-ec2/ovmf_img_1", "1283afd8d4f53821ea9a21e139704ef11587a0936d461b43eb2baf62e4b642c6"),
+        ("aws-ec2/ovmf_img_2", "438ac5a20d2458149169507bf35c2c2a804056ab5eb3b57042bc5e82f4011abc"),
+    ],
+)
+def test_the_files_in_guest_testdata_of_the_library_are_reproduced(name: str, sha256: str) -> None:
+    """virtee/sev-snp-measure-go at 74f52d5."""
+    row = replace(imported_row(), firmware=embedded.builds()[name])
+    assert hashlib.sha256(data_of(GO, row)).hexdigest() == sha256

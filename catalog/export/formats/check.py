@@ -60,7 +60,7 @@ def _is_any_digest(export: Export) -> bool:
 
 def _file(name: str, digest: bytes | None, author: bytes | None, settings: Settings) -> ExportFile:
     """A config: its fields by number, as go-sev-guest prints them. name: of the file, without its ending."""
-    fields = [] if settings.guest_svn is None else [f"minimum_guest_svn: {settings.guest_svn}"]
+    fields = [] if settings.guest_svn is None else [f"minimum_guest_svn: {_guest_svn(settings.guest_svn)}"]
     fields.append(f"policy: {_policy(settings).value:#x}")
     values = {"family_id": settings.family_id, "image_id": settings.image_id, "measurement": digest}
     fields += [f"{field}: {_bytes(value)}" for field, value in values.items() if value is not None]
@@ -76,6 +76,12 @@ def _config(fields: Iterable[str]) -> bytes:
 def _bytes(value: bytes) -> str:
     """A string of the text format: each byte escaped in hex."""
     return '"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
+
+
+def _guest_svn(value: int) -> int:
+    if not 0 <= value < 1 << 32:
+        raise UsageError(f"{value} is no security version number of 32 bits", "give another one: --guest-svn")
+    return value
 
 
 def _policy(settings: Settings) -> SnpPolicy:

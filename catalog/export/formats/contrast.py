@@ -1,7 +1,8 @@
 """`contrast`: patches (RFC 6902) that set the launch digest in the reference values of a Contrast manifest.
 
 A patch is applied to each reference value for which its tests hold: those of one product line and number of vCPUs.
-Source: edgelesssys/contrast, internal/manifest/referencevalues.go (PatchesFromFiles, Patch, SNPReferenceValues).
+Source: edgelesssys/contrast, internal/manifest/referencevalues.go (PatchesFromFiles, Patch, SNPReferenceValues),
+cli/cmd/generate.go (an existing manifest is not patched).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class ContrastPatches(ExportFormat):
     """A list of patches, one for each number of vCPUs; of two patches with equal tests, the second would win."""
 
     name = "contrast"
-    title = "patches of the reference values in a manifest of Contrast"
+    title = "patches of reference values: contrast generate --reference-value-patches FILE"
     settings = frozenset({"product"})
     required = frozenset({"product"})
 
@@ -37,8 +38,8 @@ class ContrastPatches(ExportFormat):
 
     def notes(self, export: Export) -> Sequence[Note]:
         text = (
-            f"Contrast applies a patch to every reference value for {export.settings.product} with that number of "
-            "vCPUs, on each platform in the manifest, and skips it if there is none: check the manifest afterwards"
+            f"a patch changes the reference values for {export.settings.product} with that number of vCPUs on every "
+            "platform; Contrast says nothing if none fits, or if it ignores patches because there is a manifest already"
         )
         return [Note("export-accepts-more", text)]
 
