@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import NotExported, UsageError
-from catalog.export.export_search import select
 from catalog.export.exported import Export, Source
-from catalog.export.rules import OPTIONS, RULES, allowed_rules, count_digests, notes_on
-from catalog.export.selection import Objection, Selected, Selection
+from catalog.export.rows.export_search import select
+from catalog.export.rows.rules import OPTIONS, RULES, allowed_rules, count_digests, notes_on
+from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.export.settings import Settings
 from catalog.log.log_reader import read_release_record
 from catalog.log.revocation_list import Revocation

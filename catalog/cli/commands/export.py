@@ -22,7 +22,7 @@ from catalog.terminal import render
 
 if TYPE_CHECKING:
     from catalog.export.export_made import MadeExport
-    from catalog.export.selection import Selection
+    from catalog.export.rows.selection import Selection
     from catalog.export.sidecar import DescribedFile, Sidecar
 
 HELP_ORDER = 125
@@ -214,7 +214,7 @@ def _check_local(catalog: object, trust: Path | None, *, unpublished: bool) -> N
 
 
 def _selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str | None) -> Selection:
-    from catalog.export.selection import Selection, parse_digests
+    from catalog.export.rows.selection import Selection, parse_digests
 
     if digests:
         if fields or vcpus is not None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import UsageError
-from catalog.export.export_rows import DIGEST_SIZE, ArrowRows, PackedDigests
-from catalog.export.rules import Rule
+from catalog.export.rows.export_rows import DIGEST_SIZE, ArrowRows, PackedDigests
+from catalog.export.rows.rules import Rule
 from catalog.rows.numbers import as_ranges
 
 

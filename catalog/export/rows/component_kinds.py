@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from catalog.export.export_rows import LaunchComponentsOf
-from catalog.export.rules import RULES, TECHNOLOGY, Rule, component_rules
+from catalog.export.rows.export_rows import LaunchComponentsOf
+from catalog.export.rows.rules import RULES, TECHNOLOGY, Rule, component_rules
 from catalog.rows.fields import COMPONENTS, identity
 from catalog.store.catalog import Catalog
 

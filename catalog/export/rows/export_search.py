@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from catalog.ask.revoked_rows import selected_rows, with_revocations
 from catalog.ask.selector import build_selector
 from catalog.errors import UnknownName, UsageError
-from catalog.export.component_kinds import BIT, ComponentKinds
-from catalog.export.export_rows import NUMBERS, ArrowRows, distinct_digests
-from catalog.export.rules import DEPRECATED, REVOKED, RULES, TECHNOLOGY, Rule, endorsed_rules, worst
-from catalog.export.selection import Objection, Selected, Selection
+from catalog.export.rows.component_kinds import BIT, ComponentKinds
+from catalog.export.rows.export_rows import NUMBERS, ArrowRows, distinct_digests
+from catalog.export.rows.rules import DEPRECATED, REVOKED, RULES, TECHNOLOGY, Rule, endorsed_rules, worst
+from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.fields import RECORD
