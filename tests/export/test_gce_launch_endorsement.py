@@ -85,7 +85,7 @@ def test_what_is_signed_is_equal_each_time_and_the_signature_is_not() -> None:
 
 def test_a_note_names_the_option_that_the_default_policy_needs() -> None:
     [note] = FORMAT.notes(endorsed())
-    assert (note.code, "--overwrite" in note.text) == ("consumer-needs-option", True)
+    assert (note.code, "--base /dev/null" in note.text) == ("consumer-needs-option", True)
     assert not FORMAT.notes(endorsed(policy=0x70000))
 
 

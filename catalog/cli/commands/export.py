@@ -248,6 +248,7 @@ def _write(
     chosen: ExportFormat, made: MadeExport, files: Sequence[Any], notes: Sequence[Note], path: Path | None
 ) -> None:
     from catalog.export.export_output import write_file, write_folder
+    from catalog.export.oci_artifact import write_layout
     from catalog.export.sidecar import make_sidecar
 
     export = made.export
@@ -257,6 +258,8 @@ def _write(
 
     if path is None:
         render.data(_chunks(files))
+    elif chosen.artifact_type:
+        write_layout(path, chosen.artifact_type, files, export)
     elif chosen.is_folder or len(files) > 1:
         write_folder(path, files, chosen.name, describe)
     else:

@@ -69,7 +69,10 @@ class GceEndorsement(ExportFormat):
         policy = _policy(export)
         if policy == TOOL_POLICY:
             return ()
-        text = f"gcetcbendorsement sev expects guest policy {TOOL_POLICY:#x}, not {policy:#x}: give it --overwrite"
+        text = (
+            f"gcetcbendorsement sev takes guest policy {policy:#x} with --base /dev/null; "
+            f"with --overwrite it checks {TOOL_POLICY:#x} instead, which allows migration agents"
+        )
         return [Note("consumer-needs-option", text)]
 
 
