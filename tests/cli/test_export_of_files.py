@@ -60,7 +60,7 @@ def test_a_file_is_signed_and_both_are_put_into_an_artifact(
     assert run(*artifact, "-o", str(layout))[:2] == (0, "")
     assert len(set(tags(layout).values())) == 1
     assert sorted(tags(layout)) == ["latest", "one"]
-    assert {one.name for one in layout.iterdir()} == {"blobs", "index.json", "oci-layout"}
+    assert {one.name for one in layout.iterdir()} == {".ldcat-lock", "blobs", "index.json", "oci-layout"}
 
 
 @pytest.mark.parametrize("change", ["contents", "sidecar", "selection"])
