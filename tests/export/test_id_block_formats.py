@@ -5,76 +5,43 @@ from __future__ import annotations
 import json
 import tomllib
 from base64 import b64decode
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
 )
 
 from catalog.abi.id_auth import IdAuth
 from catalog.abi.id_block import IdBlock
-from catalog.abi.kernel_hashes import KernelHashes
 from catalog.endorse.id_signatures import check_id_signatures
 from catalog.endorse.report_checks import id_key_digest
 from catalog.errors import LdcatError, MalformedInput, UsageError
 from catalog.evidence.sniff import sniff
 from catalog.export.export_format import export_format_named
-from catalog.export.exported import Export, ExportRow
+from catalog.export.exported import Export
 from catalog.export.settings import GivenFile, Settings
-from catalog.firmware.build import FirmwareBuild, OriginWire
 from tests.support.exports import export_of
+from tests.support.id_block_exports import AUTHOR_KEY, HASHES, ID_KEY, PATH, id_block_export, key_file, launch, written
 
-ID_KEY, AUTHOR_KEY = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP384R1())
 FORMATS = ("id-block", "qemu", "libvirt", "kata")
 IN_WORDS = FORMATS[1:]
-HASHES = (bytes(32), bytes(32), bytes(32))
-PATH = "/usr/share/ovmf/OVMF.amdsev.fd"
 
 
-def key_file(key: ec.EllipticCurvePrivateKey, passphrase: bytes = b"") -> GivenFile:
-    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    return GivenFile("key.pem", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
-
-
-def build(path: str | None = PATH) -> FirmwareBuild:
-    record = f'name = "OVMF.amdsev.fd"\n[component]\nsnp_baseline = "{"ab" * 48}"\nsections = []\nreset_vector = 1\n'
-    found = FirmwareBuild.parse(record)
-    origin = OriginWire(distribution="debian", package="ovmf-amdsev", version="1", path=path) if path else None
-    return replace(found, origin=origin)
-
-
-def launch(path: str | None = PATH, **changes: Any) -> ExportRow:
-    """A row with kernel hashes and known firmware."""
-    (row,) = export_of().rows
-    row = replace(row, firmware=build(path), kernel_hashes=KernelHashes(*HASHES), kernel_name="debian", append="quiet")
-    return replace(row, **changes)
-
-
-def export(row: ExportRow | None = None, **settings: Any) -> Export:
-    row = row or launch()
-    given = Settings(**{"id_key": key_file(ID_KEY), **settings})
-    return replace(export_of(), rows=[row], digests=[row.digest], settings=given)
-
-
-def written(name: str, of: Export) -> bytes:
-    """The first file."""
-    return b"".join(export_format_named(name).files(of)[0].chunks())
+def only_file(name: str, of: Export) -> bytes:
+    (data,) = written(name, of).values()
+    return data
 
 
 def structures(name: str, of: Export) -> tuple[bytes, bytes]:
     """The ID block and the ID auth structure, as the consumer reads them."""
     if name == "id-block":
-        block, auth, _ = (b"".join(file.chunks()) for file in export_format_named(name).files(of))
-        return block, auth
-    text = written(name, of).decode()
+        files = written(name, of)
+        return files["id-block.bin"], files["id-auth.bin"]
+    text = only_file(name, of).decode()
     if name == "kata":
         said = tomllib.loads(text)
         return b64decode(said["snp_id_block"]), b64decode(said["snp_id_auth"])
@@ -90,7 +57,7 @@ def structures(name: str, of: Export) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("author", [None, key_file(AUTHOR_KEY)])
 def test_every_format_has_the_same_structures(name: str, author: GivenFile | None) -> None:
     family, image = bytes(range(16)), bytes(range(16, 32))
-    of = export(author_key=author, policy=0x3001F, guest_svn=7, family_id=family, image_id=image)
+    of = id_block_export(author_key=author, policy=0x3001F, guest_svn=7, family_id=family, image_id=image)
     block, auth = structures(name, of)
     assert IdBlock.parse(block).to_dict() == {
         "measurement": of.digests[0].hex(),
@@ -105,19 +72,17 @@ def test_every_format_has_the_same_structures(name: str, author: GivenFile | Non
 
 
 def test_the_key_digests_are_those_that_a_lookup_expects() -> None:
-    *_, keys = export_format_named("id-block").files(export(author_key=key_file(AUTHOR_KEY)))
-    said = json.loads(b"".join(keys.chunks()))
+    said = json.loads(written("id-block", id_block_export(author_key=key_file(AUTHOR_KEY)))["id-keys.json"])
     form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     assert said == {
         "id_key_digest": id_key_digest(ID_KEY.public_key().public_bytes(*form)).hex(),
         "author_key_digest": id_key_digest(AUTHOR_KEY.public_key().public_bytes(*form)).hex(),
     }
-    *_, keys = export_format_named("id-block").files(export())
-    assert list(json.loads(b"".join(keys.chunks()))) == ["id_key_digest"]
+    assert list(json.loads(written("id-block", id_block_export())["id-keys.json"])) == ["id_key_digest"]
 
 
 def test_an_exported_block_is_evidence() -> None:
-    of = export()
+    of = id_block_export()
     block, _ = structures("id-block", of)
     found = sniff(block)
     assert found.id_block is not None
@@ -126,17 +91,17 @@ def test_an_exported_block_is_evidence() -> None:
 
 def test_the_words_of_qemu_and_libvirt_follow_from_the_row() -> None:
     author = key_file(AUTHOR_KEY)
-    line = written("qemu", export(author_key=author)).decode()
+    line = only_file("qemu", id_block_export(author_key=author)).decode()
     assert line.startswith(
         "-object sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,id-block="
     )
     assert line.endswith(",author-key-enabled=on\n")
     bare = launch(kernel_hashes=None, kernel_name=None, append=None, vcpus=3)
-    line = written("qemu", export(bare)).decode()
+    line = only_file("qemu", id_block_export(bare)).decode()
     assert ",kernel-hashes=off," in line
     assert "author-key-enabled" not in line
     for row, given, words in ((launch(), author, ("yes", "yes")), (bare, None, ("no", "no"))):
-        domain = ElementTree.fromstring(written("libvirt", export(row, author_key=given)))
+        domain = ElementTree.fromstring(only_file("libvirt", id_block_export(row, author_key=given)))
         security = domain.find("launchSecurity")
         assert security is not None
         assert (security.get("authorKey"), security.get("kernelHashes")) == words
@@ -156,37 +121,35 @@ def test_the_words_of_qemu_and_libvirt_follow_from_the_row() -> None:
     ],
 )
 def test_the_loader_is_where_the_package_has_it_or_to_be_set(path: str | None, shown: str | None) -> None:
-    of = export(launch(path))
-    domain = ElementTree.fromstring(written("libvirt", of))
+    of = id_block_export(launch(path))
+    domain = ElementTree.fromstring(only_file("libvirt", of))
     assert domain.findtext("os/loader") == (shown or "/path/of/the/firmware")
     codes = [note.code for note in export_format_named("libvirt").notes(of)]
     assert ("loader-path-unknown" in codes) is (shown is None)
 
 
 def test_the_settings_of_kata() -> None:
-    said = tomllib.loads(written("kata", export(policy=0x30000)).decode())
+    said = tomllib.loads(only_file("kata", id_block_export(policy=0x30000)).decode())
     assert list(said) == ["snp_id_block", "snp_id_auth", "snp_guest_policy"]
     assert said["snp_guest_policy"] == 196608
-    assert [note.code for note in export_format_named("kata").notes(export(author_key=key_file(AUTHOR_KEY)))] == [
-        "id-block-launch",
-        "author-key-not-used",
-    ]
+    of = id_block_export(author_key=key_file(AUTHOR_KEY))
+    assert [note.code for note in export_format_named("kata").notes(of)] == ["id-block-launch", "author-key-not-used"]
 
 
 def test_the_launch_is_described_as_far_as_it_is_known() -> None:
-    (note,) = export_format_named("id-block").notes(export())
+    (note,) = export_format_named("id-block").notes(id_block_export())
     assert note.text.endswith(
         ": 1 vCPU, vCPU type EPYC, sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes debian, "
         "guest policy 0x30000"
     )
     unnamed = launch(vcpu_signature=1, kernel_hashes=None, kernel_name=None)
-    (note,) = export_format_named("id-block").notes(export(unnamed))
+    (note,) = export_format_named("id-block").notes(id_block_export(unnamed))
     assert "vCPU signature 0x00000001, sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes none" in note.text
-    (note,) = export_format_named("id-block").notes(export(launch(vcpus=2, kernel_name=None)))
+    (note,) = export_format_named("id-block").notes(id_block_export(launch(vcpus=2, kernel_name=None)))
     assert ": 2 vCPUs, " in note.text
-    assert f", kernel hashes {KernelHashes(*HASHES).table_sha256.hex()}, " in note.text
+    assert f", kernel hashes {HASHES.table_sha256.hex()}, " in note.text
     unknown = launch(firmware=None, vcpus=None, vcpu_signature=None, sev_features=None, vmm=None)
-    (note,) = export_format_named("id-block").notes(export(unknown))
+    (note,) = export_format_named("id-block").notes(id_block_export(unknown))
     assert note.text.endswith("but this one: guest policy 0x30000")
 
 
@@ -196,11 +159,11 @@ def test_the_launch_is_described_as_far_as_it_is_known() -> None:
 )
 def test_a_policy_that_lets_the_host_in_is_said(policy: int, code: str) -> None:
     for name in FORMATS:
-        assert code in [note.code for note in export_format_named(name).notes(export(policy=policy))]
+        assert code in [note.code for note in export_format_named(name).notes(id_block_export(policy=policy))]
 
 
 def test_a_digest_of_another_vmm_is_said_where_qemu_launches() -> None:
-    of = export(launch(vmm="gce-v1"))
+    of = id_block_export(launch(vmm="gce-v1"))
     for name in IN_WORDS:
         (note,) = [note for note in export_format_named(name).notes(of) if note.code == "launch-of-other-vmm"]
         assert "a launch by gce-v1" in note.text
@@ -228,15 +191,15 @@ REFUSED = [
 @pytest.mark.parametrize(("settings", "kind", "message"), REFUSED)
 def test_settings_that_are_refused(name: str, settings: dict[str, Any], kind: type[LdcatError], message: str) -> None:
     with pytest.raises(kind, match=message):
-        export_format_named(name).files(export(**settings))
+        export_format_named(name).files(id_block_export(**settings))
 
 
 def test_one_passphrase_opens_both_keys() -> None:
     keys: dict[str, Any] = {"id_key": key_file(ID_KEY, b"horse"), "author_key": key_file(AUTHOR_KEY, b"horse")}
-    opened = structures("id-block", export(**keys, passphrase=b"horse"))
-    assert opened == structures("id-block", export(author_key=key_file(AUTHOR_KEY)))
+    opened = structures("id-block", id_block_export(**keys, passphrase=b"horse"))
+    assert opened == structures("id-block", id_block_export(author_key=key_file(AUTHOR_KEY)))
     with pytest.raises(UsageError, match="is encrypted, and no passphrase is given"):
-        export_format_named("id-block").files(export(**keys))
+        export_format_named("id-block").files(id_block_export(**keys))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -249,7 +212,7 @@ def test_several_digests_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("changes", [{"firmware": None}, {"vcpus": None}])
 def test_a_digest_alone_becomes_an_id_block_alone(changes: dict[str, None]) -> None:
-    of = export(launch(**changes))
+    of = id_block_export(launch(**changes))
     assert IdBlock.parse(structures("id-block", of)[0]).measurement.value == of.digests[0]
     for name in IN_WORDS:
         with pytest.raises(UsageError, match="the launch of this digest is not known"):
@@ -258,4 +221,4 @@ def test_a_digest_alone_becomes_an_id_block_alone(changes: dict[str, None]) -> N
 
 def test_kata_launches_with_kernel_hashes_only() -> None:
     with pytest.raises(UsageError, match="measures kernel hashes in every launch, and this one has none"):
-        export_format_named("kata").files(export(launch(kernel_hashes=None)))
+        export_format_named("kata").files(id_block_export(launch(kernel_hashes=None)))

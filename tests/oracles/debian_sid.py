@@ -16,15 +16,19 @@ from tests.oracles.go_programs import unavailable
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def unpack_from_sid(folder: Path, from_sid: Sequence[str], from_release: Sequence[str] = ()) -> str:
+def unpack_from_sid(
+    folder: Path, from_sid: Sequence[str], from_release: Sequence[str] = (), *, with_dependencies: bool = False
+) -> str:
     """Unpack packages in `folder/unpacked`; returns what went wrong, empty if nothing did.
 
     from_release: packages of the release that is installed.
+    with_dependencies: also of whatever the packages depend on, down to the C library.
     """
     if not all(map(shutil.which, ("apt-get", "dpkg-deb"))) or not KEYRING.is_file():
         unavailable(f"{from_sid[0]} is a package of Debian, and this is another system")
     mirror, release = _mirror()
-    entries = [f"deb [signed-by={KEYRING}] {mirror} {suite} main\n" for suite in (release, "sid")]
+    suites = [release, "sid"] if from_release else ["sid"]  # reading the lists of a suite takes a second
+    entries = [f"deb [signed-by={KEYRING}] {mirror} {suite} main\n" for suite in suites]
     (folder / "sources.list").write_text("".join(entries))
     for made in ("state/lists/partial", "cache/archives/partial", "unpacked"):
         (folder / made).mkdir(parents=True)
@@ -40,12 +44,13 @@ def unpack_from_sid(folder: Path, from_sid: Sequence[str], from_release: Sequenc
     }
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in settings.items())]
     wanted = [f"{name}/sid" for name in from_sid] + [f"{name}/{release}" for name in from_release]
-    for command in ([*apt, "update"], [*apt, "download", *wanted]):
+    get = ["install", "--yes", "--download-only", "--no-install-recommends"] if with_dependencies else ["download"]
+    for command in ([*apt, "update"], [*apt, *get, *wanted]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode:
             return f"{from_sid[0]} cannot be downloaded from Debian sid: {done.stderr}"
     shutil.rmtree(folder / "state")  # 40 MB
-    for package in folder.glob("*.deb"):
+    for package in [*folder.glob("*.deb"), *folder.glob("cache/archives/*.deb")]:
         subprocess.run(["dpkg-deb", "--extract", package, folder / "unpacked"], check=True)
         package.unlink()
     return ""
