@@ -14,6 +14,7 @@ from catalog.launch.hashing.backends import choose
 from tools.bench_audit import audit_lines
 from tools.bench_builds import MIB, Build, built, default_build
 from tools.bench_evidence import Found, evidence
+from tools.bench_export import export_lines
 from tools.bench_kernels import kernel_rates
 from tools.bench_log import log_figures, log_lines
 from tools.bench_lookups import Lookups, lookups
@@ -46,8 +47,9 @@ def main() -> None:
         log = log_lines(log_figures(Path(work) / "log"))
         kernels = kernel_rates(Path(work))
         audits = audit_lines(folders[0], folders[2], rows)
+        exports = export_lines(Path(work) / "exports")
         service = service_lines(folders[0], folders[2])
-    text = report(kernels, builds, found, commands, log, audits, service)
+    text = report(kernels, builds, found, commands, log, audits, exports, service)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -59,6 +61,7 @@ def report(
     commands: list[Found],
     log: list[str],
     audits: list[str],
+    exports: list[str],
     service: list[str],
 ) -> str:
     """The report as Markdown."""
@@ -116,6 +119,10 @@ def report(
         f"## Diff and audit of {builds[-1].rows:,} rows",
         "",
         *audits,
+        "",
+        "## Exports",
+        "",
+        *exports,
         "",
         "## The service, and a host of static files",
         "",

@@ -70,6 +70,7 @@ class _Search:
         self._found: set[bytes] = set()
         """Of the named digests."""
         self._count = 0
+        """Launch digests that are kept."""
 
     def tables(self) -> Iterator[pa.Table]:
         """All rows that can be selected, a row group at a time; no two tables have rows of the same digest."""
@@ -132,6 +133,7 @@ class _Search:
                 self._exported.update(rules)
                 exported.append(digest)
         if exported:
+            self._count += len(exported)
             kinds = pa.repeat(pa.scalar(self._kinds.unknown(), pa.int32()), len(exported))
             self._kept.append(_table(pa.array(exported, pa.binary(48)), kinds))
 
@@ -148,7 +150,7 @@ class _Search:
         table = table.take(places)
         return Selected(
             ArrowRows(table, self._kinds.named()),
-            distinct_digests(table),
+            distinct_digests(table, self._count),
             self._exported,
             self._left_out,
             self._refused,
