@@ -56,7 +56,6 @@ CODES = {
     "key-sharing-allowed": WARNING,
     "later-revocations-unknown": WARNING,
     "launch-not-expected": DANGER,
-    "launch-not-exported": INFO,
     "launch-not-known": WARNING,
     "launch-of-other-vmm": WARNING,
     "loader-path-unknown": WARNING,

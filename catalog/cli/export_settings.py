@@ -126,7 +126,12 @@ SETTING_OPTIONS = (
         "id_key", "--id-key", "FILE", "Private key that signs the ID block, P-384 in PEM.", named_path, _file
     ),
     SettingOption(
-        "author_key", "--author-key", "FILE", "Private key that signs the ID key, P-384 in PEM.", named_path, _file
+        "author_key",
+        "--author-key",
+        "FILE",
+        "Private key that signs the ID key, P-384 in PEM; check takes the public key, too.",
+        named_path,
+        _file,
     ),
     SettingOption("key", "--key", "FILE", "Private key that signs, in PEM.", named_path, _file),
     SettingOption(

@@ -58,13 +58,20 @@ def write_folder(path: Path, files: Sequence[ExportFile], format_name: str, desc
         (made / IN_FOLDER).write_bytes(bytes(describe(described)))
 
 
-def check_output(path: Path | None, files: Sequence[ExportFile], *, is_folder: bool) -> None:
-    """Raises UsageError unless the files can be written there: several need a folder, one a file or standard output."""
+def check_output(path: Path | None, files: Sequence[ExportFile], *, is_folder: bool, ending: str = "") -> None:
+    """Raises UsageError unless the files can be written there: several need a folder, one a file or standard output.
+
+    ending: of the name of a file.
+    """
     if is_folder or len(files) > 1:
         if path is None:
             raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
     elif path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
+    elif path is not None and not path.name.endswith(ending):
+        raise UsageError(
+            f"{path.name}: the reader of this file wants a name that ends with {ending}", f"-o {path}{ending}"
+        )
 
 
 def _foreign(folder: Path, format_name: str) -> str | None:

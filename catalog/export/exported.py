@@ -81,8 +81,9 @@ class Export:
                 raise UsageError("this format names launches by vCPU count, which is not known of a selected digest")
             other = found.setdefault(row.vcpus, row)
             if other.digest != row.digest:
+                vcpus = "1 vCPU" if row.vcpus == 1 else f"{row.vcpus} vCPUs"
                 raise UsageError(
-                    f"this format has one digest for {row.vcpus} vCPUs, but several are selected",
+                    f"this format has one digest for {vcpus}, but several are selected",
                     f"they differ in {_difference(other, row)}: select one value",
                 )
         return dict(sorted(found.items()))

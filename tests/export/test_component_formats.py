@@ -58,10 +58,10 @@ def codes(one: ExportFormat, *rows: ExportRow) -> list[str]:
 def test_a_document_of_dstack_is_reproduced_from_its_facts() -> None:
     row = imported_row()
     assert data_of(DSTACK, row) == dstack(cmdline=ROOT)
-    assert codes(DSTACK, row) == ["launch-not-exported"]
+    assert codes(DSTACK, row) == ["export-accepts-more"]
     other = imported_row("console=ttyS0 dstack.rootfs_hash=ab")
     assert data_of(DSTACK, other) == dstack(cmdline=other.append)
-    assert codes(DSTACK, other) == ["launch-not-exported", "consumer-refuses"]
+    assert codes(DSTACK, other) == ["export-accepts-more", "consumer-refuses"]
 
 
 def test_no_initrd_is_the_hash_of_the_empty_file() -> None:
@@ -134,12 +134,12 @@ def test_metadata_of_an_image_are_what_an_import_reads() -> None:
         snp_baseline=component.snp_baseline, sections=component.sections, reset_vector=component.reset_vector
     )
     assert facts == expected
-    assert codes(GO, row) == ["launch-not-exported", "consumer-refuses"]
+    assert codes(GO, row) == ["export-accepts-more", "consumer-refuses"]
 
 
 def test_metadata_of_an_image_without_kernel_hashes_are_taken() -> None:
     row = with_firmware(sections=tuple(Section(*one) for one in SECTIONS[:3]))
-    assert codes(GO, row) == ["launch-not-exported"]
+    assert codes(GO, row) == ["export-accepts-more"]
     with pytest.raises(UsageError, match="reset vector"):
         GO.files(export(with_firmware(reset_vector=None)))
 

@@ -67,7 +67,7 @@ def test_the_product_is_one_that_contrast_knows_and_is_never_made_up() -> None:
 def test_two_digests_for_one_number_of_vcpus_and_an_unknown_number_are_refused(one: ExportFormat) -> None:
     export = export_of(2, settings=MILAN)
     first, second = export.rows
-    with pytest.raises(UsageError, match="1 vCPUs, but several") as caught:
+    with pytest.raises(UsageError, match="for 1 vCPU, but several") as caught:
         one.files(replace(export, rows=[first, replace(second, vcpus=1, vmm="qemu-kvm-legacy")]))
     assert "--vmm" in (caught.value.hint or "")
     with pytest.raises(UsageError, match="not known of a selected digest"):

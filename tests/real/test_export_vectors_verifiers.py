@@ -80,7 +80,7 @@ def test_a_real_document_of_dstack_is_reproduced_from_what_an_import_reads_in_it
     row = replace(row, firmware=firmware.record(), kernel_hashes=hashes, append=kernel.append)
     export = replace(base, rows=[row])
     assert data_of("dstack", export) == real
-    assert [note.code for note in export_format_named("dstack").notes(export)] == ["launch-not-exported"]
+    assert [note.code for note in export_format_named("dstack").notes(export)] == ["export-accepts-more"]
 
 
 @pytest.mark.parametrize("folder", ["a", "c"])

@@ -183,7 +183,7 @@ def command(
     opened = open_named(catalog, trust, skip=False, quiet=quiet)
     made = make_export(opened, selection, options, settings, now=int(time.time()))
     files = chosen.files(made.export)
-    check_output(path, files, is_folder=chosen.is_folder)
+    check_output(path, files, is_folder=chosen.is_folder, ending=chosen.file_ending)
     notes = [*made.notes, *chosen.notes(made.export)]
     _say(made, notes, quiet=quiet)
     _write(chosen, made, files, notes, path)

@@ -15,7 +15,7 @@ from catalog.errors import UsageError
 from catalog.export.cbor_writer import encode
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile, ExportRow
-from catalog.export.one_image import no_launch_note, one_image
+from catalog.export.one_image import any_launch_note, one_image
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import SectionType
 from catalog.imports.cbor import MAP, head
@@ -43,7 +43,7 @@ class DstackMeasurement(ExportFormat):
 
     def notes(self, export: Export) -> Sequence[Note]:
         _, row = one_image(export, with_kernel=True)
-        notes = [no_launch_note("firmware, kernel, initrd and command line")]
+        notes = [any_launch_note("firmware, kernel, initrd and command line")]
         if not _ROOT_HASH.search(row.append or ""):
             text = "dstack refuses images whose command line has no dstack.rootfs_hash= with a SHA-256"
             notes.append(Note("consumer-refuses", text))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.one_image import no_launch_note, one_image
+from catalog.export.one_image import any_launch_note, one_image
 from catalog.firmware.ovmf import SectionType
 from catalog.notes import Note
 
@@ -43,7 +43,7 @@ class GoMetadata(ExportFormat):
 
     def notes(self, export: Export) -> Sequence[Note]:
         firmware, _ = one_image(export, with_kernel=False)
-        notes = [no_launch_note("an image")]
+        notes = [any_launch_note("an image")]
         if refused := [section.name for section in firmware.sections if section.kind not in _MEASURED]:
             text = f"sev-snp-measure-go measures no image with a section {refused[0]}: use it for other images"
             notes.append(Note("consumer-refuses", text))
