@@ -25,7 +25,7 @@ from catalog.export.settings import DEFAULT_POLICY, GivenFile, needed
 from catalog.export.validity import valid_from
 from catalog.imports.certificate_files import load_certificates
 from catalog.imports.chains import der, validity, verify_chain
-from catalog.imports.dates import day
+from catalog.imports.dates import utc
 from catalog.notes import Note
 
 SALT = 32
@@ -144,8 +144,8 @@ def _certificates(
         start, end = validity(certificate)
         if not start <= time <= end:
             raise UsageError(
-                f"{file.name} is not valid on {day(time)}, when the endorsement begins",
-                f"it is valid from {day(start)} to {day(end)}: --valid-from DATE sets another day",
+                f"{file.name} is not valid at {utc(time)}, the time of the endorsement",
+                f"it is valid from {utc(start)} to {utc(end)}: --valid-from sets another time",
             )
         _check_usages(certificate, file.name)
     try:
