@@ -12,7 +12,7 @@ from typing import Any
 from catalog.errors import MalformedRecord
 
 MOST_ITEMS = 1 << 17
-"""Data items of one document: a CoRIM needs about 12 for each digest."""
+"""Data items of one document, if its reader does not say how many it has."""
 
 MOST_KEYS = 256
 """Keys of one map. Numbers with equal hashes can be chosen, so many of them would be slow."""
@@ -31,12 +31,13 @@ class Tagged:
     value: Any
 
 
-def decode(data: bytes, what: str) -> Any:
+def decode(data: bytes, what: str, most: int | None = None) -> Any:
     """The one data item that the bytes are: int, bytes, str, list, dict, Tagged, bool or None.
 
+    most: data items that it may consist of; MOST_ITEMS if it is None.
     Raises MalformedRecord, with a message that begins with `what` and names the offset.
     """
-    reader = _Reader(data, what)
+    reader = _Reader(data, what, MOST_ITEMS if most is None else most)
     value = reader.item(0)
     if reader.at != len(data):
         raise reader.fault(f"{len(data) - reader.at} bytes follow the end")
@@ -60,8 +61,8 @@ def head(major: int, number: int) -> bytes:
 
 
 class _Reader:
-    def __init__(self, data: bytes, what: str) -> None:
-        self.data, self.what, self.at, self.left = data, what, 0, MOST_ITEMS
+    def __init__(self, data: bytes, what: str, most: int) -> None:
+        self.data, self.what, self.at, self.most, self.left = data, what, 0, most, most
 
     def fault(self, reason: str) -> MalformedRecord:
         return MalformedRecord(f"{self.what}: CBOR at byte {self.at}: {reason}")
@@ -89,7 +90,7 @@ class _Reader:
     def item(self, depth: int) -> Any:
         self.left -= 1
         if self.left < 0 or depth > _DEEPEST:
-            raise self.fault(f"more than {MOST_ITEMS} items, or deeper than {_DEEPEST}")
+            raise self.fault(f"more than {self.most} items, or deeper than {_DEEPEST}")
         major, number = self.head()
         if major == UNSIGNED:
             return number

@@ -159,7 +159,7 @@ def test_a_catalog_that_is_not_published_is_named_by_its_manifest() -> None:
     export = export_of(1, settings=settings())
     local = replace(export, source=replace(export.source, origin=None, release=None, size=None, root=None))
     found = body(made(local))[0]
-    assert found.startswith(f"made-up/manifest/{'11' * 32}/")
+    assert found.startswith(f"unpublished/{'11' * 32}/")
     assert body(made(export))[0].rpartition("/")[2] == found.rpartition("/")[2]
 
 
@@ -196,8 +196,9 @@ def test_more_digests_than_veraison_reads_are_refused(monkeypatch: pytest.Monkey
         made(export_of(4, settings=settings()))
 
 
-def test_an_import_of_it_gives_the_same_digests() -> None:
-    export = export_of(4, settings=settings())
+@pytest.mark.parametrize("count", [4, 8_000])
+def test_an_import_of_it_gives_the_same_digests(count: int) -> None:
+    export = export_of(count, settings=settings())
     imported = read_document(made(export), GIVEN)
     assert [one.digest for one in imported.endorsed] == list(export.digests)
     assert {one.endorser for one in imported.endorsed} == {Endorser("corim", URL)}
@@ -270,9 +271,10 @@ def test_certificates_that_do_not_fit_are_refused(
         made(export_of(1, settings=settings(key=pem(p384()), cert=chain())))
 
 
-def test_a_certificate_needs_a_key() -> None:
-    with pytest.raises(UsageError, match="no key that signs"):
-        made(export_of(1, settings=settings(cert=certs(leaf(p384())))))
+def test_a_certificate_and_a_passphrase_need_a_key() -> None:
+    for more in ({"cert": certs(leaf(p384()))}, {"passphrase": b"secret"}):
+        with pytest.raises(UsageError, match="and no key that signs"):
+            made(export_of(1, settings=settings(**more)))
 
 
 def test_another_curve_is_refused() -> None:

@@ -86,6 +86,9 @@ def test_the_number_of_items_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         decode(made.cbor([1] * 9), "x")
     with pytest.raises(MalformedRecord, match="more than 9 items"):
         decode(made.cbor([Tagged(1, 1)] * 5), "x")
+    assert decode(made.cbor([Tagged(1, 1)] * 5), "x", 11) == [Tagged(1, 1)] * 5
+    with pytest.raises(MalformedRecord, match="more than 10 items"):
+        decode(made.cbor([Tagged(1, 1)] * 5), "x", 10)
 
 
 @pytest.mark.parametrize("value", [Tagged(17, []), 18, [18]])

@@ -96,8 +96,8 @@ class Corim(ExportFormat):
         if export.settings.key is not None:
             signed = sign_corim(corim, issuer, validity, export.settings.key, export.settings)
             return [ExportFile.of("corim-signed.cose", "application/rim+cose", signed)]
-        if export.settings.cert is not None:
-            raise UsageError("a certificate is given and no key that signs the CoRIM", "give it: --key FILE")
+        if export.settings.cert is not None or export.settings.passphrase is not None:
+            raise UsageError("a certificate or a passphrase is given, and no key that signs the CoRIM", "--key FILE")
         return [ExportFile.of("corim-veraison.cbor", "application/rim+cbor", corim)]
 
     def notes(self, export: Export) -> Sequence[Note]:
@@ -122,7 +122,7 @@ def _identity(source: Source, content: bytes) -> str:
     Veraison's store refuses a CoRIM with the id of another one: a second selection of a release needs its own.
     """
     if source.origin is None or source.release is None:
-        where = f"{source.catalog}/manifest/{source.manifest_sha256}"
+        where = f"unpublished/{source.manifest_sha256}"
     else:
         where = f"{source.origin}/release/{source.release}"
     return f"{where}/{hashlib.sha256(content).hexdigest()[:16]}"

@@ -23,7 +23,7 @@ from catalog.imports.dates import day
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported
-from catalog.imports.strict_json import check_count
+from catalog.imports.strict_json import MOST_ITEMS, check_count
 
 NAME = "corim"
 PROFILE = "tag:amd.com,2024:snp-corim-profile"
@@ -41,6 +41,9 @@ _DIGESTS, _RAW, _SVN_VALUE = 2, 4, 1
 _SHA_384 = 7
 _AMD_SNP = bytes.fromhex("2b060104019c7803")
 """The object identifier 1.3.6.1.4.1.3704.3, below which AMD has the classes of its profile."""
+
+_COMID_ITEMS = 24 * MOST_ITEMS
+"""Data items of a CoMID: a triple with nothing but a digest has 21."""
 
 _META = 8
 _MEDIA_TYPE = "application/rim+cbor"
@@ -164,7 +167,7 @@ def _endorsed(corim: Any, by: str | None) -> tuple[EndorsedDigest, ...]:
         raw = _untag(tag, _COMID, what)
         if not isinstance(raw, bytes):
             raise MalformedRecord(f"{what}: no bytes")
-        triples = _map(_map(decode(raw, what), what).get(_TRIPLES), f"{what}: triples")
+        triples = _map(_map(decode(raw, what, _COMID_ITEMS), what).get(_TRIPLES), f"{what}: triples")
         reference = _list(triples[_REFERENCE], f"{what}: reference triples") if _REFERENCE in triples else []
         for number, triple in enumerate(reference):
             path = f"{what}: reference triple {number}"
