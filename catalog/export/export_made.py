@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from catalog.errors import NotExported, UsageError
 from catalog.export.exported import Export, Source
@@ -29,12 +28,12 @@ class MadeExport:
     """An export.
 
     notes: what was left out, and what is exported because an option allows it.
-    changes: what changed since an earlier release, in JSON; None if it was not asked for.
+    missing: named launch digests that the catalog does not have.
     """
 
     export: Export
     notes: Sequence[Note]
-    changes: Mapping[str, Any] | None = None
+    missing: Sequence[bytes] = ()
 
 
 def make_export(
@@ -49,7 +48,8 @@ def make_export(
     """The export of what is selected in a catalog, which is verified when it is opened.
 
     options: of OPTIONS and LOCAL, those that are given. now: seconds since 1970.
-    named_may_lack: named launch digests that may not be exported are left out, as those of other selections are.
+    named_may_lack: named launch digests that are missing or may not be exported are left out, as those of other
+    selections are.
 
     Raises NotExported if nothing is left, or a named launch digest may not be exported; UsageError for a local catalog
     without LOCAL, for an empty selection, and for a log that this version knows in part; and as `select`.
@@ -63,6 +63,7 @@ def make_export(
     return MadeExport(
         Export(found.rows, found.digests, settings, _source(catalog, selection, options, now)),
         [*_source_notes(catalog), *_left_out_notes(found.left_out), *notes_on(found.exported)],
+        found.missing,
     )
 
 

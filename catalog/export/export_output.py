@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from catalog.errors import LdcatError, UsageError
-from catalog.export.exported import ExportFile
+from catalog.export.export_format import ExportFormat
+from catalog.export.exported import Export, ExportFile
+from catalog.export.oci_artifact import write_layout
 from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE, DescribedFile, Sidecar, read_sidecar
 from catalog.fast.beneath import Files
 from catalog.files.folder import written_whole
@@ -20,7 +22,34 @@ Describe = Callable[[Sequence[DescribedFile]], Sidecar]
 _NAME = re.compile("(?:[A-Za-z0-9][A-Za-z0-9._-]{0,254}/){0,4}[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
-def write_file(path: Path, file: ExportFile, describe: Describe) -> None:
+def write_export(
+    path: Path, chosen: ExportFormat, export: Export, files: Sequence[ExportFile], describe: Describe
+) -> None:
+    """Write the files of an export to a file, a folder or an OCI layout. Raises as what writes these."""
+    if chosen.artifact_type is not None:
+        write_layout(path, chosen.artifact_type, files, export)
+    elif chosen.is_folder or len(files) > 1:
+        _write_folder(path, files, chosen.name, describe)
+    else:
+        _write_file(path, files[0], describe)
+
+
+def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[ExportFile]) -> None:
+    """Raises UsageError unless the files can be written there: several need a folder, one a file or standard output."""
+    if chosen.is_folder or len(files) > 1:
+        if path is None:
+            raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
+        return
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
+    if path is not None and not path.name.endswith(chosen.file_ending):
+        raise UsageError(
+            f"{path.name}: the reader of this file wants a name that ends with {chosen.file_ending}",
+            f"-o {path}{chosen.file_ending}",
+        )
+
+
+def _write_file(path: Path, file: ExportFile, describe: Describe) -> None:
     """Write an export of one file, and the sidecar beside it.
 
     Raises UsageError for a name that is no printable text, and as `write_described`.
@@ -35,7 +64,7 @@ def write_file(path: Path, file: ExportFile, describe: Describe) -> None:
     )
 
 
-def write_folder(path: Path, files: Sequence[ExportFile], format_name: str, describe: Describe) -> None:
+def _write_folder(path: Path, files: Sequence[ExportFile], format_name: str, describe: Describe) -> None:
     """Write an export of several files to a new or empty folder, or over an earlier export in the same format.
 
     Raises UsageError for any other folder, and as `written_whole`.
@@ -56,22 +85,6 @@ def write_folder(path: Path, files: Sequence[ExportFile], format_name: str, desc
                 size, sha256 = copied(file.chunks(), out)
             described.append(DescribedFile(name=file.name, size=size, sha256=sha256))
         (made / IN_FOLDER).write_bytes(bytes(describe(described)))
-
-
-def check_output(path: Path | None, files: Sequence[ExportFile], *, is_folder: bool, ending: str = "") -> None:
-    """Raises UsageError unless the files can be written there: several need a folder, one a file or standard output.
-
-    ending: of the name of a file.
-    """
-    if is_folder or len(files) > 1:
-        if path is None:
-            raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
-    elif path is not None and path.is_dir():
-        raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
-    elif path is not None and not path.name.endswith(ending):
-        raise UsageError(
-            f"{path.name}: the reader of this file wants a name that ends with {ending}", f"-o {path}{ending}"
-        )
 
 
 def _foreign(folder: Path, format_name: str) -> str | None:

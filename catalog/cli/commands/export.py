@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,17 +13,26 @@ import typer
 from catalog.cli.catalogs import open_named
 from catalog.cli.export_settings import check_settings, read_settings, with_settings
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
-from catalog.cli.options import OUTPUT, CatalogOption, QuietOption, TrustOption, named_path, number_option
+from catalog.cli.options import (
+    OUTPUT,
+    CatalogOption,
+    QuietOption,
+    TrustOption,
+    named_location,
+    named_path,
+    number_option,
+)
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat, export_format_named
+from catalog.export.export_format import ExportFormat, export_format_named, export_formats
+from catalog.export.exported import Export, ExportFile
+from catalog.export.sidecar import DescribedFile, Sidecar, make_sidecar
 from catalog.notes import INFO, OK, Note
-from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
+from catalog.verify.location import CatalogLocation
+from catalog.verify.opening import Freshness
 
 if TYPE_CHECKING:
-    from catalog.export.export_made import MadeExport
-    from catalog.export.rows.selection import Selection
-    from catalog.export.sidecar import DescribedFile, Sidecar
+    from catalog.export.export_changes import Changes
 
 HELP_ORDER = 125
 HELP_GROUP = Group.PLATFORM_OWNERS
@@ -119,6 +128,14 @@ _UnpublishedOption = Annotated[
     bool,
     typer.Option("--unpublished", help="Export from a catalog that no log publishes.", rich_help_panel=_RULES),
 ]
+_DiffOption = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--diff",
+        metavar="OLD NEW",
+        help="Export from NEW, in place of --catalog, and say what changed since OLD. Releases of one log.",
+    ),
+]
 _PathOption = Annotated[
     Path | None,
     typer.Option(
@@ -145,6 +162,7 @@ def command(
     unpublished: _UnpublishedOption = False,
     catalog: CatalogOption = None,
     trust: TrustOption = None,
+    diff: _DiffOption = None,
     path: _PathOption = None,
     given: Mapping[str, Any] = {},
     quiet: QuietOption = False,
@@ -155,8 +173,10 @@ def command(
     --vcpu-signature. Revoked rows and rows that are not expected to launch are never exported. With --output a sidecar
     is written, too, which names release, checkpoint and selection.
     """
-    from catalog.export.export_made import make_export  # pyarrow takes long to load
+    from catalog.export.export_changes import changed_export  # cryptography takes long to load
+    from catalog.export.export_made import make_export
     from catalog.export.export_output import check_output
+    from catalog.export.rows.selection import make_selection
 
     chosen = _chosen(to)
     check_settings(chosen, given)
@@ -169,7 +189,7 @@ def command(
         "vcpu_signature": vcpu_signature,
         "sev_features": sev_features,
     }
-    selection = _selection(digests or [], {name: one for name, one in fields.items() if one is not None}, vcpus)
+    selection = make_selection(digests or (), fields, vcpus)
     flags = {
         "--launch-unknown": launch_unknown,
         "--unenforced": unenforced,
@@ -178,16 +198,38 @@ def command(
         "--unpublished": unpublished,
     }
     options = [option for option, is_given in flags.items() if is_given]
+    old, catalog = _compared(chosen, diff, catalog)
     _check_local(catalog, trust, unpublished=unpublished)
     settings = read_settings(given)
+    now, changes = int(time.time()), None
     opened = open_named(catalog, trust, skip=False, quiet=quiet)
-    made = make_export(opened, selection, options, settings, now=int(time.time()))
+    if old is None:
+        made = make_export(opened, selection, options, settings, now=now)
+    else:
+        before = open_named(old, trust, skip=False, quiet=quiet, freshness=Freshness.PAST)
+        made, changes = changed_export(before, opened, selection, options, settings, now=now)
     files = chosen.files(made.export)
-    check_output(path, files, is_folder=chosen.is_folder, ending=chosen.file_ending)
+    check_output(path, chosen, files)
     notes = [*made.notes, *chosen.notes(made.export)]
-    _say(made, notes, quiet=quiet)
-    _write(chosen, made, files, notes, path)
+    _say(made.export, notes, changes, quiet=quiet)
+    _write(chosen, made.export, files, notes, changes, path)
     return 0
+
+
+def _compared(
+    chosen: ExportFormat, diff: tuple[str, str] | None, catalog: CatalogLocation | None
+) -> tuple[CatalogLocation | None, CatalogLocation | None]:
+    """The old catalog, if two are compared, and the one that is exported from. Raises UsageError."""
+    if diff is None:
+        return None, catalog
+    if not chosen.takes_updates:
+        others = ", ".join(name for name, one in export_formats().items() if one.takes_updates)
+        raise UsageError(
+            f"what reads {chosen.name} does not replace a list of values, so there is no --diff",
+            f"leave it out; formats with --diff: {others}",
+        )
+    old, new = map(named_location, diff)
+    return old, new
 
 
 def _chosen(name: str | None) -> ExportFormat:
@@ -213,59 +255,40 @@ def _check_local(catalog: object, trust: Path | None, *, unpublished: bool) -> N
         )
 
 
-def _selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str | None) -> Selection:
-    from catalog.export.rows.selection import Selection, parse_digests
-
-    if digests:
-        if fields or vcpus is not None:
-            raise UsageError("launch digests and options that select rows are given", "give one of the two")
-        return Selection(parse_digests(digests))
-    if "vmm" not in fields or not (vcpus is not None or {"vcpu_type", "vcpu_signature"} & set(fields)):
-        raise UsageError(
-            "the selection is too wide" if fields or vcpus is not None else "nothing is selected",
-            "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature",
-        )
-    return Selection((), fields, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
-
-
-def _say(made: MadeExport, notes: Sequence[Note], *, quiet: bool) -> None:
-    """Print what is exported and the notes: warnings always, the rest unless `quiet`."""
-    export = made.export
+def _say(export: Export, notes: Sequence[Note], changes: Changes | None, *, quiet: bool) -> None:
+    """Print what is exported, the notes, and what changed: warnings always, the rest unless `quiet`."""
     if not quiet:
-        source, count = export.source, f"{len(export.digests):,} launch digest{'s' if len(export.digests) != 1 else ''}"
+        source = export.source
         where = f"catalog {source.catalog}, not published"
         if source.origin is not None:
             where = f"release {source.release} of {source.origin}, checkpoint of {source.size:,} leaves"
-        render.note(f"{where}: {count}")
+        count = len(export.digests)
+        render.note(f"{where}: {count:,} launch digest{'' if count == 1 else 's'}")
     for note in notes:
         if note.severity not in (OK, INFO):
             render.warning(note.text)
         elif not quiet:
             render.note(note.text)
+    for text in changes.lines() if changes and not quiet else ():
+        render.note(text)
 
 
 def _write(
-    chosen: ExportFormat, made: MadeExport, files: Sequence[Any], notes: Sequence[Note], path: Path | None
+    chosen: ExportFormat,
+    export: Export,
+    files: Sequence[ExportFile],
+    notes: Sequence[Note],
+    changes: Changes | None,
+    path: Path | None,
 ) -> None:
-    from catalog.export.export_output import write_file, write_folder
-    from catalog.export.oci_artifact import write_layout
-    from catalog.export.sidecar import make_sidecar
-
-    export = made.export
-
-    def describe(described: Sequence[DescribedFile]) -> Sidecar:
-        return make_sidecar(chosen.name, export.source, export.digests, described, notes, made.changes)
+    from catalog.export.export_output import write_export
 
     if path is None:
-        render.data(_chunks(files))
-    elif chosen.artifact_type:
-        write_layout(path, chosen.artifact_type, files, export)
-    elif chosen.is_folder or len(files) > 1:
-        write_folder(path, files, chosen.name, describe)
-    else:
-        write_file(path, files[0], describe)
+        render.data(chunk for file in files for chunk in file.chunks())
+        return
 
+    def describe(described: Sequence[DescribedFile]) -> Sidecar:
+        changed = None if changes is None else changes.to_dict()
+        return make_sidecar(chosen.name, export.source, export.digests, described, notes, changed)
 
-def _chunks(files: Sequence[Any]) -> Iterator[bytes]:
-    for file in files:
-        yield from file.chunks()
+    write_export(path, chosen, export, files, describe)

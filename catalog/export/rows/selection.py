@@ -10,7 +10,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.errors import UsageError
 from catalog.export.rows.export_rows import DIGEST_SIZE, ArrowRows, PackedDigests
 from catalog.export.rows.rules import Rule
-from catalog.rows.numbers import as_ranges
+from catalog.rows.numbers import as_ranges, parse_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,24 @@ class Selection:
         counts = {} if self.vcpus is None else {"vcpus": as_ranges(sorted(self.vcpus))}
         names = {"firmware_sha256": "firmware", "kernel_hashes_sha256": "kernel-hashes"}
         return {names.get(name, name.replace("_", "-")): value for name, value in self.fields.items()} | counts
+
+
+def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str | None) -> Selection:
+    """The selection of a command line. fields: by name; None: not given. vcpus: counts, such as `1-64,96`.
+
+    Raises UsageError if nothing, too much or both kinds are selected, MalformedInput for an invalid digest.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    if digests:
+        if given or vcpus is not None:
+            raise UsageError("launch digests and options that select rows are given", "give one of the two")
+        return Selection(parse_digests(digests))
+    if "vmm" not in given or not (vcpus is not None or {"vcpu_type", "vcpu_signature"} & set(given)):
+        raise UsageError(
+            "the selection is too wide" if given or vcpus is not None else "nothing is selected",
+            "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature",
+        )
+    return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
 
 
 def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:

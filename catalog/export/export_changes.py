@@ -1,0 +1,124 @@
+"""Changes of an export since an earlier release: which launch digests are new, which are gone, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.errors import NotExported, UnknownName, UsageError
+from catalog.export.export_made import MadeExport, make_export, selected
+from catalog.export.rows.export_search import select
+from catalog.export.rows.rules import allowed_rules, count_digests
+from catalog.export.rows.selection import Selected, Selection
+from catalog.export.settings import Settings
+from catalog.log.revocation_list import revocations_at
+from catalog.store.catalog import Catalog
+from catalog.verify.consistency import continuation
+
+MOST_LISTED = 1000
+"""Launch digests of each kind that a sidecar lists."""
+_MOST_LINES = 10
+"""Launch digests of each kind that are printed."""
+
+_GONE = "no row has it any more"
+_NOT_SELECTED = "its row has other values than those that are selected"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since an earlier release.
+
+    old: the catalog that it is compared with. added: launch digests, in the order of the export.
+    removed: launch digests that are exported no more, and why.
+    """
+
+    old: Catalog
+    added: Sequence[bytes]
+    removed: Mapping[bytes, str]
+
+    def lines(self) -> Iterator[str]:
+        """What changed, for people."""
+        release = self.old.release
+        since = f"catalog {self.old.manifest.name}" if release is None else f"release {release.number}"
+        yield f"since {since}: {count_digests(len(self.added))} added, {len(self.removed):,} removed"
+        for number, digest in enumerate(self.added):
+            if number == _MOST_LINES:
+                yield f"and {len(self.added) - _MOST_LINES:,} more added"
+                break
+            yield f"added {digest.hex()}"
+        for number, (digest, why) in enumerate(self.removed.items()):
+            if number == _MOST_LINES:
+                yield f"and {len(self.removed) - _MOST_LINES:,} more removed"
+                break
+            yield f"removed {digest.hex()}: {why}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What changed, in JSON; at most MOST_LISTED launch digests of each kind."""
+        release = self.old.release
+        removed = list(self.removed.items())[:MOST_LISTED]
+        return {
+            "since": {"manifest_sha256": self.old.manifest_sha256, "release": release and release.number},
+            "added": {"count": len(self.added), "digests": [one.hex() for one in self.added[:MOST_LISTED]]},
+            "removed": {
+                "count": len(self.removed),
+                "digests": [{"launch_digest": digest.hex(), "reason": why} for digest, why in removed],
+            },
+        }
+
+
+def changed_export(
+    old: Catalog, new: Catalog, selection: Selection, options: Collection[str], settings: Settings, *, now: int
+) -> tuple[MadeExport, Changes]:
+    """The export from a new catalog, and what changed since the same selection of an old one.
+
+    A name that the old one does not have selects nothing there. Raises UsageError unless both are releases of one log,
+    the old one first, or both are local; NotExported for a named launch digest that neither has; VerificationFailed for
+    a fork of the log; and as `make_export`.
+    """
+    _check_order(old, new)
+    made = make_export(new, selection, options, settings, now=now, named_may_lack=True)
+    before = _selected_before(old, selection, options)
+    if neither := set(made.missing) & set(selection.digests if before is None else before.missing):
+        raise NotExported(
+            f"neither {old.location} nor {new.location} has launch digest {min(neither).hex()[:16]}...",
+            "leave it out, or name other releases: --diff OLD NEW",
+        )
+    were, are = set(before.digests if before else ()), set(made.export.digests)
+    added = [digest for digest in made.export.digests if digest not in were]
+    gone = tuple(digest for digest in before.digests if digest not in are) if before else ()
+    return made, Changes(old, added, _reasons(new, gone, options))
+
+
+def _check_order(old: Catalog, new: Catalog) -> None:
+    before, after = old.release, new.release
+    if before is None and after is None:
+        return
+    if before is None or after is None or before.origin != after.origin:
+        raise UsageError(
+            f"{old.location} and {new.location} are not releases of one log",
+            "name two releases of one log, or two local catalogs: --diff OLD NEW",
+        )
+    continuation(before, after)
+    if (before.size, before.number) > (after.size, after.number) or before.number > after.number:
+        raise UsageError(f"{old.location} is later than {new.location}", "the earlier one is first: --diff OLD NEW")
+
+
+def _selected_before(old: Catalog, selection: Selection, options: Collection[str]) -> Selected | None:
+    """What was exported from the old catalog, as of its release; None if it does not have a name."""
+    try:
+        return selected(old, selection, options, revocations_at(old.release) if old.release else ())
+    except UnknownName:
+        return None
+
+
+def _reasons(new: Catalog, digests: tuple[bytes, ...], options: Collection[str]) -> dict[bytes, str]:
+    """Why launch digests that were exported are exported no more."""
+    if not digests:
+        return {}
+    found = select(new, Selection(digests), allowed_rules(options, several=True), new.revocations)
+    missing = set(found.missing)
+    return {
+        digest: str(found.refused[digest]) if digest in found.refused else _GONE if digest in missing else _NOT_SELECTED
+        for digest in digests
+    }
