@@ -2,10 +2,10 @@
 # cosign verifies the attestation of a P-384 key over SHA-256, and refuses the SHA-384 that others sign with.
 #
 # A DSSE envelope does not say by which algorithm it was signed: the key has to tell. securesystemslib takes P-384 for
-# ecdsa-sha2-nistp384, ECDSA over SHA-384, as in TLS 1.3 and among the algorithms of sigstore (PKIX_ECDSA_P384_SHA_384). `cosign
-# verify-blob-attestation --key` takes SHA-256 for every curve unless --signature-digest-algorithm says otherwise, and
-# that option is deprecated. So of one P-384 key each of the two accepts what the other one refuses: a signature that is
-# right looks like a forged one ("accepted signatures do not match threshold").
+# ecdsa-sha2-nistp384, ECDSA over SHA-384, as TLS 1.3 does; sigstore's default for such a key is the same
+# (PKIX_ECDSA_P384_SHA_384). `cosign verify-blob-attestation --key` takes SHA-256 for every curve unless
+# --signature-digest-algorithm says otherwise, and that option is deprecated. So of one P-384 key each accepts
+# what the other one refuses: a signature that is right looks like a forged one ("accepted signatures do not match").
 #
 # Seen: cosign 3.1.1-2 of Debian sid, securesystemslib 1.6.0 with cryptography 49.0.0. Fails if that changes.
 set -euo pipefail
@@ -45,7 +45,8 @@ from securesystemslib.signer import Signature, SSlibKey
 blob, predicate = b"values\n", "https://catalog.example/launch-digests/v1"
 open("blob", "wb").write(blob)
 subject = {"name": "blob", "digest": {"sha256": hashlib.sha256(blob).hexdigest()}}
-statement = {"_type": "https://in-toto.io/Statement/v1", "subject": [subject], "predicateType": predicate, "predicate": {}}
+statement = {"_type": "https://in-toto.io/Statement/v1", "subject": [subject], "predicateType": predicate}
+statement["predicate"] = {}
 
 
 def accepted_by(curve: ec.EllipticCurve, algorithm: hashes.HashAlgorithm) -> list[str]:
