@@ -40,7 +40,7 @@ class Settings:
     name: of the reference value. namespace: of a Kubernetes object.
     valid_from: seconds since 1970. days: validity.
     id_key, author_key, key: private keys in PEM; passphrase: of all that are encrypted.
-    cert, ca: certificates in PEM or DER: of `key`, and of who issued it.
+    cert, ca: certificates in PEM or DER: of `key`, which its issuers' may follow, and of who issued it.
     policy: guest policy, 64 bits. guest_svn: 32 bits. family_id, image_id: 16 bytes.
     issuer, issuer_url: who issues reference values.
     product: product line of the processor, such as Milan.
