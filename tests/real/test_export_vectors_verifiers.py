@@ -8,13 +8,18 @@ from dataclasses import replace
 import pytest
 
 from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
 from catalog.export.export_format import export_format_named
-from catalog.export.exported import Export
+from catalog.export.exported import Export, ExportRow
 from catalog.export.settings import GivenFile, Settings
 from catalog.firmware.ovmf import Area
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Given, read_document
 from catalog.imports.endorsed_facts import Claims
+from catalog.imports.imported import Imported
+from catalog.launch.point import VcpuPoint
+from catalog.launch.technology import Measurer, technology_named
+from catalog.spec import embedded
 from tests.real.export_vectors import ALL, SINGLE, TIME, vector_export
 from tests.real.shared import EXCHANGE
 
@@ -24,6 +29,18 @@ GIVEN = Given(TIME)
 def data_of(name: str, export: Export) -> bytes:
     (file,) = export_format_named(name).files(export)
     return b"".join(file.chunks())
+
+
+def measured(imported: Imported, hashes: KernelHashes | None, row: ExportRow) -> bytes:
+    """The launch digest of what a document describes, in a launch as that of a row."""
+    build = imported.named("x").firmware[0].record()
+    assert build
+    assert row.vmm
+    assert row.vcpus
+    assert row.sev_features is not None
+    signature = None if row.vcpu_signature is None else VcpuSignature(row.vcpu_signature)
+    point = VcpuPoint(hashes, embedded.profile_named(row.vmm), signature, row.sev_features, row.vcpus)
+    return Measurer(technology_named("sev-snp"), build.component).measure(point).value
 
 
 @pytest.mark.parametrize("folder", SINGLE)
@@ -102,13 +119,20 @@ def test_components_of_a_row_are_read_back_from_what_is_written_for_dstack(folde
     assert row.kernel_hashes
     kernel = KernelFacts(row.kernel_hashes.kernel, initrd_sha256=row.kernel_hashes.initrd, append=row.append)
     assert imported.kernels == (kernel,)
+    hashes = KernelHashes.of(kernel=kernel.kernel_sha256, initrd=kernel.initrd_sha256, append=kernel.append)
+    assert measured(imported, hashes, row) == row.digest
 
 
 @pytest.mark.parametrize("folder", ALL)
 def test_metadata_of_an_image_are_read_back(folder: str) -> None:
     export = vector_export(folder)
-    (facts,) = read_document(data_of("sev-snp-measure-go", export), GIVEN).firmware
+    imported = read_document(data_of("sev-snp-measure-go", export), GIVEN)
     (component,) = {row.firmware.component for row in export.rows if row.firmware}
-    assert facts == FirmwareFacts(
-        snp_baseline=component.snp_baseline, sections=component.sections, reset_vector=component.reset_vector
+    assert imported.firmware == (
+        FirmwareFacts(
+            snp_baseline=component.snp_baseline, sections=component.sections, reset_vector=component.reset_vector
+        ),
     )
+    for row in export.rows:
+        if row.kernel_hashes is None:
+            assert measured(imported, None, row) == row.digest
