@@ -86,7 +86,7 @@ def test_what_is_signed_is_equal_each_time_and_the_signature_is_not() -> None:
 def test_a_note_names_the_option_that_the_default_policy_needs() -> None:
     [note] = FORMAT.notes(endorsed())
     assert (note.code, "--base /dev/null" in note.text) == ("consumer-needs-option", True)
-    assert not FORMAT.notes(endorsed(policy=0x70000))
+    assert [note.code for note in FORMAT.notes(endorsed(policy=0x70000))] == ["migration-agent-allowed"]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,12 @@ def test_a_note_names_the_option_that_the_default_policy_needs() -> None:
         ({"commit": None}, UsageError, "names the source of the firmware"),
         ({"commit": b"", "cl_spec": 0}, UsageError, "names the source of the firmware"),
         ({"policy": 0x10000}, UsageError, "guest policy bit 17 is not set"),
-        ({"guest_svn": 1 << 32}, UsageError, "32 bits"),
-        ({"cl_spec": 1 << 64}, UsageError, "64 bits"),
+        ({"policy": 1 << 64}, UsageError, "no guest policy of 64 bits"),
+        ({"policy": -1}, UsageError, "no guest policy of 64 bits"),
+        ({"guest_svn": 1 << 32}, UsageError, "no security version number of 32 bits"),
+        ({"guest_svn": -1}, UsageError, "no security version number of 32 bits"),
+        ({"cl_spec": 1 << 64}, UsageError, "no number of a change of 64 bits"),
+        ({"cl_spec": -1}, UsageError, "no number of a change of 64 bits"),
         ({"key": None}, UsageError, "needs --key"),
         ({"key": key("other")}, UsageError, "a certificate of another key"),
         ({"cert": GivenFile("x.pem", b"x")}, MalformedInput, "x.pem: no certificates"),

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from catalog.abi.guest_policy import SnpPolicy
 from catalog.ask.evidence_notes import snp_policy_notes
-from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
+from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.key_digests import key_digest
-from catalog.export.settings import DEFAULT_POLICY, Settings
+from catalog.export.settings import Settings
 from catalog.notes import Note
 
 
@@ -38,7 +37,7 @@ class CheckConfig(ExportFormat):
 
     def notes(self, export: Export) -> Sequence[Note]:
         settings = export.settings
-        notes = snp_policy_notes(_policy(settings))
+        notes = snp_policy_notes(guest_policy(settings))
         values = {"guest SVN": settings.guest_svn, "family ID": settings.family_id, "image ID": settings.image_id}
         given = [name for name, value in values.items() if value is not None]
         if given and not settings.author_key:
@@ -60,8 +59,8 @@ def _is_any_digest(export: Export) -> bool:
 
 def _file(name: str, digest: bytes | None, author: bytes | None, settings: Settings) -> ExportFile:
     """A config: its fields by number, as go-sev-guest prints them. name: of the file, without its ending."""
-    fields = [] if settings.guest_svn is None else [f"minimum_guest_svn: {_guest_svn(settings.guest_svn)}"]
-    fields.append(f"policy: {_policy(settings).value:#x}")
+    fields = [] if settings.guest_svn is None else [f"minimum_guest_svn: {guest_svn(settings)}"]
+    fields.append(f"policy: {guest_policy(settings).value:#x}")
     values = {"family_id": settings.family_id, "image_id": settings.image_id, "measurement": digest}
     fields += [f"{field}: {_bytes(value)}" for field, value in values.items() if value is not None]
     if author is not None:
@@ -76,20 +75,6 @@ def _config(fields: Iterable[str]) -> bytes:
 def _bytes(value: bytes) -> str:
     """A string of the text format: each byte escaped in hex."""
     return '"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
-
-
-def _guest_svn(value: int) -> int:
-    if not 0 <= value < 1 << 32:
-        raise UsageError(f"{value} is no security version number of 32 bits", "give another one: --guest-svn")
-    return value
-
-
-def _policy(settings: Settings) -> SnpPolicy:
-    """The most permissive guest policy that is accepted; raises UsageError for one that go-sev-guest refuses."""
-    policy = SnpPolicy.parse(DEFAULT_POLICY if settings.policy is None else settings.policy)
-    if reason := policy.unknown_text("policy"):
-        raise UsageError(f"go-sev-guest refuses the policy {policy.value:#x}: {reason}", "--policy 0x30000 is usual")
-    return policy
 
 
 FORMAT = CheckConfig()

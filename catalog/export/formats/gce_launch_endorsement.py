@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from catalog.abi.guest_policy import SnpPolicy
+from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.errors import MalformedInput, UsageError, VerificationFailed
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
+from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import GCE, load_key
 from catalog.export.protobuf_writer import Value, message
-from catalog.export.settings import DEFAULT_POLICY, GivenFile, needed
+from catalog.export.settings import GivenFile, needed
 from catalog.export.validity import valid_from
 from catalog.imports.certificate_files import load_certificates
 from catalog.imports.chains import der, validity, verify_chain
@@ -32,7 +33,7 @@ SALT = 32
 """Bytes of the salt of RSA-PSS."""
 
 TOOL_POLICY = 0x70000
-"""The guest policy that `gcetcbendorsement sev` starts from: DEFAULT_POLICY, and migration agents allowed."""
+"""The guest policy that `gcetcbendorsement sev` starts from: it allows migration agents."""
 
 _NO_ID = bytes(16)
 _USAGES = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
@@ -66,14 +67,15 @@ class GceEndorsement(ExportFormat):
         return [ExportFile.of("gce-endorsement.binarypb", "application/x-protobuf", signed)]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        policy = _policy(export)
-        if policy == TOOL_POLICY:
-            return ()
-        text = (
-            f"gcetcbendorsement sev takes guest policy {policy:#x} with --base /dev/null; "
-            f"with --overwrite it checks {TOOL_POLICY:#x} instead, which allows migration agents"
-        )
-        return [Note("consumer-needs-option", text)]
+        policy = guest_policy(export.settings)
+        notes = snp_policy_notes(policy)
+        if policy.value != TOOL_POLICY:
+            text = (
+                f"gcetcbendorsement sev takes guest policy {policy.value:#x} with --base /dev/null; "
+                f"with --overwrite it checks {TOOL_POLICY:#x} instead, which allows migration agents"
+            )
+            notes.append(Note("consumer-needs-option", text))
+        return notes
 
 
 FORMAT = GceEndorsement()
@@ -90,14 +92,14 @@ def golden_measurement(export: Export, signer: x509.Certificate, root: x509.Cert
             "a launch endorsement names the source of the firmware: its verifiers refuse it otherwise",
             "give the commit with --commit HEX, or the number of the change with --cl-spec N",
         )
-    if (settings.cl_spec or 0) >= 1 << 64 or (settings.guest_svn or 0) >= 1 << 32:
-        raise UsageError("--cl-spec is a number of at most 64 bits, and --guest-svn of 32 bits")
+    if not 0 <= (settings.cl_spec or 0) < 1 << 64:
+        raise UsageError(f"{settings.cl_spec} is no number of a change of 64 bits", "give another one: --cl-spec")
     launch: dict[int, Value] = {
-        1: settings.guest_svn or 0,
+        1: guest_svn(settings),
         2: {vcpus: row.digest for vcpus, row in export.by_vcpus().items()},
         3: settings.family_id or _NO_ID,
         4: settings.image_id or _NO_ID,
-        5: _policy(export),
+        5: guest_policy(settings).value,
     }
     return message(
         {
@@ -120,14 +122,6 @@ def _image_sha384(export: Export) -> bytes:
             "select digests of a build whose image was read: ldcat list builds",
         )
     return firmware.component.sha384
-
-
-def _policy(export: Export) -> int:
-    value = export.settings.policy
-    policy = SnpPolicy.parse(DEFAULT_POLICY if value is None else value)
-    if problem := policy.unknown_text("guest policy"):
-        raise UsageError(problem, f"{DEFAULT_POLICY:#x} is the default of --policy")
-    return policy.value
 
 
 def _certificates(
