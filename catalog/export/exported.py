@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -84,7 +84,7 @@ class Export:
                 vcpus = "1 vCPU" if row.vcpus == 1 else f"{row.vcpus} vCPUs"
                 raise UsageError(
                     f"this format has one digest for {vcpus}, but several are selected",
-                    f"they differ in {_difference(other, row)}: select one value",
+                    f"they differ in {differing_options((other, row))}: select one value",
                 )
         return dict(sorted(found.items()))
 
@@ -97,9 +97,10 @@ class Export:
         first = next(rows)
         for row in rows:
             if _without_vcpus(row) != _without_vcpus(first):
+                options = differing_options((first, replace(row, vcpus=first.vcpus)))
                 raise UsageError(
                     "this format has rows that differ in their vCPU count alone",
-                    f"they also differ in {_difference(first, row)}: select one value",
+                    f"they also differ in {options}: select one value",
                 )
         return first
 
@@ -129,13 +130,14 @@ def _without_vcpus(row: ExportRow) -> tuple[object, ...]:
     return image, row.kernel_hashes, row.vmm, row.vcpu_signature, row.sev_features
 
 
-def _difference(one: ExportRow, other: ExportRow) -> str:
-    """The options that tell two rows apart."""
-    names = {
-        "--firmware": (one.firmware and one.firmware.name, other.firmware and other.firmware.name),
-        "--kernel-hashes": (one.kernel_hashes, other.kernel_hashes),
-        "--vmm": (one.vmm, other.vmm),
-        "--vcpu-type": (one.vcpu_signature, other.vcpu_signature),
-        "--sev-features": (one.sev_features, other.sev_features),
-    }
-    return ", ".join(name for name, (first, second) in names.items() if first != second) or "their digest alone"
+def differing_options(rows: Iterable[ExportRow]) -> str:
+    """The options whose values tell rows apart."""
+    options = ("--firmware", "--kernel-hashes", "--vmm", "--vcpus", "--vcpu-type", "--sev-features")
+    found: list[set[object]] = [set() for _ in options]
+    for row in rows:
+        firmware = row.firmware and row.firmware.name
+        values = (firmware, row.kernel_hashes, row.vmm, row.vcpus, row.vcpu_signature, row.sev_features)
+        for value, there in zip(values, found, strict=True):
+            there.add(value)
+    differing = (option for option, there in zip(options, found, strict=True) if len(there) > 1)
+    return ", ".join(differing) or "their digest alone"

@@ -22,7 +22,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.endorse.id_signatures import check_id_signatures
 from catalog.errors import UsageError
-from catalog.export.exported import Export, ExportRow
+from catalog.export.exported import Export, ExportRow, differing_options
 from catalog.export.private_keys import ID_BLOCK, load_key
 from catalog.export.settings import DEFAULT_POLICY, GivenFile, Settings
 from catalog.notes import Note
@@ -107,7 +107,7 @@ def _only_row(export: Export) -> ExportRow:
     if len(export.digests) > 1:
         raise UsageError(
             f"an ID block has one launch digest, but {len(export.digests)} are selected",
-            "name one of them, or select one launch: --firmware --kernel-hashes --vmm --vcpus --vcpu-type",
+            f"they differ in {differing_options(export.rows)}: select one value, or name one digest",
         )
     return next(iter(export.rows))
 
@@ -129,7 +129,7 @@ def _id(value: bytes | None, option: str) -> bytes:
 def _guest_svn(settings: Settings) -> int:
     found = settings.guest_svn or 0
     if found >= 1 << 32:
-        raise UsageError(f"--guest-svn has 32 bits, and {found:#x} does not fit")
+        raise UsageError(f"--guest-svn {found} does not fit in 32 bits")
     return found
 
 
@@ -163,7 +163,7 @@ def _described(row: ExportRow, policy: SnpPolicy) -> str:
     parts = [f"{row.vcpus} vCPU{'s' if row.vcpus > 1 else ''}"] if row.vcpus else []
     if row.vcpu_signature is not None:
         names = embedded.vcpu_types().names(VcpuSignature(row.vcpu_signature))
-        parts.append(f"vCPU type {names[0]}" if names else f"vCPU signature {row.vcpu_signature:#010x}")
+        parts.append(f"vCPU signature {row.vcpu_signature:#010x}" + (f" ({names[0]})" if names else ""))
     if row.sev_features is not None:
         parts.append(f"sev_features {row.sev_features:#x}")
     if row.firmware is not None:

@@ -139,7 +139,7 @@ def test_the_settings_of_kata() -> None:
 def test_the_launch_is_described_as_far_as_it_is_known() -> None:
     (note,) = export_format_named("id-block").notes(id_block_export())
     assert note.text.endswith(
-        ": 1 vCPU, vCPU type EPYC, sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes debian, "
+        ": 1 vCPU, vCPU signature 0x00800f12 (EPYC), sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes debian, "
         "guest policy 0x30000"
     )
     unnamed = launch(vcpu_signature=1, kernel_hashes=None, kernel_name=None)
@@ -174,7 +174,7 @@ REFUSED = [
     ({"policy": 0x10000}, UsageError, "guest policy bit 17 is not set, though reserved as set, in 0x10000"),
     ({"policy": 1 << 40 | 0x30000}, UsageError, "guest policy bit 40 is not known to this version"),
     ({"policy": 1 << 64}, MalformedInput, "not a 64-bit guest policy"),
-    ({"guest_svn": 1 << 32}, UsageError, "--guest-svn has 32 bits"),
+    ({"guest_svn": 1 << 32}, UsageError, "--guest-svn 4294967296 does not fit in 32 bits"),
     ({"family_id": bytes(15)}, UsageError, "--family-id needs 16 bytes in hex, not 15"),
     ({"image_id": bytes(17)}, UsageError, "--image-id needs 16 bytes in hex, not 17"),
     ({"id_key": None}, UsageError, "needs the key that signs it"),
@@ -206,8 +206,9 @@ def test_one_passphrase_opens_both_keys() -> None:
 def test_several_digests_are_refused(name: str) -> None:
     of = export_of(2, settings=Settings(id_key=key_file(ID_KEY)))
     for made in (export_format_named(name).files, export_format_named(name).notes):
-        with pytest.raises(UsageError, match="an ID block has one launch digest, but 2 are selected"):
+        with pytest.raises(UsageError, match="an ID block has one launch digest, but 2 are selected") as error:
             made(of)
+        assert error.value.hint == "they differ in --vcpus: select one value, or name one digest"
 
 
 @pytest.mark.parametrize("changes", [{"firmware": None}, {"vcpus": None}])
