@@ -26,8 +26,7 @@ _AT_ONCE = 4096
 def value_name(export: Export) -> str:
     """The name of the reference value: the setting, or DEFAULT_NAME.
 
-    Raises UsageError for characters that no store is known to keep as they are, or that a URL or a policy would need
-    to escape.
+    Raises UsageError for characters that a store refuses, or that JSON, YAML or a URL would have to escape.
     """
     name = export.settings.name
     if name is None:
