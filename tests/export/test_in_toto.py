@@ -69,6 +69,12 @@ def test_the_order_of_the_files_does_not_matter() -> None:
     assert signed(about(one, other)) == signed(about(other, one))
 
 
+def test_a_note_says_by_which_type_cosign_takes_it() -> None:
+    [note] = FORMAT.notes(about(given_file("a.json")))
+    assert note.code == "consumer-needs-option"
+    assert note.text.endswith("--type https://catalog.example/launch-digests/v1")
+
+
 def test_a_file_of_an_exported_folder_is_found_in_its_sidecar() -> None:
     statement = signed(about(given_file("out/a.textproto", others=["b.textproto"], kind="check")))
     assert [subject["name"] for subject in statement["subject"]] == ["a.textproto"]

@@ -18,6 +18,7 @@ from catalog.export.exported import Export, ExportFile
 from catalog.export.given_files import fitting_files
 from catalog.export.private_keys import DSSE, load_key
 from catalog.export.settings import needed
+from catalog.notes import Note
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -41,6 +42,10 @@ class InToto(ExportFormat):
         key = load_key(needed(export.settings.key, "--key"), export.settings.passphrase, DSSE)
         signed = sign_envelope(PAYLOAD_TYPE, statement(export), key)
         return [ExportFile.of("in-toto.dsse.json", MEDIA_TYPE, signed)]
+
+    def notes(self, export: Export) -> Sequence[Note]:
+        text = f"cosign verify-blob-attestation takes the statement with --type {predicate_type(export.source.origin)}"
+        return [Note("consumer-needs-option", text)]
 
 
 FORMAT = InToto()
