@@ -165,10 +165,10 @@ def _parameter(one: Any) -> Parameter:
     is_flag = is_option and (one.is_flag or one.count)
     longest = max((*one.opts, *getattr(one, "secondary_opts", ())), key=len)
     value = "" if is_flag else one.metavar or "|".join(choices) or longest.lstrip("-").replace("-", "_").upper()
-    repeats = one.nargs != 1 or (is_option and one.multiple)
+    repeats = one.nargs < 0 or (is_option and one.multiple)
     return Parameter(
         names=tuple(sorted(one.opts, key=len)) if is_option else (),
-        value=f"{value}..." if one.nargs != 1 and not value.endswith("...") else value,
+        value=f"{value}..." if one.nargs < 0 and not value.endswith("...") else value,
         text=" ".join((one.help or "").split()),
         facts=tuple(_facts(one)),
         choices=choices,

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog.build.builder import BuildResult
-from catalog.export.sidecar import read_sidecar
-from tests.support.catalogs import PLACES, digest_of, digest_with, rows_of
+from catalog.export.settings import GivenFile
+from catalog.export.sidecar import read_sidecar, sidecar_of
+from tests.support.catalogs import PLACES, contents, digest_of, digest_with, rows_of
 from tests.support.cli import NOWHERE, Run
+from tests.support.hosts import static_host
+from tests.support.id_block_exports import key_file
 from tests.support.published_logs import Place, revoke
 
 ALL = ("--launch-unknown", "--no-kernel", "--unenforced")
@@ -167,3 +171,80 @@ def test_many_parts_give_the_same_rows(run: Run, small: BuildResult, parted: Bui
     one, many = (run(*line, "--catalog", str(built.folder))[1] for built in (small, parted))
     assert values(one) == values(many)
     assert len(values(one)) == 16
+
+
+def test_a_log_on_a_host_is_verified_and_exported(run: Run, place: Place, small: BuildResult) -> None:
+    expected = run("export", "--to", "rvps", *SELECTED, *ALL, *place.options())[1]
+    with static_host(place.log) as host:
+        at_host = ("--catalog", host.url, "--trust", str(place.trust))
+        assert run("export", "--to", "rvps", *SELECTED, *ALL, *at_host)[:2] == (0, expected)
+        assert run("export", "--to", "rvps", one_of(small), *ALL, *at_host)[0] == 0
+
+
+def test_a_log_without_trust_note_is_not_exported(run: Run, place: Place) -> None:
+    code, out, err = run("export", "--to", "rvps", *SELECTED, "--catalog", str(place.log))
+    assert (code, out) == (2, "")
+    assert "--insecure-skip-verify" not in err
+    code, out, err = run("export", "--to", "rvps", *SELECTED, *place.options(), "--insecure-skip-verify")
+    assert (code, out) == (2, "")
+    assert "ldcat: hint: leave it out: who reads an export trusts it" in err
+
+
+def test_nothing_is_exported_from_a_damaged_release(run: Run, place: Place, tmp_path: Path) -> None:
+    part = place.log / "releases/1/sev-snp/launch_digests.parquet"
+    part.write_bytes(part.read_bytes()[:-9] + bytes(9))
+    path = tmp_path / "values.json"
+    assert run("export", "--to", "rvps", *SELECTED, *ALL, *place.options(), "-o", str(path))[0] == 4
+    assert sorted(tmp_path.glob("values*")) == []
+
+
+def test_binary_is_not_printed_on_a_terminal(
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    code, out, err = run("export", "--to", "dstack", one_of(small), *ALL, *place.options())
+    assert (code, out) == (2, "")
+    assert "dstack is binary, and standard output is a terminal" in err
+
+
+def test_a_sidecar_is_replaced_with_its_file(run: Run, place: Place, tmp_path: Path) -> None:
+    path, line = tmp_path / "values.json", ("export", "--to", "rvps", "-q", *ALL, *place.options())
+    assert run(*line, *SELECTED, "-o", str(path))[0] == 0
+    before = path.read_bytes()
+    assert run(*line, "--vmm", "qemu-kvm-legacy", "--vcpus", "9", "-o", str(path))[0] == 1
+    assert path.read_bytes() == before
+    assert run(*line, "--vmm", "qemu-kvm-init2", "--vcpus", "3", "-o", str(path))[0] == 0
+    given = GivenFile(str(path), path.read_bytes(), (tmp_path / "values.json.ldcat.json").read_bytes())
+    assert sidecar_of(given).selection["vcpus"] == "3"
+    assert sorted(one.name for one in tmp_path.glob("values*")) == ["values.json", "values.json.ldcat.json"]
+
+
+def test_a_folder_of_others_is_not_replaced(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+    key = tmp_path / "id.pem"
+    key.write_bytes(key_file(ec.derive_private_key(7, ec.SECP384R1())).data)
+    folder = tmp_path / "block"
+    line = (
+        "export",
+        "--to",
+        "id-block",
+        one_of(small),
+        *ALL,
+        *place.options(),
+        "--id-key",
+        str(key),
+        "-o",
+        str(folder),
+    )
+    assert run(*line)[0] == 0
+    first = contents(folder)
+    assert sorted(first) == ["id-auth.bin", "id-block.bin", "id-keys.json", "ldcat-export.json"]
+    assert run(*line)[0] == 0
+    assert contents(folder) == first
+    for name, data in (("notes.txt", b"mine"), ("ldcat-export.json", b"{}")):
+        (folder / name).write_bytes(data)
+        before = contents(folder)
+        code, _, err = run(*line)
+        assert (code, f"holds {name!r}, which is not part of an earlier export" in err) == (2, True)
+        assert contents(folder) == before
+    code, _, err = run(*line[:-2])
+    assert (code, "id-block is several files" in err) == (2, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,7 @@ from catalog.export.export_format import ExportFormat, export_format_named, expo
 from catalog.export.exported import Export, ExportFile
 from catalog.export.sidecar import DescribedFile, Sidecar, make_sidecar
 from catalog.notes import INFO, OK, Note
+from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.verify.location import CatalogLocation
 from catalog.verify.opening import Freshness
@@ -65,69 +66,44 @@ _ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="FORMAT", help="Format to write; ldcat list export-formats lists them."),
 ]
+
+
+def _row(metavar: str, text: str, parser: Callable[[str], Any] | None = None) -> Any:
+    return typer.Option(metavar=metavar, help=text, parser=parser, rich_help_panel=_ROWS)
+
+
+def _allowing(option: str, text: str) -> Any:
+    return typer.Option(option, help=text, rich_help_panel=_RULES)
+
+
 _FirmwareOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME|HASH",
-        help="Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
-        rich_help_panel=_ROWS,
+    _row(
+        "NAME|HASH",
+        "Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
     ),
 ]
-_KernelsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|SHA256|none", help="Kernel hashes table by name or SHA-256, or none.", rich_help_panel=_ROWS
-    ),
-]
-_ProfileOption = Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)]
-_CountsOption = Annotated[
-    str | None,
-    typer.Option(metavar="N", help="Number of vCPUs, or several numbers: 1-64,96.", rich_help_panel=_ROWS),
-]
-_TypeOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
-]
-_SignatureOption = Annotated[
-    int | None,
-    typer.Option(
-        parser=number_option, metavar="N", help="vCPU signature: CPUID Fn0000_0001 EAX.", rich_help_panel=_ROWS
-    ),
-]
-_FeaturesOption = Annotated[
-    int | None,
-    typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
-]
-_LaunchUnknownOption = Annotated[
-    bool, typer.Option("--launch-unknown", help="Also builds that are not known to launch.", rich_help_panel=_RULES)
-]
+_KernelsOption = Annotated[str | None, _row("NAME|SHA256|none", "Kernel hashes table by name or SHA-256, or none.")]
+_ProfileOption = Annotated[str | None, _row("PROFILE", "VMM profile.")]
+_CountsOption = Annotated[str | None, _row("N", "Number of vCPUs, or several numbers: 1-64,96.")]
+_TypeOption = Annotated[str | None, _row("NAME", "vCPU model, as QEMU names it.")]
+_SignatureOption = Annotated[int | None, _row("N", "vCPU signature: CPUID Fn0000_0001 EAX.", number_option)]
+_FeaturesOption = Annotated[int | None, _row("BITS", "sev_features of the VMSA.", number_option)]
+_LaunchUnknownOption = Annotated[bool, _allowing("--launch-unknown", "Also builds that are not known to launch.")]
 _UnenforcedOption = Annotated[
     bool,
-    typer.Option(
-        "--unenforced",
-        help="Also kernel hashes that the firmware does not enforce, or may not: it boots any kernel.",
-        rich_help_panel=_RULES,
+    _allowing(
+        "--unenforced", "Also kernel hashes that the firmware does not enforce, or may not: it boots any kernel."
     ),
 ]
 _NoKernelOption = Annotated[
     bool,
-    typer.Option(
-        "--no-kernel",
-        help="Also rows without kernel hashes, of several: the host chooses what is booted.",
-        rich_help_panel=_RULES,
-    ),
+    _allowing("--no-kernel", "Also rows without kernel hashes, of several: the host chooses what is booted."),
 ]
 _EndorsedOption = Annotated[
-    bool,
-    typer.Option(
-        "--endorsed",
-        help="Also digests that somebody endorses and whose firmware is not known.",
-        rich_help_panel=_RULES,
-    ),
+    bool, _allowing("--endorsed", "Also digests that somebody endorses and whose firmware is not known.")
 ]
-_UnpublishedOption = Annotated[
-    bool,
-    typer.Option("--unpublished", help="Export from a catalog that no log publishes.", rich_help_panel=_RULES),
-]
+_UnpublishedOption = Annotated[bool, _allowing("--unpublished", "Export from a catalog that no log publishes.")]
 _DiffOption = Annotated[
     tuple[str, str] | None,
     typer.Option(
@@ -202,11 +178,11 @@ def command(
     _check_local(catalog, trust, unpublished=unpublished)
     settings = read_settings(given)
     now, changes = int(time.time()), None
-    opened = open_named(catalog, trust, skip=False, quiet=quiet)
+    opened = _open(catalog, trust, Freshness.NEWEST, quiet=quiet)
     if old is None:
         made = make_export(opened, selection, options, settings, now=now)
     else:
-        before = open_named(old, trust, skip=False, quiet=quiet, freshness=Freshness.PAST)
+        before = _open(old, trust, Freshness.PAST, quiet=quiet)
         made, changes = changed_export(before, opened, selection, options, settings, now=now)
     files = chosen.files(made.export)
     check_output(path, chosen, files)
@@ -214,6 +190,16 @@ def command(
     _say(made.export, notes, changes, quiet=quiet)
     _write(chosen, made.export, files, notes, changes, path)
     return 0
+
+
+def _open(location: CatalogLocation | None, trust: Path | None, freshness: Freshness, *, quiet: bool) -> Catalog:
+    """As `open_named`, without its hint at an option that this command does not have."""
+    try:
+        return open_named(location, trust, skip=False, quiet=quiet, freshness=freshness)
+    except UsageError as error:
+        if "--insecure-skip-verify" in (error.hint or ""):
+            error.hint = "--trust FILE, the trust note of its publisher"
+        raise
 
 
 def _compared(
