@@ -23,8 +23,9 @@ from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.endorse.id_signatures import check_id_signatures
 from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportRow, differing_options
+from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import ID_BLOCK, load_key
-from catalog.export.settings import DEFAULT_POLICY, GivenFile, Settings
+from catalog.export.settings import GivenFile, Settings
 from catalog.notes import Note
 from catalog.spec import embedded
 
@@ -33,8 +34,8 @@ SETTINGS = frozenset({"id_key", "author_key", "passphrase", "policy", "guest_svn
 REQUIRED = frozenset({"id_key"})
 
 _ID_SIZE = 16
-_QEMU = "qemu-"
-"""What the names of profiles of QEMU begin with."""
+_QEMU = "qemu-kvm-init2"
+"""The VMM profile of the QEMU that knows ID blocks: upstream QEMU 9.1 and later, with SEV-SNP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def signed_id_block(export: Export) -> SignedIdBlock:
         LaunchDigest(row.digest),
         _id(settings.family_id, "--family-id"),
         _id(settings.image_id, "--image-id"),
-        _guest_svn(settings),
-        _policy(settings).value,
+        guest_svn(settings),
+        guest_policy(settings).value,
     )
     auth = _auth(block.to_bytes(), settings)
     check_id_signatures(auth, block.to_bytes())
@@ -89,17 +90,18 @@ def signed_for_launch(export: Export) -> SignedIdBlock:
 
 def id_block_notes(export: Export) -> Sequence[Note]:
     """What whoever launches with the ID block has to know."""
-    row, policy = _only_row(export), _policy(export.settings)
+    row, policy = _only_row(export), guest_policy(export.settings)
     text = f"the secure processor refuses every launch but this one: {_described(row, policy)}"
     return [Note("id-block-launch", text), *snp_policy_notes(policy)]
 
 
 def other_vmm_notes(export: Export) -> Sequence[Note]:
-    """A warning if the digest is not one of QEMU, for formats that QEMU reads."""
+    """A warning if the digest is not one of this QEMU, for formats that it reads."""
     vmm = _only_row(export).vmm
-    if vmm is None or vmm.startswith(_QEMU):
+    if vmm in (None, _QEMU):
         return []
-    return [Note("launch-of-other-vmm", f"the digest is of a launch by {vmm}: QEMU launches with another digest")]
+    text = f"the digest is of a launch by {vmm}: QEMU 9.1 and later launch with that of {_QEMU}"
+    return [Note("launch-of-other-vmm", text)]
 
 
 def _only_row(export: Export) -> ExportRow:
@@ -112,25 +114,10 @@ def _only_row(export: Export) -> ExportRow:
     return next(iter(export.rows))
 
 
-def _policy(settings: Settings) -> SnpPolicy:
-    """The guest policy; raises UsageError for bits that are not known, and if the reserved bit 17 is not set."""
-    policy = SnpPolicy.parse(DEFAULT_POLICY if settings.policy is None else settings.policy)
-    if reason := policy.unknown_text("guest policy"):
-        raise UsageError(f"{reason}, in {policy.value:#x}", f"--policy {DEFAULT_POLICY:#x} is what QEMU launches with")
-    return policy
-
-
 def _id(value: bytes | None, option: str) -> bytes:
     if value is not None and len(value) != _ID_SIZE:
         raise UsageError(f"{option} needs {_ID_SIZE} bytes in hex, not {len(value)}")
     return bytes(_ID_SIZE) if value is None else value
-
-
-def _guest_svn(settings: Settings) -> int:
-    found = settings.guest_svn or 0
-    if found >= 1 << 32:
-        raise UsageError(f"--guest-svn {found} does not fit in 32 bits")
-    return found
 
 
 def _auth(block: bytes, settings: Settings) -> IdAuth:

@@ -173,8 +173,8 @@ def test_a_digest_of_another_vmm_is_said_where_qemu_launches() -> None:
 REFUSED = [
     ({"policy": 0x10000}, UsageError, "guest policy bit 17 is not set, though reserved as set, in 0x10000"),
     ({"policy": 1 << 40 | 0x30000}, UsageError, "guest policy bit 40 is not known to this version"),
-    ({"policy": 1 << 64}, MalformedInput, "not a 64-bit guest policy"),
-    ({"guest_svn": 1 << 32}, UsageError, "--guest-svn 4294967296 does not fit in 32 bits"),
+    ({"policy": 1 << 64}, UsageError, "is no guest policy of 64 bits"),
+    ({"guest_svn": 1 << 32}, UsageError, "4294967296 is no security version number of 32 bits"),
     ({"family_id": bytes(15)}, UsageError, "--family-id needs 16 bytes in hex, not 15"),
     ({"image_id": bytes(17)}, UsageError, "--image-id needs 16 bytes in hex, not 17"),
     ({"id_key": None}, UsageError, "needs the key that signs it"),
