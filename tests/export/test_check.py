@@ -89,11 +89,24 @@ def test_one_digest_with_an_author_key_needs_both() -> None:
     assert codes(export_of(settings=author(guest_svn=2, family_id=bytes(16)))) == []
 
 
+def test_an_id_key_is_demanded_in_place_of_an_author_and_never_beside_one() -> None:
+    key = author().author_key
+    assert key
+    (by_author,), (by_key,) = (FORMAT.files(export_of(settings=one)) for one in (author(), Settings(id_key=key)))
+    expected = b"".join(by_author.chunks()).replace(b"trusted_author_key_hashes", b"trusted_id_key_hashes")
+    assert b"".join(by_key.chunks()) == expected
+    assert codes(export_of(settings=Settings(id_key=key, guest_svn=2))) == []
+    (note,) = FORMAT.notes(export_of(2, settings=Settings(id_key=key)))
+    assert "whose ID block this key signed" in note.text
+    with pytest.raises(UsageError, match="either of two keys"):
+        FORMAT.files(export_of(settings=author(id_key=key)))
+
+
 def test_several_digests_with_an_author_key_are_one_config_of_whatever_the_author_signs() -> None:
     export = export_of(3, settings=author(guest_svn=2))
     (file,) = FORMAT.files(export)
     text = b"".join(file.chunks()).decode()
-    assert file.name == "author-key.textproto"
+    assert file.name == "id-block.textproto"
     assert "measurement" not in text
     assert text.splitlines()[1:4] == ["  minimum_guest_svn: 2", "  policy: 0x30000", "  require_id_block: true"]
     (note,) = FORMAT.notes(export)

@@ -176,12 +176,14 @@ def config(*digests: bytes, **settings: Any) -> str:
     return b"".join(file.chunks()).decode()
 
 
-def compared(text: str, author: GivenFile | None = None, *, svn: int = 1, **changes: Any) -> Question:
+def compared(
+    text: str, author: GivenFile | None = None, *, id_key: GivenFile | None = None, svn: int = 1, **changes: Any
+) -> Question:
     """A report, launched with an ID block of an author if there is one, and the config it is compared with."""
     raw = bytearray(report_bytes(**{"measurement": DIGEST, "key_info": 1 if author else 0} | changes))
     raw[4:8], raw[0x10:0x20], raw[0x20:0x30] = svn.to_bytes(4, "little"), FAMILY, IMAGE
-    if author:
-        raw[0xE0:0x110], raw[0x110:0x140] = b"\7" * 48, key_digest(author, None)
+    raw[0xE0:0x110] = key_digest(id_key, None) if id_key else bytes(48)
+    raw[0x110:0x140] = key_digest(author, None) if author else bytes(48)
     return question(signed(bytes(raw)), chain()) | {"config": text}
 
 
@@ -224,3 +226,15 @@ def test_an_author_key_is_demanded_for_one_digest_and_enough_for_several(go_sev_
         compared(several),
     ]
     assert go_sev_guest.accepts(questions) == [True, False, False, False, True, False, False]
+
+
+def test_an_id_key_is_demanded(go_sev_guest: GoProgram) -> None:
+    mine, other = key(1), key(2)
+    text = config(DIGEST, OTHER, id_key=mine)
+    questions = [
+        compared(text, id_key=mine),
+        compared(text, other, id_key=mine),
+        compared(text, mine, id_key=other),
+        compared(text),
+    ]
+    assert go_sev_guest.accepts(questions) == [True, True, False, False]
