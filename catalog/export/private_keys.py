@@ -32,7 +32,7 @@ _MAKES = {
 """Options of `openssl genpkey`."""
 
 _MAX_BLOCK = 1 << 14
-"""Bytes of a PEM block; RSA of 8192 bits takes 6,400. Checking the primes of a much longer key takes minutes."""
+"""Bytes of a PEM block; RSA of 8192 bits takes 6,400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,14 @@ def load_key(file: GivenFile, passphrase: bytes | None, wanted: Wanted[_Key]) ->
     the key or the passphrase.
     """
     block = _only_block(file, wanted)
-    private = read_pem(block, passphrase if is_encrypted(block) else None, file.name)
+    passphrase = passphrase if is_encrypted(block) else None
+    private = read_pem(block, passphrase, file.name)
     kind = _kind(private)
-    if kind in wanted.kinds:
-        return cast("_Key", private)
-    raise MalformedInput(f"{file.name}: the key is {kind}; {wanted.what} needs {_listed(wanted)}", wanted.hint)
+    if kind not in wanted.kinds:
+        raise MalformedInput(f"{file.name}: the key is {kind}; {wanted.what} needs {_listed(wanted)}", wanted.hint)
+    if kind == _RSA:  # not earlier: it takes long for a larger key
+        private = read_pem(block, passphrase, file.name, check_rsa=True)
+    return cast("_Key", private)
 
 
 def _only_block(file: GivenFile, wanted: Wanted[_Key]) -> bytes:

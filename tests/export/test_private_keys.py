@@ -131,3 +131,12 @@ def test_a_wrong_passphrase_and_one_that_costs_too_much() -> None:
     assert "battery" not in f"{error.value}{error.value.hint}"
     with pytest.raises(MalformedInput, match="takes too long to decrypt"):
         load_key(GivenFile("k.pem", costly_pem(PBKDF2)), b"horse", ID_BLOCK)
+
+
+def test_the_numbers_of_an_rsa_key_are_checked() -> None:
+    right = RSA_2048.private_numbers()
+    wrong = rsa.RSAPrivateNumbers(
+        right.p, right.q, right.d ^ 2, right.dmp1, right.dmq1, right.iqmp, right.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    with pytest.raises(MalformedInput, match="has no private key that can be read"):
+        load_key(GivenFile("k.pem", pem(wrong)), None, GCE)
