@@ -249,6 +249,44 @@ def test_a_format_of_documents_is_one_file(tmp_path: Path) -> None:
     assert sorted(path.name[:6] for path in (tmp_path / "records").iterdir()) == ["docume", "lines-"]
 
 
+EXPORT = '''
+"""Digests as lines, for a test."""
+
+from catalog.export.export_format import ExportFormat
+from catalog.export.exported import ExportFile
+
+
+class Lines(ExportFormat):
+    name = "lines"
+    title = "digests, one a line"
+    settings = frozenset({"name"})
+
+    def files(self, export):
+        lines = [export.settings.name or "digests", *(digest.hex() for digest in export.digests)]
+        return [ExportFile.of("digests.txt", "text/plain", "".join(f"{line}\\n" for line in lines).encode())]
+
+
+FORMAT = Lines()
+'''
+
+
+def test_a_format_of_exports_is_one_file(tmp_path: Path) -> None:
+    write_spec(write_inputs(tmp_path), PROFILE_SPEC.replace('"acme-2026", ', ""))
+    copy = Copy.with_files(tmp_path / "copy", {"catalog/export/formats/lines.py": EXPORT.lstrip()})
+    rows = ("--vmm", "qemu-kvm-init2", "--vcpus", "1-2", "--catalog", "digests", "--unpublished")
+    built, listed, refused, exported = copy.run(
+        ("build", "spec.toml", "--output", "digests", "-q"),
+        ("list", "export-formats", "-f", "csv"),
+        ("export", "--to", "lines", *rows, "--tag", "x"),
+        ("export", "--to", "lines", *rows, "--name", "mine", "--launch-unknown", "--no-kernel"),
+    )
+    assert built.code == 0
+    assert '\nlines,"digests, one a line"\n' in listed.out
+    assert (refused.code, "lines takes no --tag" in refused.err) == (2, True)
+    name, *digests = exported.out.splitlines()
+    assert (exported.code, name, [len(digest) for digest in digests]) == (0, "mine", [96, 96])
+
+
 @pytest.mark.parametrize("damaged", [False, True])
 def test_a_command_is_one_file(tmp_path: Path, damaged: bool) -> None:
     write_spec(write_inputs(tmp_path), PROFILE_SPEC.replace('"acme-2026", ', ""))

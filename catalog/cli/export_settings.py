@@ -75,10 +75,9 @@ def _text(text: str) -> str:
 
 
 def _id(text: str) -> bytes:
-    found = _hex(text)
-    if len(found) != 16:
-        raise BadValue(f"{text[:80]!r} has {len(found)} bytes, and needs 16")
-    return found
+    if not _HEX.fullmatch(text) or len(text) != 32:
+        raise BadValue(f"{text[:80]!r} is not 16 bytes in hex")
+    return bytes.fromhex(text)
 
 
 def _hex(text: str) -> bytes:

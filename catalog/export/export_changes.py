@@ -81,7 +81,7 @@ def changed_export(
     before = _selected_before(old, selection, options)
     if neither := set(made.missing) & set(selection.digests if before is None else before.missing):
         raise NotExported(
-            f"neither {old.location} nor {new.location} has launch digest {min(neither).hex()[:16]}...",
+            f"launch digest {min(neither).hex()[:16]}... is neither in {old.location} nor in {new.location}",
             "leave it out, or name other releases: --diff OLD NEW",
         )
     were, are = set(before.digests if before else ()), set(made.export.digests)

@@ -97,7 +97,7 @@ def _check_named(catalog: Catalog, found: Selected) -> None:
     """Raises NotExported if a named launch digest is missing, or may not be exported."""
     if found.missing:
         raise NotExported(
-            f"{catalog.location} does not have {_named(found.missing)}",
+            f"{_named(found.missing)} not in {catalog.location}",
             "ldcat explain DIGEST says what differs from what it has",
         )
     if found.refused:
@@ -129,8 +129,8 @@ def _hint(objection: Objection) -> str:
 def _named(digests: Sequence[bytes]) -> str:
     shown = ", ".join(_short(digest) for digest in digests[:_SHOWN])
     more = len(digests) - _SHOWN
-    kind = "launch digest" if len(digests) == 1 else "launch digests"
-    return f"{kind} {shown}{f' and {more:,} more' if more > 0 else ''}"
+    kind, verb = ("launch digest", "is") if len(digests) == 1 else ("launch digests", "are")
+    return f"{kind} {shown}{f' and {more:,} more' if more > 0 else ''} {verb}"
 
 
 def _short(digest: bytes) -> str:

@@ -92,8 +92,12 @@ def shop(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 "html": f"http://127.0.0.1:{html}/log",
                 "digest": str(small.example),
                 "short": str(small.example)[:40],
+                "nothing": "0" * 96,
+                "sha256": "0" * 64,
                 "build": AMDSEV,
                 "snp": "-t sev-snp --vmm qemu-kvm-init2",
+                "rows": "--vmm qemu-kvm-init2 --vcpus 1",
+                "in_log": f"-q --catalog {place.log} --trust {place.trust}",
                 "root": f"a={(folder / 'root.key.pub').read_text().strip()}",
                 "long": "x" * 5000,
                 "nines": "9" * 20,
@@ -197,6 +201,37 @@ CASES = [
     (3, "vmsa show text", "a VMSA is 4096 bytes, not 6"),
     (2, "vmsa build --vmm qemu", "unknown VMM profile 'qemu'"),
     (2, "vmsa diff - -", "stdin can be read only once"),
+    (2, "export", "no format is given"),
+    (2, "export --to rvsp {digest}", "unknown export format 'rvsp'"),
+    (2, "export --to rvps {in_log}", "nothing is selected"),
+    (2, "export --to rvps --vmm qemu-kvm-init2 {in_log}", "the selection is too wide"),
+    (2, "export --to rvps --vcpus 1 {in_log}", "the selection is too wide"),
+    (2, "export --to rvps {nothing} --vcpus 1 {in_log}", "launch digests and options that select rows are given"),
+    (2, "export --to rvps {rows} {in_log} --vcpus 8-1", "the range '8-1' runs backwards"),
+    (2, "export --to rvps --vmm {long} --vcpus 1 {in_log}", "unknown VMM profile 'xxx"),
+    (2, "export --to rvps {rows} {in_log} --firmware nothing", "unknown build 'nothing'"),
+    (2, "export --to rvps {rows}", "the default catalog is not published in a log"),
+    (2, "export --to rvps {rows} --catalog catalog", "is not published in a log"),
+    (2, "export --to rvps {rows} --catalog {log}", "no trust note is given"),
+    (2, "export --to rvps {rows} {in_log} --insecure-skip-verify", "no such option: --insecure-skip-verify"),
+    (2, "export --to rvps {rows} {in_log} --id-key root.key", "rvps takes no --id-key"),
+    (2, "export --to id-block {rows} {in_log} -o block", "id-block needs --id-key FILE"),
+    (2, "export --to id-block {rows} {in_log} --id-key root.key", "id-block is several files"),
+    (2, "export --to corim {rows} --valid-from yesterday", "'yesterday' is not a day such as 2026-11-28"),
+    (2, "export --to corim {rows} --valid-from 2026-02-30", "'2026-02-30' is not a day"),
+    (2, "export --to id-block {rows} --family-id 00", "'00' is not 16 bytes in hex"),
+    (2, "export --to gce-endorsement {rows} --commit x{long}", "is not 1 to 64 bytes in hex"),
+    (2, "export --to rvps {rows} {in_log} --diff {log}", "'--diff' requires 2 arguments"),
+    (2, "export --to dstack {rows} --diff {log} {log}", "does not replace a list of values"),
+    (3, "export --to rvps xyz {in_log}", "'xyz' is not a launch digest"),
+    (2, "export --to rvps {sha256} {in_log}", "it is a launch digest of SEV or SEV-ES"),
+    (1, "export --to rvps {nothing} {in_log}", "launch digest 0000000000000000... is not in"),
+    (1, "export --to rvps --vmm qemu-kvm-init2 --vcpus 77 {in_log}", "no SEV-SNP row of"),
+    (1, "export --to rvps {rows} {in_log} --no-kernel", "the firmware is not known to launch"),
+    (1, "export --to rvps --vmm ec2-2026 --vcpus 1 {in_log} --launch-unknown", "not expected to launch"),
+    (5, "export --to rvps {rows} {in_log} --launch-unknown -o nowhere/values.json", "no such file or directory"),
+    (2, "export --to rvps {rows} {in_log} --launch-unknown -o 'a folder'", "a folder is a folder"),
+    (5, "export --to in-toto {rows} {in_log} --key nowhere --file text", "nowhere: no such file or directory"),
     (2, "sql --catalog catalog", "give a query"),
     (2, "sql 'SELEC 1' --catalog catalog", "syntax error"),
     (2, "sql 'SELECT nothing FROM configurations' --catalog catalog", "not found in FROM clause"),
@@ -287,7 +322,9 @@ def test_an_error_is_a_line_and_the_next_command(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     before = sorted(shop.folder.rglob("*"))
-    words = shlex.split(line.replace("{snp}", shop.words["snp"]))
+    for name in ("snp", "rows", "in_log"):
+        line = line.replace("{" + name + "}", shop.words[name])
+    words = shlex.split(line)
     found = main.run([word.format_map(shop.words) for word in words])
     shown = capsys.readouterr()
     lines = shown.err.splitlines()

@@ -18,6 +18,7 @@ from tools.faults.workshop import ORIGIN, Workshop
 
 _LOG = ("--log", "log")
 _TRUST = ("--trust", "trust.note")
+_ROWS = ("--vmm", "qemu-kvm-init2", "--vcpus", "1-2", "--launch-unknown", "--no-kernel")
 _THERE = (2,)
 """Exit codes of a command whose output exists already."""
 
@@ -157,6 +158,16 @@ def _reader_cases(shop: Workshop) -> list[Case]:
             ("site", "log", "-o", "site", *_TRUST, "-q"),
             optional={verified: "", **none},
             volatile={verified: _nothing},
+        ),
+        *(
+            Case(
+                f"export to a {what}",
+                "grown",
+                ("export", "--to", name, *_ROWS, "--catalog", "log", *_TRUST, "-o", path, "-q"),
+                optional={verified: "", **none},
+                volatile={verified: _nothing},
+            )
+            for what, name, path in (("file", "rvps", "values.json"), ("folder", "check", "configs"))
         ),
         Case("audit of a log", "grown", ("audit", "log", *_TRUST, "-q")),
     ]

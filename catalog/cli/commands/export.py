@@ -187,8 +187,8 @@ def command(
     files = chosen.files(made.export)
     check_output(path, chosen, files)
     notes = [*made.notes, *chosen.notes(made.export)]
-    _say(made.export, notes, changes, quiet=quiet)
     _write(chosen, made.export, files, notes, changes, path)
+    _say(made.export, notes, changes, quiet=quiet)
     return 0
 
 
