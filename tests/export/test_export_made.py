@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.errors import NotExported, UnknownName, UsageError
-from catalog.export.export_made import MadeExport, make_export
+from catalog.errors import MalformedRecord, NotExported, UnknownName, UsageError
+from catalog.export.export_made import MadeExport, make_export, selected
 from catalog.export.rows import export_search
 from catalog.export.rows.export_rows import PackedDigests
 from catalog.export.rows.selection import Selection, make_selection, parse_digests
 from catalog.export.settings import Settings
 from catalog.log.log_folder import LogFolder
+from catalog.log.revocation_list import revocations_at
 from catalog.rows.fields import RECORD
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import read_trust
@@ -23,6 +24,7 @@ from catalog.verify.verify_release import unverified_release, verify_release
 from tests.support.catalogs import build, made
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
 from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
+from tests.support.forged_catalogs import forged, in_rows
 from tests.support.later_version import NOT_CONSIDERED, publish_record
 from tests.support.logs import DAY, LOG, NOW
 from tests.support.partly_known import BASE, BASE_IMAGE, digest, write_partly_known
@@ -149,6 +151,37 @@ def test_a_revoked_endorsement_is_never_exported(small: BuildResult, tmp_path: P
         export(catalog, Selection(parse_digests([SNP_DIGEST])), *EVERY)
 
 
+def test_a_revoked_endorsement_speaks_against_the_rows_with_its_digest(small: BuildResult, tmp_path: Path) -> None:
+    """Whoever endorsed the digest says that it is bad, and a consumer compares nothing else."""
+    bad, good = list(export(small, by_vmm("qemu-kvm-init2", "1"), *EVERY).export.digests)[:2]
+    records = [listed(bad.hex()), endorsed("5e" * 32, technology="sev", document_sha256=DOCUMENT_SHA256)]
+    built = with_endorsed(small, tmp_path / "catalog", records)
+    publisher = Publisher(tmp_path, [LOG])
+    publisher.publish(built, revoke("deprecated", endorser_scheme="published-list"))
+    assert "deprecated" in codes(export(released(publisher.log), Selection((bad,)), *EVERY))
+    assert "deprecated" not in codes(export(released(publisher.log), Selection((good,)), *EVERY))
+    publisher.publish(built, revoke("revoked", technology="sev"), now=NOW + DAY)
+    publisher.publish(built, revoke("revoked", endorser_scheme="published-list"), now=NOW + 2 * DAY)
+    with pytest.raises(NotExported, match="is not exported: revoked"):
+        export(released(publisher.log), Selection((bad,)), *EVERY)
+    left = export(released(publisher.log), by_vmm("qemu-kvm-init2", "1"), *EVERY)
+    assert good in left.export.digests
+    assert bad not in left.export.digests
+
+
+def test_a_row_that_begins_with_nothing_is_malformed(small: BuildResult, tmp_path: Path) -> None:
+    """No rule would speak against it."""
+
+    def change(row: dict[str, Any]) -> None:
+        row["firmware_sha256"] = None
+
+    one, *_ = export(small, by_vmm("qemu-kvm-init2", "1"), *EVERY).export.digests
+    rows = in_rows(change, which=lambda row: row["launch_digest"] == one)
+    built = forged(small, tmp_path / "catalog", {"sev-snp/launch_digests.parquet": rows})
+    with pytest.raises(MalformedRecord, match="does not begin with one firmware image or base"):
+        export(built, Selection((one,)), *EVERY)
+
+
 def test_rows_that_follow_from_a_base_are_like_endorsed_digests(tmp_path: Path) -> None:
     built = build(write_partly_known(tmp_path), tmp_path / "catalog")
     inferred = digest(BASE_IMAGE, 4)
@@ -169,6 +202,8 @@ def test_a_row_rests_on_the_endorsement_of_its_base(tmp_path: Path) -> None:
     Publisher(tmp_path, [LOG]).publish(built, revoke("revoked", endorser_scheme="contrast"), now=NOW + DAY)
     with pytest.raises(NotExported, match="is not exported: revoked"):
         export(released(log), selection, *EVERY)
+    before = selected(released(log, 1), selection, EVERY, revocations_at(unverified_release(log, 1)))
+    assert tuple(before.digests) == selection.digests
 
 
 def test_records_that_this_version_ignores_prevent_an_export(small: BuildResult, tmp_path: Path) -> None:

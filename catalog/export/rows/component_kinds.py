@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalog.export.rows.export_rows import LaunchComponentsOf
 from catalog.export.rows.rules import RULES, TECHNOLOGY, Rule, component_rules
+from catalog.log.revocations import Revocations
 from catalog.rows.fields import COMPONENTS, identity
 from catalog.store.catalog import Catalog
 
@@ -26,8 +27,8 @@ class ComponentKinds:
     bits: what speaks against each, as a set of rules.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, revocations: Revocations[Any]) -> None:
+        self._catalog, self._revocations = catalog, revocations
         self._numbers: dict[tuple[Any, ...], int] = {}
         self.bits: list[int] = []
 
@@ -47,7 +48,7 @@ class ComponentKinds:
 
     def unknown(self) -> int:
         """The number of a digest of which no component is known."""
-        return self._number((None,) * len(KEYS))
+        return self._place((None,) * len(KEYS), frozenset())
 
     def named(self) -> list[LaunchComponentsOf]:
         """What the rows of each combination have in common."""
@@ -60,11 +61,14 @@ class ComponentKinds:
         return sorted(range(len(keys)), key=places.__getitem__)
 
     def _number(self, key: tuple[Any, ...]) -> int:
-        if key not in self._numbers:
-            row = dict(zip(KEYS, key, strict=True))
-            rules: frozenset[Rule] = frozenset() if identity(row) is None else component_rules(self._catalog, row)
-            self._numbers[key] = len(self.bits)
-            self.bits.append(sum(BIT[rule] for rule in rules))
+        if key in self._numbers:
+            return self._numbers[key]
+        row = dict(zip(KEYS, key, strict=True))
+        return self._place(key, component_rules(self._catalog, row, self._revocations))
+
+    def _place(self, key: tuple[Any, ...], rules: Iterable[Rule]) -> int:
+        self._numbers[key] = len(self.bits)
+        self.bits.append(sum(BIT[rule] for rule in rules))
         return self._numbers[key]
 
     def _named(self, row: Mapping[str, Any]) -> LaunchComponentsOf:

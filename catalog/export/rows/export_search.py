@@ -15,7 +15,16 @@ from catalog.ask.selector import build_selector
 from catalog.errors import UnknownName, UsageError
 from catalog.export.rows.component_kinds import BIT, ComponentKinds
 from catalog.export.rows.export_rows import NUMBERS, ArrowRows, distinct_digests
-from catalog.export.rows.rules import DEPRECATED, REVOKED, RULES, TECHNOLOGY, Rule, endorsed_rules, worst
+from catalog.export.rows.rules import (
+    DEPRECATED,
+    REVOKED,
+    RULES,
+    TECHNOLOGY,
+    Rule,
+    endorsed_rules,
+    endorsement_rules,
+    worst,
+)
 from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
@@ -62,7 +71,9 @@ class _Search:
         self._catalog, self._selection, self._revocations = catalog, selection, revocations
         self._selector = None if selection.digests else _selector(catalog, selection)
         self._allowed = allowed
-        self._kinds = ComponentKinds(catalog)
+        self._in_log_order = Revocations(revocations)
+        self._kinds = ComponentKinds(catalog, self._in_log_order)
+        self._endorsed = endorsement_rules(catalog.endorsements.records, self._in_log_order) if revocations else {}
         self._kept: list[pa.Table] = []
         self._exported: Counter[Rule] = Counter()
         self._left_out: Counter[Objection] = Counter()
@@ -125,7 +136,7 @@ class _Search:
             if digest in self._found or not records:
                 continue
             self._found.add(digest)
-            rules = endorsed_rules(records, Revocations(self._revocations))
+            rules = endorsed_rules(records, self._in_log_order)
             if objection := worst(rules - self._allowed):
                 self._refused[digest] = Objection(objection)
                 self._left_out[Objection(objection)] += 1
@@ -182,6 +193,11 @@ class _Search:
             for name, rule in (("revoked", REVOKED), ("deprecated", DEPRECATED)):
                 is_so = pc.fill_null(pc.equal(severity, name), False)
                 bits = pc.bit_wise_or(bits, pc.if_else(is_so, BIT[rule], 0))
+        if self._endorsed:
+            endorsed = pa.array(self._endorsed, table.schema.field("launch_digest").type)
+            of_each = [sum(BIT[rule] for rule in rules) for rules in self._endorsed.values()]
+            places = pc.index_in(table["launch_digest"], value_set=endorsed)
+            bits = pc.bit_wise_or(bits, pc.fill_null(pa.array(of_each, pa.int64()).take(places), 0))
         return table.append_column("components", kinds).append_column("bits", bits)
 
     def _allowed_bits(self) -> int:

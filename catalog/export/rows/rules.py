@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from catalog.launch.hosted import hosted_verdict
 from catalog.log.revocations import Revocations
 from catalog.notes import Note
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
-from catalog.rows.fields import identity
+from catalog.rows.fields import IDENTITY, identity
 from catalog.store.catalog import Catalog
 
 TECHNOLOGY = "sev-snp"
@@ -95,14 +95,17 @@ def worst(rules: Collection[Rule]) -> Rule | None:
     return next((rule for rule in RULES if rule in rules), None)
 
 
-def component_rules(catalog: Catalog, row: Mapping[str, Any]) -> frozenset[Rule]:
+def component_rules(catalog: Catalog, row: Mapping[str, Any], revocations: Revocations[Any]) -> frozenset[Rule]:
     """What speaks against rows with these components, for any name that they have in the catalog; not its revocation.
 
-    row: values of the fields that name components, as in the columns of a table.
-    Raises MalformedRecord for a component that the catalog does not list.
+    row: values of the fields that name components, as in the columns of a table. revocations: for the endorsement of a
+    base.
+    Raises MalformedRecord for a component that the catalog does not list, and unless it is one image or base.
     """
+    if sum(row[name] is not None for name in IDENTITY) != 1:
+        raise MalformedRecord("the catalog has a row that does not begin with one firmware image or base")
     if bases := catalog.bases.get(row["base_digest"], []):
-        return frozenset(rule for base in bases for rule in _base_rules(catalog, base))
+        return frozenset(rule for base in bases for rule in _base_rules(catalog, base, revocations))
     table, vmm = row["kernel_hashes_sha256"], row["vmm"]
     builds = catalog.firmware.get(identity(row), [])
     if not builds or (table is not None and table not in catalog.kernel_hashes) or vmm not in (None, *catalog.profiles):
@@ -116,6 +119,23 @@ def endorsed_rules(records: Sequence[EndorsedRecord], revocations: Revocations[A
     found = {ENDORSED} if endorsing else {ONLY_REPORTED}
     found |= {rule for record in records for rule in _severity_rules(revocations.severity(record))}
     return frozenset(found)
+
+
+def endorsement_rules(
+    records: Iterable[EndorsedRecord], revocations: Revocations[Any]
+) -> Mapping[bytes, frozenset[Rule]]:
+    """The SEV-SNP launch digests that have a revoked or deprecated endorsement: what speaks against rows with them.
+
+    records: all endorsements of a catalog.
+    """
+    found: dict[bytes, frozenset[Rule]] = {}
+    for record in records:
+        if record.technology != TECHNOLOGY:
+            continue
+        if rules := frozenset(_severity_rules(revocations.severity(record))):
+            digest = bytes.fromhex(record.launch_digest)
+            found[digest] = found.get(digest, frozenset()) | rules
+    return found
 
 
 def notes_on(counts: Mapping[Rule, int]) -> list[Note]:
@@ -144,13 +164,13 @@ def _build_rules(catalog: Catalog, build: Mapping[str, Any], has_kernel: bool, v
         yield LAUNCH_UNKNOWN
 
 
-def _base_rules(catalog: Catalog, base: Base) -> Iterator[Rule]:
+def _base_rules(catalog: Catalog, base: Base, revocations: Revocations[Any]) -> Iterator[Rule]:
     """Rows that follow from a base rest on its endorsement."""
     yield ONLY_REPORTED if base.endorser.scheme == REPORTED else ENDORSED
     by = {name: getattr(base.endorser, name) for name in ("scheme", "id", "feed", "svn")}
     for record in catalog.endorsements.of(base.digest):
         if msgspec.to_builtins(record.endorser) == by:
-            yield from _severity_rules(catalog.endorsements.revocations.severity(record))
+            yield from _severity_rules(revocations.severity(record))
 
 
 def _severity_rules(severity: str | None) -> Iterator[Rule]:
