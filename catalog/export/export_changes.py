@@ -100,7 +100,7 @@ def _check_order(old: Catalog, new: Catalog) -> None:
             "name two releases of one log, or two local catalogs: --diff OLD NEW",
         )
     continuation(before, after)
-    if (before.size, before.number) > (after.size, after.number) or before.number > after.number:
+    if before.number > after.number or before.size > after.size:
         raise UsageError(f"{old.location} is later than {new.location}", "the earlier one is first: --diff OLD NEW")
 
 

@@ -19,6 +19,9 @@ from catalog.files.outputs import copied, write_described
 Describe = Callable[[Sequence[DescribedFile]], Sidecar]
 """The sidecar of the files that were written."""
 
+MOST_FILES = 100_000
+"""Files of a folder, all of which its sidecar names."""
+
 _NAME = re.compile("(?:[A-Za-z0-9][A-Za-z0-9._-]{0,254}/){0,4}[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
@@ -39,6 +42,8 @@ def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[Export
     if chosen.is_folder or len(files) > 1:
         if path is None:
             raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
+        if len(files) > MOST_FILES:
+            raise UsageError(f"this export is {len(files):,} files, more than {MOST_FILES:,}", "select fewer rows")
         return
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")

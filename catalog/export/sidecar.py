@@ -22,7 +22,7 @@ IN_FOLDER = "ldcat-export.json"
 """Its name in a folder of exported files."""
 ENDING = ".ldcat.json"
 """What its name adds to that of an exported file."""
-MAX_SIZE = 4 << 20
+MAX_SIZE = 64 << 20
 """Bytes."""
 
 _Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]

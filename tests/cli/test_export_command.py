@@ -65,7 +65,7 @@ def test_output_has_a_sidecar(run: Run, place: Place, tmp_path: Path) -> None:
     assert sidecar.selection == {
         "vmm": "qemu-kvm-init2",
         "vcpu-type": "EPYC-Milan",
-        "sev-features": 1,
+        "sev-features": "0x1",
         "vcpus": "1-2",
         "launch-unknown": True,
         "unenforced": True,

@@ -37,14 +37,15 @@ class ComponentKinds:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        code, dictionaries = pa.repeat(pa.scalar(0, pa.int64()), table.num_rows), []
-        for name in KEYS:
-            encoded = table[name].combine_chunks().dictionary_encode(null_encoding="encode")
-            code = pc.add(pc.multiply(code, len(encoded.dictionary)), encoded.indices.cast(pa.int64()))
-            dictionaries.append(encoded.dictionary.to_pylist())
-        met = pc.unique(code)
-        numbers = pa.array([self._number(_decoded(one, dictionaries)) for one in met.to_pylist()], pa.int32())
-        return numbers.take(pc.index_in(code, value_set=met))
+        met: list[tuple[Any, ...]] = [()]
+        code = pa.repeat(pa.scalar(0, pa.int64()), table.num_rows)
+        for name in KEYS:  # codes are numbered anew for each column, so that no product of their numbers overflows
+            column = table[name].combine_chunks().dictionary_encode(null_encoding="encode")
+            values: list[Any] = column.dictionary.to_pylist()
+            both = pc.add(pc.multiply(code, len(values)), column.indices.cast(pa.int64())).dictionary_encode()
+            met = [(*met[one // len(values)], values[one % len(values)]) for one in both.dictionary.to_pylist()]
+            code = both.indices.cast(pa.int64())
+        return pa.array([self._number(key) for key in met], pa.int32()).take(code)
 
     def unknown(self) -> int:
         """The number of a digest of which no component is known."""
@@ -104,11 +105,3 @@ class ComponentKinds:
     def _kernel(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         table = row["kernel_hashes_sha256"]
         return None if table is None else min(self._catalog.kernel_hashes[table], key=lambda one: str(one["name"]))
-
-
-def _decoded(code: int, dictionaries: list[list[Any]]) -> tuple[Any, ...]:
-    found = []
-    for values in reversed(dictionaries):
-        code, place = divmod(code, len(values))
-        found.append(values[place])
-    return tuple(reversed(found))

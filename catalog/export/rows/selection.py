@@ -10,6 +10,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.errors import UsageError
 from catalog.export.rows.export_rows import DIGEST_SIZE, ArrowRows, PackedDigests
 from catalog.export.rows.rules import Rule
+from catalog.rows.fields import BY_NAME
 from catalog.rows.numbers import as_ranges, parse_counts
 
 
@@ -31,7 +32,8 @@ class Selection:
             return {"digests": len(self.digests)}
         counts = {} if self.vcpus is None else {"vcpus": as_ranges(sorted(self.vcpus))}
         names = {"firmware_sha256": "firmware", "kernel_hashes_sha256": "kernel-hashes"}
-        return {names.get(name, name.replace("_", "-")): value for name, value in self.fields.items()} | counts
+        texts = {name: BY_NAME[name].text(one) if isinstance(one, int) else one for name, one in self.fields.items()}
+        return {names.get(name, name.replace("_", "-")): text for name, text in texts.items()} | counts
 
 
 def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str | None) -> Selection:
