@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[Export
         if len(files) > MOST_FILES:
             raise UsageError(f"this export is {len(files):,} files, more than {MOST_FILES:,}", "select fewer rows")
         return
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a long name
         raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
     if path is not None and not path.name.endswith(chosen.file_ending):
         raise UsageError(

@@ -248,3 +248,10 @@ def test_a_folder_of_others_is_not_replaced(run: Run, place: Place, small: Build
         assert contents(folder) == before
     code, _, err = run(*line[:-2])
     assert (code, "id-block is several files" in err) == (2, True)
+
+
+def test_a_name_that_is_too_long_is_refused(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 256)
+    code, out, err = run("export", "--to", "rvps", one_of(small), *ALL, *place.options(), "-q", "-o", str(path))
+    assert (code, out) == (5, "")
+    assert f"ldcat: error: {path}: file name too long" in err

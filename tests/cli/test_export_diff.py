@@ -121,6 +121,12 @@ def test_a_name_that_the_old_catalog_lacks_selects_nothing_there(
     assert "since catalog small: 3 launch digests added, 0 removed" in err
 
 
+def test_an_empty_name_of_a_catalog_is_refused(run: Run, place: Place) -> None:
+    code, out, err = run("export", "--to", "rvps", *SELECTED, "--diff", "", str(place.log), "--trust", str(place.trust))
+    assert (code, out) == (2, "")
+    assert "ldcat: error: invalid value for '--diff': the path is empty\n" in err
+
+
 def test_a_format_without_updates_is_refused(run: Run, small: BuildResult) -> None:
     between = ("--diff", str(small.folder), str(small.folder), "--unpublished")
     code, out, err = run("export", "--to", "dstack", *SELECTED, *between)

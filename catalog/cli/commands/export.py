@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.cli.catalogs import open_named
+from catalog.cli.declare.declared import BadValue
 from catalog.cli.export_settings import check_settings, read_settings, with_settings
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
@@ -214,7 +215,12 @@ def _compared(
             f"what reads {chosen.name} does not replace a list of values, so there is no --diff",
             f"leave it out; formats with --diff: {others}",
         )
-    old, new = map(named_location, diff)
+    try:
+        old, new = map(named_location, diff)
+    except BadValue as error:
+        raise UsageError(
+            f"invalid value for '--diff': {error}", "name two releases of one log: --diff OLD NEW"
+        ) from error
     return old, new
 
 
