@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from catalog.errors import NotExported, UnknownName, UsageError
 from catalog.export.export_made import MadeExport, make_export, selected
@@ -12,12 +11,11 @@ from catalog.export.rows.export_search import select
 from catalog.export.rows.rules import allowed_rules, count_digests
 from catalog.export.rows.selection import Selected, Selection
 from catalog.export.settings import Settings
+from catalog.export.sidecar import MOST_LISTED, Added, Changed, Removed, RemovedDigest, Since
 from catalog.log.revocation_list import revocations_at
 from catalog.store.catalog import Catalog
 from catalog.verify.consistency import continuation
 
-MOST_LISTED = 1000
-"""Launch digests of each kind that a sidecar lists."""
 _MOST_LINES = 10
 """Launch digests of each kind that are printed."""
 
@@ -53,18 +51,17 @@ class Changes:
                 break
             yield f"removed {digest.hex()}: {why}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """What changed, in JSON; at most MOST_LISTED launch digests of each kind."""
+    def in_sidecar(self) -> Changed:
+        """What changed, as a sidecar has it."""
         release = self.old.release
+        since = Since(manifest_sha256=self.old.manifest_sha256, release=None if release is None else release.number)
         removed = list(self.removed.items())[:MOST_LISTED]
-        return {
-            "since": {"manifest_sha256": self.old.manifest_sha256, "release": release and release.number},
-            "added": {"count": len(self.added), "digests": [one.hex() for one in self.added[:MOST_LISTED]]},
-            "removed": {
-                "count": len(self.removed),
-                "digests": [{"launch_digest": digest.hex(), "reason": why} for digest, why in removed],
-            },
-        }
+        gone = [RemovedDigest(launch_digest=digest.hex(), reason=why) for digest, why in removed]
+        return Changed(
+            since=since,
+            added=Added(count=len(self.added), digests=[digest.hex() for digest in self.added[:MOST_LISTED]]),
+            removed=Removed(count=len(self.removed), digests=gone),
+        )
 
 
 def changed_export(
@@ -77,8 +74,13 @@ def changed_export(
     a fork of the log; and as `make_export`.
     """
     _check_order(old, new)
-    made = make_export(new, selection, options, settings, now=now, named_may_lack=True)
     before = _selected_before(old, selection, options)
+    try:
+        made = make_export(new, selection, options, settings, now=now, named_may_lack=True)
+    except NotExported as error:
+        if before and before.digests:  # an update that leaves nothing
+            error.hint = f"whoever reads it still trusts {count_digests(len(before.digests))} of OLD: remove them there"
+        raise
     if neither := set(made.missing) & set(selection.digests if before is None else before.missing):
         raise NotExported(
             f"launch digest {min(neither).hex()[:16]}... is neither in {old.location} nor in {new.location}",

@@ -7,8 +7,8 @@ its fields.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,11 +24,14 @@ ENDING = ".ldcat.json"
 """What its name adds to that of an exported file."""
 MAX_SIZE = 64 << 20
 """Bytes."""
+MOST_LISTED = 1000
+"""Launch digests of each kind that a sidecar lists as changed."""
 
-_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{96}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-_Part = r"(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
-_FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=rf"^{_Part}(?:/{_Part})*$")]
+_Part = r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f]+"
+_FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=rf"\A{_Part}(?:/{_Part})*\Z")]
 """Path of a file below the folder that the sidecar is in."""
 
 
@@ -71,6 +74,42 @@ class NoteText(Wire, frozen=True, kw_only=True):
     text: str
 
 
+class Since(Wire, frozen=True, kw_only=True):
+    """The catalog that an export was compared with, by its manifest; release: None if it is not published."""
+
+    manifest_sha256: _Hash
+    release: _Size | None
+
+
+class Added(Wire, frozen=True, kw_only=True):
+    """How many launch digests are new, and the first of them, in hex."""
+
+    count: _Size
+    digests: Annotated[list[_Digest], msgspec.Meta(max_length=MOST_LISTED)]
+
+
+class RemovedDigest(Wire, frozen=True, kw_only=True):
+    """A launch digest that is exported no more, in hex, and why."""
+
+    launch_digest: _Digest
+    reason: str
+
+
+class Removed(Wire, frozen=True, kw_only=True):
+    """How many launch digests are gone, and the first of them."""
+
+    count: _Size
+    digests: Annotated[list[RemovedDigest], msgspec.Meta(max_length=MOST_LISTED)]
+
+
+class Changed(Wire, frozen=True, kw_only=True):
+    """What changed since another export of the same selection."""
+
+    since: Since
+    added: Added
+    removed: Removed
+
+
 class Sidecar(Wire, frozen=True, kw_only=True):
     """Where exported values are from.
 
@@ -86,11 +125,11 @@ class Sidecar(Wire, frozen=True, kw_only=True):
     format: str
     catalog: NamedCatalog
     release: NamedRelease | None
-    selection: dict[str, Any]
+    selection: dict[str, bool | int | str]
     digests: DigestSet
     files: Annotated[list[DescribedFile], msgspec.Meta(min_length=1)]
     notes: list[NoteText]
-    changes: dict[str, Any] | None
+    changes: Changed | None
 
     def __bytes__(self) -> bytes:
         """Its canonical form: indented by two spaces, fields in this order, keys of objects without order sorted."""
@@ -124,7 +163,7 @@ def make_sidecar(
     digests: Iterable[bytes],
     files: Sequence[DescribedFile],
     notes: Iterable[Note],
-    changes: Mapping[str, Any] | None = None,
+    changes: Changed | None = None,
 ) -> Sidecar:
     """The sidecar of an export. name: of its format."""
     return Sidecar(
@@ -135,7 +174,7 @@ def make_sidecar(
         digests=digest_set(digests),
         files=list(files),
         notes=note_texts(notes),
-        changes=None if changes is None else dict(changes),
+        changes=changes,
     )
 
 

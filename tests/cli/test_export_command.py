@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog.build.builder import BuildResult
+from catalog.export import export_output
 from catalog.export.settings import GivenFile
 from catalog.export.sidecar import read_sidecar, sidecar_of
 from tests.support.catalogs import PLACES, contents, digest_of, digest_with, rows_of
@@ -255,3 +256,15 @@ def test_a_name_that_is_too_long_is_refused(run: Run, place: Place, small: Build
     code, out, err = run("export", "--to", "rvps", one_of(small), *ALL, *place.options(), "-q", "-o", str(path))
     assert (code, out) == (5, "")
     assert f"ldcat: error: {path}: file name too long" in err
+
+
+def test_a_folder_has_a_largest_number_of_files(
+    run: Run, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("export", "--to", "check", *SELECTED, *ALL, *place.options(), "-o", str(tmp_path / "configs"))
+    monkeypatch.setattr(export_output, "MOST_FILES", 3)
+    code, _, err = run(*line)
+    assert (code, "this export is 4 files, more than 3" in err) == (2, True)
+    assert not (tmp_path / "configs").exists()
+    monkeypatch.setattr(export_output, "MOST_FILES", 4)
+    assert run(*line)[0] == 0

@@ -6,6 +6,7 @@ import base64
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from catalog.build.builder import BuildResult
@@ -49,7 +50,7 @@ def test_what_changed_is_said(run: Run, place: Place, digests: list[str], tmp_pa
     assert "ldcat: note: since release 1: 0 launch digests added, 1 removed\n" in err
     assert f"ldcat: note: removed {digests[1]}: revoked by the publisher of the log\n" in err
     sidecar = read_sidecar(path.with_name("values.json.ldcat.json").read_bytes(), "sidecar")
-    assert sidecar.changes == {
+    assert msgspec.to_builtins(sidecar.changes) == {
         "since": {"manifest_sha256": sidecar.catalog.manifest_sha256, "release": 1},
         "added": {"count": 0, "digests": []},
         "removed": {
@@ -77,6 +78,7 @@ def test_named_launch_digests_may_be_gone(run: Run, place: Place, digests: list[
     code, out, err = diff(run, place, 1, digests[0])
     assert (code, out) == (1, "")
     assert "nothing is exported of 1 launch digest selected: revoked" in err
+    assert "ldcat: hint: whoever reads it still trusts 1 launch digest of OLD: remove them there" in err
     code, out, err = diff(run, place, 1, digests[1], NOWHERE)
     assert (code, out) == (1, "")
     assert "neither" in err

@@ -50,7 +50,12 @@ def test_a_local_catalog_has_no_release() -> None:
         (b'"vmm": "qemu"', b'"vmm":  "qemu"'),
         (b'"type": "ldcat-export",\n  "version": 1', b'"version": 1,\n  "type": "ldcat-export"'),
         (b'"notes"', b'"more"'),
+        (b'"vcpus": 2', b'"vcpus": [[2]]'),
+        (b'"changes": null', b'"changes": {"since": 1}'),
         (b"values.json", b"../values.json"),
+        (b"values.json", b".."),
+        (b"values.json", b"values.json\\n"),
+        (b"0" * 64, b"0" * 64 + b"\\n"),
         (b"}\n", b"}"),
     ],
 )

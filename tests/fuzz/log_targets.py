@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from catalog import notes
 from catalog.errors import MalformedInput
+from catalog.export.sidecar import DescribedFile, make_sidecar, read_sidecar
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
 from catalog.log.records import (
@@ -41,6 +43,7 @@ from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_co
 from catalog.verify.location import parse_location
 from tests.fuzz.target import Target
 from tests.support.endorsed_digests import endorsed, listed
+from tests.support.exports import export_of
 from tests.support.logs import LOG, NOW, MemoryLog, signature, signed, signer
 from tests.support.proof_bundles import in_format_1
 from tests.support.trust_notes import ROOT, trust_text
@@ -115,6 +118,11 @@ def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
         assert parse(data) == data
 
     return parsed
+
+
+def _sidecars() -> list[bytes]:
+    export, file = export_of(2), DescribedFile(name="values.json", size=3, sha256="0" * 64)
+    return [bytes(make_sidecar("rvps", export.source, export.digests, [file], [notes.Note("deprecated", "old")]))]
 
 
 def _text(data: bytes) -> str:
@@ -254,6 +262,7 @@ LOG_TARGETS = {
         _one_form(lambda data: endorsements_file(parse_endorsements(data))),
         lambda: [endorsements_file((endorsed(), listed()))],
     ),
+    "sidecar": Target(_one_form(lambda data: bytes(read_sidecar(data, "a sidecar"))), _sidecars),
     "range-index": Target(_range_index, lambda: [bytes(RANGES)]),
     "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }

@@ -280,7 +280,7 @@ def _write(
         return
 
     def describe(described: Sequence[DescribedFile]) -> Sidecar:
-        changed = None if changes is None else changes.to_dict()
+        changed = None if changes is None else changes.in_sidecar()
         return make_sidecar(chosen.name, export.source, export.digests, described, notes, changed)
 
     write_export(path, chosen, export, files, describe)
