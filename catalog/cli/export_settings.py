@@ -210,3 +210,9 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     by_field = {one.field: one for one in SETTING_OPTIONS}
     read = {name: reader(value) if (reader := by_field[name].read) else value for name, value in given.items()}
     return Settings(**read)
+
+
+def files_read(given: Mapping[str, Any], trust: Path | None) -> list[Path]:
+    """The files that the settings name, and the trust note."""
+    values = [one for value in given.values() for one in (value if isinstance(value, list) else [value])]
+    return [one for one in (*values, trust) if isinstance(one, Path)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from catalog.errors import LdcatError, UsageError
@@ -22,6 +23,9 @@ Describe = Callable[[Sequence[DescribedFile]], Sidecar]
 
 MOST_FILES = 100_000
 """Files of a folder, all of which its sidecar names."""
+
+_LARGEST_FILE = 128 << 20
+"""Bytes of a file of an earlier export."""
 
 _NAME = re.compile("(?:[A-Za-z0-9][A-Za-z0-9._-]{0,254}/){0,4}[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
@@ -53,6 +57,22 @@ def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[Export
             f"{path.name}: the reader of this file wants a name that ends with {chosen.file_ending}",
             f"-o {path}{chosen.file_ending}",
         )
+
+
+def check_not_read(path: Path | None, read: Iterable[Path]) -> None:
+    """Raises UsageError for an output that would replace a file that is read, such as a key. read: these files."""
+    outputs = (path, path.with_name(path.name + ENDING)) if path and path.name else ()
+    for output in outputs:
+        for one in read:
+            if _is_same(output, one):
+                raise UsageError(f"{one} is read, and the export would replace it", "give another file: -o FILE")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _write_file(path: Path, file: ExportFile, describe: Describe) -> None:
@@ -94,7 +114,9 @@ def _write_folder(path: Path, files: Sequence[ExportFile], format_name: str, des
 
 
 def _foreign(folder: Path, format_name: str) -> str | None:
-    """A file because of which a folder is not replaced; None if it is empty, or an export in that format alone."""
+    """A file because of which a folder is not replaced; None if it is empty, or an export in that format alone, as it
+    was written.
+    """
     files = Files(str(folder))
     there = {name for name, _ in walked(files)}
     if IN_FOLDER not in there:
@@ -105,4 +127,16 @@ def _foreign(folder: Path, format_name: str) -> str | None:
         return IN_FOLDER
     if found.format != format_name:
         return IN_FOLDER
-    return min(there - {IN_FOLDER, *(file.name for file in found.files)}, default=None)
+    described = {one.name: one for one in found.files}
+    return next((name for name in sorted(there - {IN_FOLDER}) if not _is_there(files, described.get(name))), None)
+
+
+def _is_there(files: Files, described: DescribedFile | None) -> bool:
+    """Whether a file of a folder is the one that its sidecar describes, and so was not put there by anybody else."""
+    if described is None:
+        return False
+    try:
+        data = read_file_beneath(files, described.name, limit=min(described.size, _LARGEST_FILE))
+    except LdcatError:
+        return False
+    return hashlib.sha256(data).hexdigest() == described.sha256

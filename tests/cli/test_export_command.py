@@ -241,7 +241,9 @@ def test_a_folder_of_others_is_not_replaced(run: Run, place: Place, small: Build
     assert sorted(first) == ["id-auth.bin", "id-block.bin", "id-keys.json", "ldcat-export.json"]
     assert run(*line)[0] == 0
     assert contents(folder) == first
-    for name, data in (("notes.txt", b"mine"), ("ldcat-export.json", b"{}")):
+    changed = (folder / "id-keys.json").read_bytes().replace(b'"', b"'")
+    others = {"notes.txt": b"mine", "id-keys.json": changed, "id-auth.bin": bytes(4097), "ldcat-export.json": b"{}"}
+    for name, data in others.items():
         (folder / name).write_bytes(data)
         before = contents(folder)
         code, _, err = run(*line)
@@ -268,3 +270,20 @@ def test_a_folder_has_a_largest_number_of_files(
     assert not (tmp_path / "configs").exists()
     monkeypatch.setattr(export_output, "MOST_FILES", 4)
     assert run(*line)[0] == 0
+
+
+@pytest.mark.parametrize("output", ["id.pem", "./id.pem", "link/id.pem", "id"])
+def test_a_file_that_is_read_is_not_replaced(
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """The last one is the name of a key that the sidecar would have."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    key = tmp_path / ("id.ldcat.json" if output == "id" else "id.pem")
+    key.write_bytes(key_file(ec.derive_private_key(7, ec.SECP384R1())).data)
+    before = key.read_bytes()
+    line = ("export", "--to", "qemu", one_of(small), *ALL, *place.options(), "--id-key", str(key), "-o", output)
+    code, _, err = run(*line)
+    assert (code, f"ldcat: error: {key} is read, and the export would replace it" in err) == (2, True)
+    assert key.read_bytes() == before
+    assert not (tmp_path / "id").exists()

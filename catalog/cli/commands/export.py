@@ -12,7 +12,7 @@ import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.declare.declared import BadValue
-from catalog.cli.export_settings import check_settings, read_settings, with_settings
+from catalog.cli.export_settings import check_settings, files_read, read_settings, with_settings
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     OUTPUT,
@@ -152,7 +152,7 @@ def command(
     """
     from catalog.export.export_changes import changed_export  # cryptography takes long to load
     from catalog.export.export_made import make_export
-    from catalog.export.export_output import check_output
+    from catalog.export.export_output import check_not_read, check_output
     from catalog.export.rows.selection import make_selection
 
     chosen = _chosen(to)
@@ -187,6 +187,7 @@ def command(
         made, changes = changed_export(before, opened, selection, options, settings, now=now)
     files = chosen.files(made.export)
     check_output(path, chosen, files)
+    check_not_read(path, files_read(given, trust))
     notes = [*made.notes, *chosen.notes(made.export)]
     _write(chosen, made.export, files, notes, changes, path)
     _say(made.export, notes, changes, quiet=quiet)
