@@ -6,7 +6,7 @@ Source: libvirt 10.5, docs/formatdomain.rst (launchSecurity, type sev-snp) and s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile, ExportRow
@@ -50,7 +50,7 @@ class LibvirtDomain(ExportFormat):
         signed = signed_for_launch(export)
         text = _DOMAIN.format(
             vcpus=signed.row.vcpus,
-            loader=escape(_path(signed.row) or _NO_PATH),
+            loader=escape(_path(signed.row) or _NO_PATH, quote=False),
             author_key="yes" if signed.auth.author_key else "no",
             kernel_hashes="yes" if signed.row.kernel_hashes else "no",
             policy=signed.block.policy,
