@@ -55,6 +55,11 @@ class ComponentKinds:
         """What the rows of each combination have in common."""
         return [self._named(dict(zip(KEYS, key, strict=True))) for key in self._numbers]
 
+    def text(self, number: int) -> str:
+        """A combination for people: firmware or base, kernel hashes, VMM profile."""
+        order = self._order(dict(zip(KEYS, list(self._numbers)[number], strict=True)))
+        return ", ".join(part for part in order if isinstance(part, str) and part)
+
     def order(self) -> list[int]:
         """The place of each combination in the order of exports: by firmware, kernel hashes and VMM profile."""
         keys = [self._order(dict(zip(KEYS, key, strict=True))) for key in self._numbers]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.ask.revoked_rows import selected_rows, with_revocations
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 MOST_DIGESTS = 1_000_000
 """Launch digests of an export."""
+
+_MOST_EXPLAINED = 100
+"""Launch digests of which the configuration is named that prevents their export."""
 
 _COLUMNS = tuple(field.name for field in RECORD)
 
@@ -110,15 +114,15 @@ class _Search:
         same = pc.is_in(table["launch_digest"], value_set=digests)
         every = self._with_bits(table.filter(same)) if pc.sum(same).as_py() > chosen.num_rows else chosen
         own, all_of = _bits_of(digests, chosen), _bits_of(digests, every)
-        self._add(own, all_of)
-        forbidden = pc.bit_wise_and(all_of, ~self._allowed_bits())
+        self._add(digests, own, all_of, every)
+        forbidden = pc.bit_wise_and(all_of, ~sum(BIT[rule] for rule in self._allowed))
         kept = digests.filter(pc.equal(forbidden, 0))
         if len(kept) < len(digests):
             chosen = chosen.filter(pc.is_in(chosen["launch_digest"], value_set=kept))
         self._kept.append(pa.table({name: chosen[name] for name in ("launch_digest", "components", *NUMBERS)}))
         if self._selection.digests:
             self._found.update(digests.to_pylist())
-            self._refuse(digests.to_pylist(), own.to_pylist(), all_of.to_pylist())
+            self._refuse(digests.to_pylist(), own.to_pylist(), all_of.to_pylist(), every)
         self._count += len(kept)
         if self._count > MOST_DIGESTS:
             raise UsageError(
@@ -200,26 +204,43 @@ class _Search:
             bits = pc.bit_wise_or(bits, pc.fill_null(pa.array(of_each, pa.int64()).take(places), 0))
         return table.append_column("components", kinds).append_column("bits", bits)
 
-    def _allowed_bits(self) -> int:
-        return sum(BIT[rule] for rule in self._allowed)
-
-    def _add(self, own: pa.Array, all_of: pa.Array) -> None:
-        """Count digests by what speaks against them."""
+    def _add(self, digests: pa.Array, own: pa.Array, all_of: pa.Array, every: pa.Table) -> None:
+        """Count digests by what speaks against them. every: all rows of these digests."""
         import pyarrow.compute as pc
 
         both = pc.bit_wise_or(all_of, pc.shift_left(own, len(RULES)))
         for one in pc.value_counts(both).to_pylist():
             of_own, of_all = divmod(one["values"], 1 << len(RULES))
-            if objection := self._objection(of_own, of_all):
-                self._left_out[objection] += one["counts"]
-            else:
+            objection = self._objection(of_own, of_all)
+            if objection is None:
                 for rule in _rules(of_all):
                     self._exported[rule] += one["counts"]
+            elif objection in self._left_out:
+                self._left_out[objection] += one["counts"]
+            else:
+                first = digests[pc.index(both, one["values"]).as_py()].as_py()
+                which = self._worst_row(every, first, objection.rule) if objection.shared else None
+                self._left_out[replace(objection, which=which)] = one["counts"]
 
-    def _refuse(self, digests: Sequence[bytes], own: Sequence[int], all_of: Sequence[int]) -> None:
+    def _refuse(self, digests: Sequence[bytes], own: Sequence[int], all_of: Sequence[int], every: pa.Table) -> None:
         for digest, of_own, of_all in zip(digests, own, all_of, strict=True):
             if objection := self._objection(of_own, of_all):
-                self._refused[digest] = objection
+                is_named = len(self._refused) < _MOST_EXPLAINED
+                which = self._worst_row(every, digest, objection.rule) if is_named else None
+                self._refused[digest] = replace(objection, which=which)
+
+    def _worst_row(self, every: pa.Table, digest: bytes, rule: Rule) -> str | None:
+        """The components of a row with a digest that a rule speaks against; None if it speaks against all of them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = every.filter(
+            pc.equal(every["launch_digest"], pa.scalar(digest, every.schema.field("launch_digest").type))
+        )
+        worst_rows = rows.filter(pc.not_equal(pc.bit_wise_and(rows["bits"], BIT[rule]), 0))
+        if worst_rows.num_rows == rows.num_rows:
+            return None
+        return self._kinds.text(worst_rows["components"][0].as_py())
 
     def _objection(self, own: int, all_of: int) -> Objection | None:
         rule = worst(_rules(all_of) - self._allowed)

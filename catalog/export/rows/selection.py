@@ -71,13 +71,21 @@ def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """What prevents the export of a launch digest. shared: another configuration has the digest, and that is worse."""
+    """What prevents the export of a launch digest.
+
+    shared: a configuration that is not selected has the digest, and that is worse.
+    which: the configuration with the digest that is meant, for people; None: all of them, or it is not known.
+    """
 
     rule: Rule
     shared: bool = False
+    which: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"another configuration with the same digest: {self.rule.why}" if self.shared else self.rule.why
+        which = f" ({self.which})" if self.which else ""
+        if self.shared:
+            return f"another configuration with the same digest{which}: {self.rule.why}"
+        return f"{self.rule.why}{which}"
 
 
 @dataclass(frozen=True, slots=True)
