@@ -1,7 +1,8 @@
 """Every deliberate error of the project, with the exit code and the hint each one carries.
 
     LdcatError                 70  never raised itself
-    ├── NotExported             1  launch digests that are not there, or may not be exported
+    ├── NotExported             1  launch digests that may not be exported, or a selection without any
+    │   └── UnknownDigest       1  launch digests that the catalog does not have
     ├── UsageError              2  an impossible request: a number out of range, a missing axis
     │   ├── UnknownName         2  no build, profile, vCPU type or technology has that name
     │   └── CannotLaunch        2  the configuration cannot launch, so it has no launch digest
@@ -94,9 +95,13 @@ class CannotLaunch(UsageError):
 
 
 class NotExported(LdcatError):
-    """Launch digests that a catalog does not have, or that may not be exported from it."""
+    """Launch digests that may not be exported from a catalog, or a selection of which it has none."""
 
     exit_code = 1
+
+
+class UnknownDigest(NotExported):
+    """Launch digests to export that a catalog does not have."""
 
 
 class MalformedInput(LdcatError):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -14,9 +11,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from catalog.cli.declare.declared import BadValue
-from catalog.cli.options import named_path, number_option, read_passphrase
+from catalog.cli.options import named_path, read_passphrase
 from catalog.errors import NotThere, UsageError
-from catalog.export.export_format import ExportFormat, export_formats
+from catalog.export.export_format import export_formats
+from catalog.export.setting_table import SETTING_TEXTS, SettingText
 from catalog.export.settings import GivenFile, Settings
 from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
@@ -27,63 +25,6 @@ _LARGEST_FILE = 128 << 20
 """Bytes of a file that was exported before."""
 _MOST_BYTES = 512 << 20
 """Bytes of all of them."""
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_HEX = re.compile("(?:[0-9a-fA-F]{2}){1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class SettingOption:
-    """An option. parse: from its text. read: from what was parsed, once the format is known to take it."""
-
-    field: str
-    option: str
-    metavar: str
-    help: str
-    parse: Callable[[str], Any]
-    read: Callable[[Any], Any] | None = None
-    several: bool = False
-
-    def parameter(self) -> inspect.Parameter:
-        """The option as typer declares it. Its help names the formats that take it."""
-        takers = ", ".join(name for name, one in export_formats().items() if self.field in one.settings)
-        text = f"{self.help} For {takers}." if takers else self.help
-        option = typer.Option(
-            self.option, parser=self.parse, metavar=self.metavar, help=text, rich_help_panel=PANEL, show_default=False
-        )
-        kind: Any = list[Any] | None if self.several else Any
-        return inspect.Parameter(
-            self.field, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
-        )
-
-
-def time_option(text: str) -> int:
-    """Parser of an option: seconds since 1970 from a day such as 2026-11-28, or a time in UTC. Raises BadValue."""
-    try:
-        if _DAY.fullmatch(text) or _MOMENT.fullmatch(text):
-            found = datetime.fromisoformat(text)
-            return int(found.replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        pass
-    raise BadValue(f"{text[:80]!r} is not a day such as 2026-11-28, or a time such as 2026-11-28T12:00:00Z")
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise BadValue("the text is empty")
-    return text
-
-
-def _id(text: str) -> bytes:
-    if not _HEX.fullmatch(text) or len(text) != 32:
-        raise BadValue(f"{text[:80]!r} is not 16 bytes in hex")
-    return bytes.fromhex(text)
-
-
-def _hex(text: str) -> bytes:
-    if not _HEX.fullmatch(text):
-        raise BadValue(f"{text[:80]!r} is not 1 to 64 bytes in hex")
-    return bytes.fromhex(text)
 
 
 def _file(path: Path) -> GivenFile:
@@ -110,67 +51,42 @@ def _sidecar(path: Path) -> bytes | None:
     return None
 
 
-SETTING_OPTIONS = (
-    SettingOption("name", "--name", "NAME", "Name of the reference value.", _text),
-    SettingOption("namespace", "--namespace", "NAME", "Namespace of the Kubernetes object.", _text),
-    SettingOption(
-        "valid_from",
-        "--valid-from",
-        "DATE",
-        "First day of validity, or a time in UTC; by default the day of the release.",
-        time_option,
-    ),
-    SettingOption("days", "--days", "DAYS", "Days of validity; by default 365.", number_option),
-    SettingOption(
-        "id_key", "--id-key", "FILE", "Private key that signs the ID block, P-384 in PEM.", named_path, _file
-    ),
-    SettingOption(
-        "author_key",
-        "--author-key",
-        "FILE",
-        "Private key that signs the ID key, P-384 in PEM; check takes the public key, too.",
-        named_path,
-        _file,
-    ),
-    SettingOption("key", "--key", "FILE", "Private key that signs, in PEM.", named_path, _file),
-    SettingOption(
-        "passphrase",
-        "--passphrase-file",
-        "FILE",
-        "File with the passphrase of the private keys, which is never printed.",
-        named_path,
-        read_passphrase,
-    ),
-    SettingOption(
-        "cert",
-        "--cert",
-        "FILE",
-        "Certificate of --key, PEM or DER; corim takes its issuers' behind it.",
-        named_path,
-        _file,
-    ),
-    SettingOption("ca", "--ca", "FILE", "Certificate of who issued --cert, PEM or DER.", named_path, _file),
-    SettingOption("policy", "--policy", "BITS", "Guest policy; by default 0x30000.", number_option),
-    SettingOption("guest_svn", "--guest-svn", "N", "Security version number of the guest.", number_option),
-    SettingOption("family_id", "--family-id", "HEX", "Family ID of the guest, 16 bytes.", _id),
-    SettingOption("image_id", "--image-id", "HEX", "Image ID of the guest, 16 bytes.", _id),
-    SettingOption("issuer", "--issuer", "NAME", "Who issues the reference values.", _text),
-    SettingOption("issuer_url", "--issuer-url", "URL", "Address of the issuer.", _text),
-    SettingOption("product", "--product", "NAME", "Product line of the processor, such as Milan.", _text),
-    SettingOption("commit", "--commit", "HEX", "Commit of the firmware's source.", _hex),
-    SettingOption("cl_spec", "--cl-spec", "N", "Number of the change that the firmware was built from.", number_option),
-    SettingOption(
-        "files",
-        "--file",
-        "FILE",
-        "A file that was exported with -o; may be repeated.",
-        named_path,
-        _exported_files,
-        True,
-    ),
-    SettingOption("tag", "--tag", "NAME", "Name of the OCI artifact.", _text),
-)
-"""By field of Settings, in the order of `--help`."""
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("id_key", "author_key", "key", "cert", "ca"), _file),
+    "passphrase": read_passphrase,
+    "files": _exported_files,
+}
+"""From what an option names to the value of the setting."""
+
+
+def _parameter(name: str, one: SettingText) -> inspect.Parameter:
+    """A setting as an option that typer declares. Its help names the formats that take it."""
+    takers = ", ".join(taker for taker, other in export_formats().items() if name in other.settings)
+    option = typer.Option(
+        one.option,
+        parser=_parser(one),
+        metavar=one.metavar,
+        help=f"{one.help} For {takers}." if takers else one.help,
+        rich_help_panel=PANEL,
+        show_default=False,
+    )
+    kind: Any = list[Any] | None if name == "files" else Any
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
+
+
+def _parser(one: SettingText) -> Callable[[str], Any]:
+    """The parser of an option, which raises BadValue."""
+    parse = one.parse
+    if parse is None:
+        return named_path
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise BadValue(f"{error} ({error.hint})" if error.hint else str(error)) from error
+
+    return parsed
 
 
 def with_settings(command: Callable[..., int]) -> Callable[..., int]:
@@ -179,12 +95,12 @@ def with_settings(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def wrapped(**values: Any) -> int:
-        given = {one.field: value for one in SETTING_OPTIONS if (value := values.pop(one.field)) is not None}
+        given = {name: value for name in SETTING_TEXTS if (value := values.pop(name)) is not None}
         return command(**values, given=given)
 
     kept = [one.replace(annotation=hints[name]) for name, one in inspect.signature(command).parameters.items()]
     shown = [one for one in kept if one.name not in ("given", "quiet")]
-    shown += [option.parameter() for option in SETTING_OPTIONS]
+    shown += [_parameter(name, one) for name, one in SETTING_TEXTS.items()]
     shown += [one for one in kept if one.name == "quiet"]
     shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]
     wrapped.__signature__ = inspect.Signature(shown, return_annotation=int)  # type: ignore[attr-defined]
@@ -192,23 +108,9 @@ def with_settings(command: Callable[..., int]) -> Callable[..., int]:
     return wrapped
 
 
-def check_settings(chosen: ExportFormat, given: Mapping[str, Any]) -> None:
-    """Raises UsageError for a setting that the format does not take, and for one that it needs and that is missing."""
-    for one in SETTING_OPTIONS:
-        if one.field in given and one.field not in chosen.settings:
-            takers = [name for name, other in export_formats().items() if one.field in other.settings]
-            raise UsageError(
-                f"{chosen.name} takes no {one.option}",
-                f"formats that do: {', '.join(takers)}" if takers else f"leave it out: {chosen.title}",
-            )
-        if one.field in chosen.required and one.field not in given:
-            raise UsageError(f"{chosen.name} needs {one.option} {one.metavar}", one.help[:1].lower() + one.help[1:-1])
-
-
 def read_settings(given: Mapping[str, Any]) -> Settings:
     """The settings, with the files that they name. Raises Unreadable, UsageError."""
-    by_field = {one.field: one for one in SETTING_OPTIONS}
-    read = {name: reader(value) if (reader := by_field[name].read) else value for name, value in given.items()}
+    read = {name: _READERS[name](value) if name in _READERS else value for name, value in given.items()}
     return Settings(**read)
 
 

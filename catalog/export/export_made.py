@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.errors import NotExported, UsageError
+from catalog.errors import NotExported, UnknownDigest, UsageError
 from catalog.export.exported import Export, Source
-from catalog.export.rows.export_search import select
+from catalog.export.rows.export_search import MOST_DIGESTS, select
 from catalog.export.rows.rules import OPTIONS, RULES, allowed_rules, count_digests, notes_on
 from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.export.settings import Settings
@@ -44,18 +44,20 @@ def make_export(
     *,
     now: int,
     named_may_lack: bool = False,
+    most: int = MOST_DIGESTS,
 ) -> MadeExport:
     """The export of what is selected in a catalog, which is verified when it is opened.
 
     options: of OPTIONS and LOCAL, those that are given. now: seconds since 1970.
     named_may_lack: named launch digests that are missing or may not be exported are left out, as those of other
     selections are.
+    most: launch digests.
 
     Raises NotExported if nothing is left, or a named launch digest may not be exported; UsageError for a local catalog
     without LOCAL, for an empty selection, and for a log that this version knows in part; and as `select`.
     """
     check_source(catalog, options)
-    found = selected(catalog, selection, options, catalog.revocations)
+    found = selected(catalog, selection, options, catalog.revocations, most)
     if not named_may_lack:
         _check_named(catalog, found)
     if not found.digests:
@@ -80,23 +82,27 @@ def check_source(catalog: Catalog, options: Collection[str]) -> None:
 
 
 def selected(
-    catalog: Catalog, selection: Selection, options: Collection[str], revocations: Sequence[Revocation]
+    catalog: Catalog,
+    selection: Selection,
+    options: Collection[str],
+    revocations: Sequence[Revocation],
+    most: int = MOST_DIGESTS,
 ) -> Selected:
     """What may be exported of a selection, at a list of revocations. Raises as `select`, UsageError if it is empty."""
     if not selection.digests and not selection.fields and selection.vcpus is None:
         raise UsageError(
             "nothing is selected", "name launch digests, or --vmm with --vcpus, --vcpu-type or --vcpu-signature"
         )
-    found = select(catalog, selection, allowed_rules(options, several=True), revocations)
+    found = select(catalog, selection, allowed_rules(options, several=True), revocations, most)
     if found.count != 1 or not found.left_out:
         return found
-    return select(catalog, selection, allowed_rules(options, several=False), revocations)
+    return select(catalog, selection, allowed_rules(options, several=False), revocations, most)
 
 
 def _check_named(catalog: Catalog, found: Selected) -> None:
     """Raises NotExported if a named launch digest is missing, or may not be exported."""
     if found.missing:
-        raise NotExported(
+        raise UnknownDigest(
             f"{_named(found.missing)} not in {catalog.location}",
             "ldcat explain DIGEST says what differs from what it has",
         )

@@ -157,6 +157,11 @@ def note_texts(notes: Iterable[Note]) -> list[NoteText]:
     return [NoteText(**note.to_dict()) for note in notes]
 
 
+def described(name: str, data: bytes) -> DescribedFile:
+    """The description of a file whose bytes are all there."""
+    return DescribedFile(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
 def make_sidecar(
     name: str,
     source: Source,

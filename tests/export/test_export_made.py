@@ -240,12 +240,12 @@ def test_an_unknown_name_is_refused(small: BuildResult) -> None:
             export(small, selection, "--unpublished")
 
 
-def test_an_export_has_a_largest_number_of_digests(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_search, "MOST_DIGESTS", 23)
+def test_an_export_has_a_largest_number_of_digests(small: BuildResult) -> None:
+    catalog, selection = Catalog.open(small.folder), by_vmm("qemu-kvm-init2")
     with pytest.raises(UsageError, match="more than 23 launch digests are selected"):
-        export(small, by_vmm("qemu-kvm-init2"), *EVERY)
-    monkeypatch.setattr(export_search, "MOST_DIGESTS", 24)
-    assert len(export(small, by_vmm("qemu-kvm-init2"), *EVERY).export.digests) == 24
+        make_export(catalog, selection, EVERY, Settings(), now=NOW, most=23)
+    assert len(make_export(catalog, selection, EVERY, Settings(), now=NOW, most=24).export.digests) == 24
+    assert export_search.MOST_DIGESTS == 1_000_000
 
 
 def test_no_digest_is_searched_in_two_tables(parted: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:

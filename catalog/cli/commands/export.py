@@ -12,7 +12,7 @@ import typer
 
 from catalog.cli.catalogs import open_named
 from catalog.cli.declare.declared import BadValue
-from catalog.cli.export_settings import check_settings, files_read, read_settings, with_settings
+from catalog.cli.export_settings import files_read, read_settings, with_settings
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     OUTPUT,
@@ -26,6 +26,7 @@ from catalog.cli.options import (
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, export_format_named, export_formats
 from catalog.export.exported import Export, ExportFile
+from catalog.export.setting_table import check_settings
 from catalog.export.sidecar import DescribedFile, Sidecar, make_sidecar
 from catalog.notes import INFO, OK, Note
 from catalog.store.catalog import Catalog

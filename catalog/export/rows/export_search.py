@@ -7,13 +7,12 @@ configuration with its digest, whether that is selected or not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.ask.revoked_rows import selected_rows, with_revocations
-from catalog.ask.selector import build_selector
-from catalog.errors import UnknownName, UsageError
+from catalog.errors import UsageError
 from catalog.export.rows.component_kinds import BIT, ComponentKinds
 from catalog.export.rows.export_rows import NUMBERS, ArrowRows, distinct_digests
 from catalog.export.rows.rules import (
@@ -26,7 +25,7 @@ from catalog.export.rows.rules import (
     endorsement_rules,
     worst,
 )
-from catalog.export.rows.selection import Objection, Selected, Selection
+from catalog.export.rows.selection import Objection, Selected, Selection, selector_of
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.fields import RECORD
@@ -46,20 +45,24 @@ _COLUMNS = tuple(field.name for field in RECORD)
 
 
 def select(
-    catalog: Catalog, selection: Selection, allowed: frozenset[Rule], revocations: Sequence[Revocation]
+    catalog: Catalog,
+    selection: Selection,
+    allowed: frozenset[Rule],
+    revocations: Sequence[Revocation],
+    most: int = MOST_DIGESTS,
 ) -> Selected:
     """Judge the rows that are selected.
 
     allowed: rules that do not prevent an export. revocations: of the log, the newest last.
-    Raises UnknownName, UsageError for a catalog without all its digests and for more than MOST_DIGESTS, and as reading
-    the files of the catalog.
+    Raises UnknownName, UsageError for a catalog without all its digests and for more than `most` digests, and as
+    reading the files of the catalog.
     """
     if (entry := catalog.manifest.technologies.get(TECHNOLOGY)) and not entry.parts:
         raise UsageError(
             f"{catalog.location} keeps distinguished digests only, and an export needs all rows",
             "build the catalog without distinguished_bits, and export from that",
         )
-    search = _Search(catalog, selection, allowed, revocations)
+    search = _Search(catalog, selection, allowed, revocations, most)
     for table in search.tables():
         search.judge(table)
     search.add_endorsed()
@@ -70,10 +73,15 @@ class _Search:
     """A search through the parts of a catalog; see `select`."""
 
     def __init__(
-        self, catalog: Catalog, selection: Selection, allowed: frozenset[Rule], revocations: Sequence[Revocation]
+        self,
+        catalog: Catalog,
+        selection: Selection,
+        allowed: frozenset[Rule],
+        revocations: Sequence[Revocation],
+        most: int,
     ) -> None:
-        self._catalog, self._selection, self._revocations = catalog, selection, revocations
-        self._selector = None if selection.digests else _selector(catalog, selection)
+        self._catalog, self._selection, self._revocations, self._most = catalog, selection, revocations, most
+        self._selector = None if selection.digests else selector_of(catalog, selection)
         self._allowed = allowed
         self._in_log_order = Revocations(revocations)
         self._kinds = ComponentKinds(catalog, self._in_log_order)
@@ -124,9 +132,9 @@ class _Search:
             self._found.update(digests.to_pylist())
             self._refuse(digests.to_pylist(), own.to_pylist(), all_of.to_pylist(), every)
         self._count += len(kept)
-        if self._count > MOST_DIGESTS:
+        if self._count > self._most:
             raise UsageError(
-                f"more than {MOST_DIGESTS:,} launch digests are selected, which is the most of an export",
+                f"more than {self._most:,} launch digests are selected, which is the most of an export",
                 "narrow the selection: --firmware, --kernel-hashes, --vcpu-type, --vcpus",
             )
 
@@ -245,14 +253,6 @@ class _Search:
     def _objection(self, own: int, all_of: int) -> Objection | None:
         rule = worst(_rules(all_of) - self._allowed)
         return None if rule is None else Objection(rule, shared=rule not in _rules(own))
-
-
-def _selector(catalog: Catalog, selection: Selection) -> Mapping[str, Any]:
-    """The fields of a selection in canonical form; raises UnknownName and as `build_selector`."""
-    vmm = selection.fields.get("vmm")
-    if vmm is not None and vmm not in catalog.profiles:
-        raise UnknownName("VMM profile", vmm, catalog.profiles)
-    return build_selector(catalog, selection.fields)
 
 
 def _whole_digests(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
-from catalog.errors import UsageError
+from catalog.ask.selector import build_selector
+from catalog.errors import UnknownName, UsageError
 from catalog.export.rows.export_rows import DIGEST_SIZE, ArrowRows, PackedDigests
 from catalog.export.rows.rules import Rule
 from catalog.rows.fields import BY_NAME
 from catalog.rows.numbers import as_ranges, parse_counts
+from catalog.store.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str
             "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature",
         )
     return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
+
+
+def selector_of(catalog: Catalog, selection: Selection) -> Mapping[str, Any]:
+    """The fields of a selection in canonical form; raises UnknownName and as `build_selector`."""
+    vmm = selection.fields.get("vmm")
+    if vmm is not None and vmm not in catalog.profiles:
+        raise UnknownName("VMM profile", vmm, catalog.profiles)
+    return build_selector(catalog, selection.fields)
 
 
 def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:
