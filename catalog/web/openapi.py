@@ -7,8 +7,19 @@ from typing import Any
 
 import msgspec
 
+from catalog.export.setting_table import SETTING_TEXTS, served_formats
+from catalog.export.sidecar import Sidecar
 from catalog.version import __version__
-from catalog.web.answers import Batch, BatchAnswer, HealthAnswer, LookupAnswer, ProblemAnswer, ReadyAnswer
+from catalog.web.answers import (
+    Batch,
+    BatchAnswer,
+    ExportFormatsAnswer,
+    HealthAnswer,
+    LookupAnswer,
+    ProblemAnswer,
+    ReadyAnswer,
+)
+from catalog.web.exports.export_query import FIELDS, FLAGS, NUMBERS, PREFIX, all_settings
 
 MAX_BATCH = 1000
 """Digests in one batch."""
@@ -22,7 +33,10 @@ _DIGEST_TEXT = {
 """Hex, or canonical base64 that does not begin as hex does."""
 
 
-_RECORDS = (Batch, LookupAnswer, BatchAnswer, ReadyAnswer, HealthAnswer, ProblemAnswer)
+_RECORDS = (
+    *(Batch, LookupAnswer, BatchAnswer, ReadyAnswer, HealthAnswer, ProblemAnswer),
+    *(ExportFormatsAnswer, Sidecar),
+)
 
 
 @cache
@@ -39,7 +53,7 @@ def openapi() -> dict[str, Any]:
             "can be trusted. The log itself is below /tile/ and /releases/, in the layout of C2SP tlog-tiles.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {**_pages(), **_questions(), **_operations()},
+        "paths": {**_pages(), **_questions(), **_exports(), **_operations()},
         "components": {"schemas": schemas},
     }
 
@@ -128,6 +142,44 @@ def _questions() -> dict[str, Any]:
             }
         },
     }
+
+
+def _exports() -> dict[str, Any]:
+    """GET routes of exports."""
+    file = _get(
+        "Launch digests in the form that another system checks them in, as `ldcat export` writes them: "
+        "named ones, or those of vmm and one of vcpus, vcpu_type and vcpu_signature",
+        _export_parameters(),
+        _content("*/*"),
+        *_EXPORT_PROBLEMS,
+    )
+    file["responses"]["200"]["headers"] = {
+        "Ldcat-Notes": {"description": "Codes of notes; the sidecar has their texts.", "schema": {"type": "string"}}
+    }
+    sidecar = _get("Where such a file is from", _export_parameters(), _json("Sidecar"), *_EXPORT_PROBLEMS)
+    return {
+        PREFIX: {"get": _get("The formats of exports", [], _json("ExportFormatsAnswer"))},
+        f"{PREFIX}/{{format}}": {"get": file},
+        f"{PREFIX}/{{format}}/sidecar": {"get": sidecar},
+    }
+
+
+_EXPORT_PROBLEMS = (400, 404, 409, 414, 503)
+_NUMBER = {"type": "string", "pattern": "^(?:0|[1-9][0-9]{0,8}|0x[0-9a-f]{1,8})$"}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 100}
+
+
+def _export_parameters() -> list[dict[str, Any]]:
+    digests = {"type": "array", "items": _DIGEST_TEXT, "maxItems": 75}
+    counts = {"type": "string", "pattern": "^[1-9][0-9]{0,2}(?:-[1-9][0-9]{3})?(?:,[1-9][0-9]{0,2}){0,9}$"}
+    return [
+        _path("format", {"type": "string", "enum": list(served_formats())}),
+        _query("digest", "a SEV-SNP launch digest in hex or base64; may be repeated", digests),
+        *(_query(name, what, _NUMBER if name in NUMBERS else _TEXT) for name, (_, what) in FIELDS.items()),
+        _query("vcpus", "numbers of vCPUs, such as 1-64,96", counts),
+        *(_query(name, f"as {option} of ldcat export", {"type": "boolean"}) for name, option in FLAGS.items()),
+        *(_query(name, SETTING_TEXTS[name].help, _TEXT) for name in all_settings()),
+    ]
 
 
 def _operations() -> dict[str, Any]:

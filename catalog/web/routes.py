@@ -16,6 +16,7 @@ from catalog.terminal import render
 from catalog.web import diffs, lookups, served_files
 from catalog.web import metrics as counted
 from catalog.web.current import OpenRelease
+from catalog.web.exports import export_routes
 from catalog.web.front import App, Receive, Scope, Send
 from catalog.web.openapi import openapi
 from catalog.web.problems import NOTHING_THERE, Problem, make_problem, respond
@@ -28,7 +29,7 @@ _NO_ROUTE = {404: NOTHING_THERE, 405: "this address does not support this method
 
 def routes(metrics: counted.Metrics) -> App:
     """The application behind the front, which puts the open release into the scope as `ldcat.served`."""
-    made = diffs.Diffs()
+    made, exported = diffs.Diffs(), export_routes.Exports()
 
     async def counts(request: Request, served: OpenRelease) -> Response:
         del request, served
@@ -41,6 +42,9 @@ def routes(metrics: counted.Metrics) -> App:
         ("/d/{digest}", lookups.digest_page, "GET"),
         ("/v1/lookup", lookups.batch, "POST"),
         ("/v1/report", lookups.report, "POST"),
+        ("/v1/exports", export_routes.offered, "GET"),
+        ("/v1/exports/{format}", exported.file, "GET"),
+        ("/v1/exports/{format}/sidecar", exported.sidecar, "GET"),
         ("/range/{prefix}", served_files.range_now, "GET"),
         ("/range/{release}/{name}", served_files.serve_range, "GET"),
         ("/checkpoint", served_files.checkpoint, "GET"),

@@ -1,0 +1,1 @@
+"""Exports over HTTP: their parameters and their routes."""

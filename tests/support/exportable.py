@@ -1,0 +1,66 @@
+"""A published catalog whose launch digests differ in what speaks against their export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from catalog.build.builder import BuildResult
+from tests.support.catalogs import all_digests, build, digest_with
+from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
+from tests.support.endorsed_digests import endorsed, listed
+from tests.support.published_logs import Place, cosigned_today, revoke
+from tests.support.samples import write_spec
+
+SPEC = """
+name = "exportable"
+firmware = { builds = [
+    "sid/ovmf-amdsev/OVMF.amdsev.fd", "sid/ovmf-generic/OVMF.fd", "sid/ovmf-generic/OVMF_CODE_4M.fd",
+    "dstack/ovmf", "aws-ec2/ovmf_img_1",
+] }
+kernel_hashes = { tables = ["none", "debian-13-cloud-6.12.107"] }
+
+[technologies.sev]
+
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2", "ec2-2026"]
+vcpu_signatures = ["EPYC-v4"]
+sev_features = [1]
+vcpus = ["1-4"]
+"""
+ENDORSED, REPORTED, WITHDRAWN = "5a" * 48, "5b" * 48, "5c" * 48
+"""Launch digests that no row has: endorsed, seen in public, and endorsed by somebody whose endorsement is revoked."""
+
+
+def exportable(folder: Path) -> tuple[BuildResult, Place]:
+    """The catalog, and a log of it that revokes rows with 2 vCPUs and deprecates those with 3."""
+    made = build(write_spec(folder, SPEC), folder / "built")
+    records = [
+        endorsed(ENDORSED, document_sha256=DOCUMENT_SHA256),
+        listed(REPORTED, scheme="reported"),
+        endorsed(WITHDRAWN, document_sha256=DOCUMENT_SHA256, feed="old"),
+    ]
+    built = with_endorsed(made, folder / "catalog", records)
+    place = cosigned_today(folder / "published", built)
+    place.publish(revoke("revoked", vcpus=2), revoke("deprecated", vcpus=3), revoke("revoked", endorser_feed="old"))
+    return built, place
+
+
+def every_digest(built: BuildResult) -> list[str]:
+    """All launch digests of the catalog, of rows and endorsed."""
+    return [*dict.fromkeys(digest.hex() for _, digest in all_digests(built)), ENDORSED, REPORTED, WITHDRAWN]
+
+
+def amdsev_digest(built: BuildResult, vcpus: int = 1) -> str:
+    """The launch digest of OVMF.amdsev.fd with kernel hashes under QEMU, which may be exported."""
+    from catalog.spec import embedded
+
+    sha256 = embedded.builds()["sid/ovmf-amdsev/OVMF.amdsev.fd"].component.key
+    table = embedded.kernels()["debian-13-cloud-6.12.107"].hashes.table_sha256
+    return digest_with(
+        built,
+        technology="sev-snp",
+        firmware_sha256=sha256,
+        kernel_hashes_sha256=table,
+        vmm="qemu-kvm-init2",
+        vcpus=vcpus,
+    )
