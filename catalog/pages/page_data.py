@@ -27,6 +27,7 @@ from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
 from catalog.notes import Note
+from catalog.pages.export_data import exports_data, not_exported
 from catalog.rows.digest_record import value_in
 from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS, IDENTITY, INPUTS
 from catalog.store.catalog import Catalog
@@ -51,7 +52,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
     """
     release, technologies = catalog.release, catalog.manifest.known
     found: dict[str, Any] = {
-        "format": "ldcat-page/4",
+        "format": "ldcat-page/5",
         "name": catalog.manifest.name,
         "manifest_sha256": catalog.manifest_sha256,
         "rows": catalog.manifest.rows,
@@ -84,6 +85,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
         "endorsed": _endorsed(catalog, now),
         "trust": trust and trust_data(trust),
         "families": _families(catalog, index),
+        "exports": exports_data(catalog),
     }
     return json.dumps(found, separators=(",", ":")).encode()
 
@@ -91,12 +93,14 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
 def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
     """What is told of each digest that is endorsed or was reported, by the digest in hex."""
     found = {}
+    digests = [
+        LaunchDigest.parse(text) for text in {record.launch_digest: None for record in catalog.endorsements.records}
+    ]
+    prevented = not_exported(catalog, digests)
     with closing(Lookups(catalog, lambda _: None)) as lookups:
-        for text in dict.fromkeys(record.launch_digest for record in catalog.endorsements.records):
-            answer = found_answer(
-                catalog, Evidence("launch digest", LaunchDigest.parse(text)), VerificationInputs(), lookups.lookup
-            )
-            found[text] = {
+        for digest in digests:
+            answer = found_answer(catalog, Evidence("launch digest", digest), VerificationInputs(), lookups.lookup)
+            found[digest.hex()] = {
                 "is_endorsed": bool(answer.endorsements),
                 "is_revoked": answer.exit_code == REVOKED,
                 "title": title_without_match(answer),
@@ -110,6 +114,7 @@ def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
                     for one in told_endorsements(answer, now)
                 ],
                 "notes": _dicts(endorsement_notes(answer)),
+                "not_exported": prevented[digest],
             }
     return found
 

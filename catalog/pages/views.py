@@ -18,6 +18,7 @@ from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
 from catalog.pages.examples import examples
+from catalog.pages.export_data import not_exported, page_formats
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
@@ -47,6 +48,7 @@ def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
         side={**side, "verified": _verified(catalog)},
         bits=index.prefix_bits,
         served=served,
+        exports=served and _gives_exports(catalog),
     )
 
 
@@ -83,7 +85,20 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         missed=[note for note in missed if note.code != SEARCHES_FURTHER],
         can_search=any(note.code == SEARCHES_FURTHER for note in missed),
         proof=catalog.release is not None and any(answer.found_dict().values()),
+        exports=_exports(catalog, answer) if any(answer.found_dict().values()) else None,
     )
+
+
+def _exports(catalog: Catalog, answer: Answer) -> dict[str, Any]:
+    """What is offered for a digest: why nothing is, or the formats, and whether this service gives files."""
+    assert answer.digest is not None, "it is what was asked"  # noqa: S101
+    why = not_exported(catalog, [answer.digest])[answer.digest]
+    return {"why": why, "formats": page_formats(), "files": _gives_exports(catalog)}
+
+
+def _gives_exports(catalog: Catalog) -> bool:
+    """Whether a service of this catalog gives exports: it verified the release."""
+    return catalog.release is not None and bool(catalog.release.trust_version)
 
 
 def builds_page(catalog: Catalog) -> bytes:

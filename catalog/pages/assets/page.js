@@ -4,6 +4,7 @@ import { answersOf } from "./batch.js";
 import { Malformed } from "./bytes.js";
 import { alert, commandOf, make, noted, part, warned } from "./elements.js";
 import { readBatch, sniff } from "./evidence.js";
+import { exportsPart, notExported } from "./exports.js";
 import { NotMeasured } from "./kernels.js";
 import "./links.js";
 import { cannotVerify, prove } from "./log.js";
@@ -16,6 +17,7 @@ const input = form.querySelector("textarea");
 const file = form.querySelector("input[type=file]");
 const out = document.querySelector("#answer");
 const root = document.body.dataset.root;
+const routes = out.dataset.exports ?? null;
 const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
   "no hash proves them.";
 const LISTED = `A range has the first ${FRAGMENT} bytes of each digest; the whole digest is compared when a row is verified.`;
@@ -78,6 +80,7 @@ async function answered(bytes) {
     ...(endorsed?.told ?? []).map((one) =>
       make("section", { class: `match told ${one.severity}` }, ...part(one.title, one.facts, one.notes))),
     ...(endorsed?.notes ?? []).map((one) => noted(one)),
+    ...(found.length || endorsed ? [exportsPart(catalog.page, digest, notExported(catalog.page, found, endorsed), routes, catalogUrl())] : []),
     tools(digest, catalog.page.release && endorsed),
   ];
 }
@@ -176,6 +179,10 @@ async function verify(catalog, match, digest, place, button) {
   try {
     const proven = await prove(catalog, match.leaf);
     const status = revocationOf(match.record, proven.revocations);
+    if (status?.severity === "revoked") { // the host did not say so
+      const why = catalog.page.exports.rules[catalog.page.exports.revoked];
+      out.querySelector(".use").replaceWith(exportsPart(catalog.page, digest, why, routes, catalogUrl()));
+    }
     place.replaceChildren(
       ...(status ? [make("p", { class: "warn danger", role: "alert" },
         `The log says of this row: ${status.severity} by its publisher: ${status.reason}`)] : []),

@@ -1,6 +1,7 @@
 // Rows of the catalog: a lookup fetches the file of one range and looks at nothing else.
 
 import { hexOf } from "./bytes.js";
+import { placeOf } from "./exports.js";
 import { checkKernel, kernelFacts } from "./kernels.js";
 import { note, worstFirst } from "./notes.js";
 
@@ -67,7 +68,7 @@ export class Catalog {
     return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
   }
 
-  // Every row with a digest, in hex, as `matches`: { technology, facts, notes, revoked, record, image, leaf }; and `notes`
+  // Every row with a digest, in hex, as `matches`: { technology, facts, notes, revoked, place, record, image, leaf }; and `notes`
   // about what this page does not know. Throws NotMeasured for a kernel that does not have the hashes of its row: all that is
   // shown follows from the leaf, except the publisher's claims.
   async lookup(digest) {
@@ -143,6 +144,7 @@ export class Catalog {
       notes: worstFirst([...(revoked ? [note(revoked.severity, `${revoked.severity} by the publisher of this log: ${revoked.reason}`)] : []),
         ...notes]),
       revoked: revoked?.severity ?? null,
+      place: row.technology === this.page.exports.technology ? placeOf(this.page, row, revoked?.severity === "revoked") : null,
       order: [row.technology, name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
       record,
       image: row.firmware_sha256 ?? row.firmware_snp_baseline, // null: it is inferred, and its firmware is not known

@@ -1,0 +1,113 @@
+"""What pages need to offer exports: the formats with their commands, and what prevents the export of a launch digest.
+
+The rules of `ldcat export` decide here, for each combination of components; scripts only read what they decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.errors import UsageError
+from catalog.export.export_format import ExportFormat, export_formats
+from catalog.export.export_made import check_source
+from catalog.export.rows.export_rows import DIGEST_SIZE
+from catalog.export.rows.export_search import select
+from catalog.export.rows.rules import REVOKED, RULES, TECHNOLOGY, Rule, allowed_rules, component_rules, worst
+from catalog.export.rows.selection import Selection
+from catalog.export.setting_table import SETTING_TEXTS, served_formats
+from catalog.rows.fields import COMPONENTS
+from catalog.store.catalog import Catalog
+
+_OTHER = f"only launch digests of {TECHNOLOGY} are exported"
+_ALLOWED = allowed_rules((), several=False)
+"""The rules that do not prevent the export of one launch digest without any option."""
+
+
+def exports_data(catalog: Catalog) -> dict[str, Any]:
+    """The part `exports` of page.json.
+
+    prevented: what prevents every export of this catalog, or null.
+    technology: the one whose rows are exported; other: why others are not.
+    formats: as `page_formats`.
+    rules: texts; of several, the first one is told. revoked: the place of that rule.
+    images: places of rules or null: by what identifies an image, then by VMM profile ("" for those that are not
+        listed), with kernel hashes and without.
+    bases: place of a rule, by launch digest of a base.
+    """
+    return {
+        "prevented": _of_catalog(catalog),
+        "technology": TECHNOLOGY,
+        "other": _OTHER,
+        "formats": page_formats(),
+        "rules": [rule.why for rule in RULES],
+        "revoked": RULES.index(REVOKED),
+        "images": {key.hex(): _image(catalog, key) for key in catalog.firmware},
+        "bases": {key.hex(): _place(_rules(catalog, base_digest=key)) for key in catalog.bases},
+    }
+
+
+def page_formats() -> list[dict[str, Any]]:
+    """The formats that take launch digests, each with its name and title.
+
+    command: with DIGEST in place of a launch digest, without the catalog.
+    served: whether a service gives its file, and needs only a launch digest for that.
+    """
+    return [
+        {
+            "name": name,
+            "title": one.title,
+            "command": _command(one),
+            "served": name in served_formats() and not one.required,
+        }
+        for name, one in export_formats().items()
+        if "files" not in one.settings
+    ]
+
+
+def not_exported(catalog: Catalog, digests: Iterable[LaunchDigest]) -> dict[LaunchDigest, str | None]:
+    """What prevents the export of each of these launch digests; None if nothing does."""
+    wanted = list(digests)
+    if prevented := _of_catalog(catalog):
+        return dict.fromkeys(wanted, prevented)
+    named = tuple(one.value for one in wanted if len(one.value) == DIGEST_SIZE)
+    refused = select(catalog, Selection(named), _ALLOWED, catalog.revocations).refused if named else {}
+    told = {digest: str(objection) for digest, objection in refused.items()}
+    return {one: told.get(one.value) if len(one.value) == DIGEST_SIZE else _OTHER for one in wanted}
+
+
+def _of_catalog(catalog: Catalog) -> str | None:
+    try:
+        check_source(catalog, ())
+    except UsageError as error:
+        return str(error).replace(catalog.location, "this catalog")  # visitors need not know the folder
+    return None
+
+
+def _image(catalog: Catalog, key: bytes) -> dict[str, list[int | None]]:
+    tables = (next(iter(catalog.kernel_hashes), None), None)  # any table: rules differ with and without one
+    hosted = [name for name, profile in catalog.profiles.items() if profile.wire.hosted]
+    return {
+        vmm or "": [
+            _place(_rules(catalog, firmware_sha256=key, kernel_hashes_sha256=table, vmm=vmm)) for table in tables
+        ]
+        for vmm in (None, *hosted)
+    }
+
+
+def _rules(catalog: Catalog, **values: bytes | str | None) -> frozenset[Rule]:
+    row = {**dict.fromkeys(field.name for field in COMPONENTS), **values}
+    return component_rules(catalog, row, catalog.endorsements.revocations)
+
+
+def _place(rules: Collection[Rule]) -> int | None:
+    """The place in RULES of the worst rule that prevents an export."""
+    found = worst(frozenset(rules) - _ALLOWED)
+    return None if found is None else RULES.index(found)
+
+
+def _command(one: ExportFormat) -> str:
+    needed = [f"{text.option} {text.metavar}" for name, text in SETTING_TEXTS.items() if name in one.required]
+    out = [f"-o {one.name}"] if one.is_folder or one.is_binary else []
+    return " ".join(["ldcat export --to", one.name, "DIGEST", *needed, *out])

@@ -1,0 +1,113 @@
+"""The page offers the exports that the command allows, and says why it offers none in the words of the command."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from catalog.build.builder import BuildResult
+from tests.support.axe import found_by_axe
+from tests.support.browsers import Watched, paste
+from tests.support.cli import Run
+from tests.support.exportable import amdsev_digest, every_digest, exportable
+from tests.support.published_logs import Place
+from tests.support.services import Service, service
+
+Made = tuple[BuildResult, Place]
+
+_PREVENTED = """async (digests) => {
+    const script = document.querySelector("script[type=module]").src;
+    const { Catalog } = await import(new URL("rows.js", script));
+    const { notExported } = await import(new URL("exports.js", script));
+    const catalog = await Catalog.open(document.body.dataset.root);
+    const found = [];
+    for (const digest of digests) {
+        const { matches } = await catalog.lookup(digest);
+        found.push(notExported(catalog.page, matches, catalog.page.endorsed[digest] ?? null));
+    }
+    return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return exportable(tmp_path_factory.mktemp("exportable"))
+
+
+@pytest.fixture(scope="module")
+def served(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with service(tmp_path_factory.mktemp("home"), made[1].log, "--trust", made[1].trust) as found:
+        yield found
+
+
+def by_command(run: Run, place: Place, digest: str) -> str | None:
+    """Why the command does not export a launch digest; None if it does."""
+    code, out, err = run("export", "--to", "rvps", digest, *place.options(), "-q")
+    if code == 0:
+        assert digest in base64.b64decode(json.loads(out)["payload"]).decode()
+        return None
+    return err.splitlines()[0].partition(" is not exported: ")[2] or err
+
+
+def test_the_page_offers_what_the_command_exports(
+    seen: Watched, served: Service, made: Made, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every launch digest of a catalog in which each rule speaks against some."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    digests = every_digest(made[0])
+    seen.page.goto(f"{served.url}/")
+    on_page = dict(zip(digests, seen.page.evaluate(_PREVENTED, digests), strict=True))
+    of_sev = {digest: why for digest, why in on_page.items() if len(digest) == 64}
+    assert set(of_sev.values()) == {"only launch digests of sev-snp are exported"}
+    of_snp = {digest: why for digest, why in on_page.items() if len(digest) == 96}
+    assert of_snp == {digest: by_command(run, made[1], digest) for digest in of_snp}
+    assert {str(why).partition(":")[0] for why in of_snp.values()} == {
+        "None",
+        "revoked by the publisher of the log",
+        "not expected to launch",
+        "seen in public, and endorsed by nobody",
+        "kernel hashes are measured but not enforced",
+        "kernel hashes are measured, and whether the firmware enforces them is not known",
+        "endorsed, and the firmware is not known",
+        "the firmware is not known to launch",
+    }
+    for digest in (next(digest for digest, why in of_snp.items() if why), amdsev_digest(made[0])):
+        page = served.ask(f"/d/{digest}")[1].decode()
+        assert (f"Not offered for export: {of_snp[digest]}." in page) == (of_snp[digest] is not None)
+        assert (f'href="../v1/exports/rvps?digest={digest}"' in page) == (of_snp[digest] is None)
+
+
+def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, made: Made) -> None:
+    digest = amdsev_digest(made[0])
+    seen.page.goto(f"{served.url}/")
+    paste(seen, digest)
+    part = seen.page.locator(".use")
+    expect(part.locator("h3")).to_have_text("Use this digest")
+    part.locator("select").focus()
+    seen.page.keyboard.type("rvps:")
+    assert part.locator("code").inner_text() == f"ldcat export --to rvps {digest} --catalog {served.url}"
+    assert [path for path in seen.requests if "/v1/" in path or digest[:12] in path.partition("#")[0]] == []
+    seen.page.keyboard.press("Tab")
+    expect(part.locator("a")).to_be_focused()
+    with seen.page.expect_download() as download:
+        seen.page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "rvps-message.json"
+    assert Path(download.value.path()).read_bytes() == served.ask(f"/v1/exports/rvps?digest={digest}")[1]
+    part.locator("select").select_option("contrast")
+    expect(part.locator("a")).to_have_count(0)
+    expect(part.locator("code")).to_contain_text(f"--to contrast {digest} --product NAME --catalog ")
+    for theme in ("light", "dark"):
+        seen.page.emulate_media(color_scheme=theme)
+        seen.page.set_viewport_size({"width": 320, "height": 800})
+        assert found_by_axe(seen.page) == {}
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    paste(seen, amdsev_digest(made[0], vcpus=2))
+    expect(part.locator("p")).to_have_text("Not offered for export: revoked by the publisher of the log.")
+    assert found_by_axe(seen.page) == {}
+    seen.page.set_viewport_size({"width": 1280, "height": 720})
+    assert seen.errors == []
