@@ -53,7 +53,9 @@ SETTING_TEXTS = {
         parse_time,
     ),
     "days": SettingText("--days", "DAYS", "Days of validity; by default 365.", parse_number),
-    "id_key": SettingText("--id-key", "FILE", "Private key that signs the ID block, P-384 in PEM."),
+    "id_key": SettingText(
+        "--id-key", "FILE", "Private key that signs the ID block, P-384 in PEM; check takes the public key, too."
+    ),
     "author_key": SettingText(
         "--author-key", "FILE", "Private key that signs the ID key, P-384 in PEM; check takes the public key, too."
     ),
