@@ -5,24 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog.build.builder import BuildResult
+from catalog.spec import embedded
 from tests.support.catalogs import all_digests, build, digest_with
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
 from tests.support.endorsed_digests import endorsed, listed
+from tests.support.partly_known import write_partly_known
 from tests.support.published_logs import Place, cosigned_today, revoke
-from tests.support.samples import write_spec
 
 SPEC = """
 name = "exportable"
 firmware = { builds = [
     "sid/ovmf-amdsev/OVMF.amdsev.fd", "sid/ovmf-generic/OVMF.fd", "sid/ovmf-generic/OVMF_CODE_4M.fd",
-    "dstack/ovmf", "aws-ec2/ovmf_img_1",
+    "dstack/ovmf", "aws-ec2/ovmf_img_1", "bookworm/ovmf/OVMF_CODE.fd",
 ] }
 kernel_hashes = { tables = ["none", "debian-13-cloud-6.12.107"] }
+imports = { files = ["imports/*.toml"] }
 
 [technologies.sev]
 
 [technologies.sev-snp]
-vmm = ["qemu-kvm-init2", "ec2-2026"]
+vmm = ["qemu-kvm-init2", "ec2-2026", "qemu-amdese-2022", "qemu-kvm-legacy"]
 vcpu_signatures = ["EPYC-v4"]
 sev_features = [1]
 vcpus = ["1-4"]
@@ -32,16 +34,26 @@ ENDORSED, REPORTED, WITHDRAWN = "5a" * 48, "5b" * 48, "5c" * 48
 
 
 def exportable(folder: Path) -> tuple[BuildResult, Place]:
-    """The catalog, and a log of it that revokes rows with 2 vCPUs and deprecates those with 3."""
-    made = build(write_spec(folder, SPEC), folder / "built")
+    """The catalog, and a log of it.
+
+    The log revokes rows with 2 vCPUs, one of two VMM profiles that launch the same with 1, and an endorsement of
+    the row of `amdsev_digest` with 4; it deprecates rows with 3.
+    """
+    made = build(write_partly_known(folder, spec=SPEC), folder / "built")
     records = [
+        endorsed(amdsev_digest(made, vcpus=4), document_sha256=DOCUMENT_SHA256, feed="old"),
         endorsed(ENDORSED, document_sha256=DOCUMENT_SHA256),
         listed(REPORTED, scheme="reported"),
         endorsed(WITHDRAWN, document_sha256=DOCUMENT_SHA256, feed="old"),
     ]
     built = with_endorsed(made, folder / "catalog", records)
     place = cosigned_today(folder / "published", built)
-    place.publish(revoke("revoked", vcpus=2), revoke("deprecated", vcpus=3), revoke("revoked", endorser_feed="old"))
+    place.publish(
+        revoke("revoked", vcpus=2),
+        revoke("revoked", vmm="qemu-amdese-2022", vcpus=1),
+        revoke("deprecated", vcpus=3),
+        revoke("revoked", endorser_feed="old"),
+    )
     return built, place
 
 
@@ -52,8 +64,6 @@ def every_digest(built: BuildResult) -> list[str]:
 
 def amdsev_digest(built: BuildResult, vcpus: int = 1) -> str:
     """The launch digest of OVMF.amdsev.fd with kernel hashes under QEMU, which may be exported."""
-    from catalog.spec import embedded
-
     sha256 = embedded.builds()["sid/ovmf-amdsev/OVMF.amdsev.fd"].component.key
     table = embedded.kernels()["debian-13-cloud-6.12.107"].hashes.table_sha256
     return digest_with(

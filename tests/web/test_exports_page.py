@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,21 @@ import pytest
 from playwright.sync_api import expect
 
 from catalog.build.builder import BuildResult
+from catalog.errors import NotExported
+from catalog.export.export_made import make_export
+from catalog.export.rows.selection import Selection
+from catalog.export.settings import Settings
+from catalog.log.log_folder import LogFolder
+from catalog.spec import embedded
+from catalog.store.catalog import Catalog
+from catalog.verify.verify_release import unverified_release
 from tests.support.axe import found_by_axe
 from tests.support.browsers import Watched, paste
+from tests.support.catalogs import PLACES, digest_with, rows_of
 from tests.support.cli import Run
-from tests.support.exportable import amdsev_digest, every_digest, exportable
+from tests.support.exportable import ENDORSED, amdsev_digest, every_digest, exportable
+from tests.support.partly_known import BASE_IMAGE
+from tests.support.partly_known import digest as of_base
 from tests.support.published_logs import Place
 from tests.support.services import Service, service
 
@@ -45,13 +55,13 @@ def served(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield found
 
 
-def by_command(run: Run, place: Place, digest: str) -> str | None:
-    """Why the command does not export a launch digest; None if it does."""
-    code, out, err = run("export", "--to", "rvps", digest, *place.options(), "-q")
-    if code == 0:
-        assert digest in base64.b64decode(json.loads(out)["payload"]).decode()
-        return None
-    return err.splitlines()[0].partition(" is not exported: ")[2] or err
+def by_rules(catalog: Catalog, digest: str) -> str | None:
+    """Why a launch digest is not exported, without the one of its configurations that is told; None if it is."""
+    try:
+        make_export(catalog, Selection((bytes.fromhex(digest),)), (), Settings(), now=0)
+    except NotExported as error:
+        return re.sub(r" \([^ ]+, [^ ]+\)$", "", str(error).partition(" is not exported: ")[2])
+    return None
 
 
 def test_the_page_offers_what_the_command_exports(
@@ -65,7 +75,13 @@ def test_the_page_offers_what_the_command_exports(
     of_sev = {digest: why for digest, why in on_page.items() if len(digest) == 64}
     assert set(of_sev.values()) == {"only launch digests of sev-snp are exported"}
     of_snp = {digest: why for digest, why in on_page.items() if len(digest) == 96}
-    assert of_snp == {digest: by_command(run, made[1], digest) for digest in of_snp}
+    catalog = Catalog.open_release(unverified_release(LogFolder(made[1].log), None))
+    assert of_snp == {digest: by_rules(catalog, digest) for digest in of_snp}
+    assert of_snp[of_base(BASE_IMAGE, 4)] == "endorsed, and the firmware is not known"
+    twins = {"firmware_sha256": embedded.builds()["bookworm/ovmf/OVMF_CODE.fd"].component.key, "vcpus": 1}
+    twin = digest_with(made[0], vmm="qemu-amdese-2022", **twins)
+    assert twin in {digest.hex() for row, digest in rows_of(made[0]).items() if row[PLACES["vmm"]] == "qemu-kvm-legacy"}
+    assert of_snp[twin] == "revoked by the publisher of the log"
     assert {str(why).partition(":")[0] for why in of_snp.values()} == {
         "None",
         "revoked by the publisher of the log",
@@ -76,10 +92,24 @@ def test_the_page_offers_what_the_command_exports(
         "endorsed, and the firmware is not known",
         "the firmware is not known to launch",
     }
-    for digest in (next(digest for digest, why in of_snp.items() if why), amdsev_digest(made[0])):
+    for digest in (amdsev_digest(made[0], vcpus=4), ENDORSED, digest_with(made[0], vcpus=4), amdsev_digest(made[0])):
+        code, out, err = run("export", "--to", "rvps", digest, *made[1].options(), "-q")
+        assert (code, bool(out)) == ((0, True) if of_snp[digest] is None else (1, False))
+        assert str(of_snp[digest] or "") in err.partition("\n")[0]
         page = served.ask(f"/d/{digest}")[1].decode()
         assert (f"Not offered for export: {of_snp[digest]}." in page) == (of_snp[digest] is not None)
         assert (f'href="../v1/exports/rvps?digest={digest}"' in page) == (of_snp[digest] is None)
+
+
+def test_a_host_of_files_gives_no_exports(
+    served: Service, made: Made, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert b' data-exports="v1/exports/"' in served.ask("/")[1]
+    place = made[1]
+    code, _, err = run("site", str(place.log), "-o", str(tmp_path / "site"), "--trust", str(place.trust), "-q")
+    assert (code, err) == (0, "")
+    assert b"data-exports" not in (tmp_path / "site/index.html").read_bytes()
 
 
 def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, made: Made) -> None:
