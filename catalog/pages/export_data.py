@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
+from catalog.ask.answer import Answer
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, export_formats
 from catalog.export.export_made import check_source
@@ -21,6 +22,7 @@ from catalog.rows.fields import COMPONENTS
 from catalog.store.catalog import Catalog
 
 _OTHER = f"only launch digests of {TECHNOLOGY} are exported"
+_COMPONENTS = tuple(field.name for field in COMPONENTS)
 _ALLOWED = allowed_rules((), several=False)
 """The rules that do not prevent the export of one launch digest without any option."""
 
@@ -77,6 +79,22 @@ def not_exported(catalog: Catalog, digests: Iterable[LaunchDigest]) -> dict[Laun
     return {one: told.get(one.value) if len(one.value) == DIGEST_SIZE else _OTHER for one in wanted}
 
 
+def answer_not_exported(catalog: Catalog, answer: Answer) -> str | None:
+    """What prevents the export of a launch digest that was looked up; None if nothing does.
+
+    What is known of rows that were found decides without reading the Parquet files, which takes longer than the page.
+    """
+    digest, rows = answer.digest, (*answer.matches, *answer.inferred)
+    assert digest is not None, "it is what was asked"  # noqa: S101
+    if not rows or answer.endorsements or answer.reported or len(digest.value) != DIGEST_SIZE:
+        return not_exported(catalog, [digest])[digest]
+    rules = {rule for row in rows for rule in _rules(catalog, **{name: row.row[name] for name in _COMPONENTS})}
+    if any(row.revocation and row.revocation[0] == "revoked" for row in rows):
+        rules.add(REVOKED)
+    place = _place(rules)
+    return _of_catalog(catalog) or (None if place is None else RULES[place].why)
+
+
 def _of_catalog(catalog: Catalog) -> str | None:
     try:
         check_source(catalog, ())
@@ -97,7 +115,7 @@ def _image(catalog: Catalog, key: bytes) -> dict[str, list[int | None]]:
 
 
 def _rules(catalog: Catalog, **values: bytes | str | None) -> frozenset[Rule]:
-    row = {**dict.fromkeys(field.name for field in COMPONENTS), **values}
+    row = {**dict.fromkeys(_COMPONENTS), **values}
     return component_rules(catalog, row, catalog.endorsements.revocations)
 
 

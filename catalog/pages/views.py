@@ -18,7 +18,7 @@ from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
 from catalog.pages.examples import examples
-from catalog.pages.export_data import not_exported, page_formats
+from catalog.pages.export_data import answer_not_exported, page_formats
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
@@ -91,9 +91,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
 
 def _exports(catalog: Catalog, answer: Answer) -> dict[str, Any]:
     """What is offered for a digest: why nothing is, or the formats, and whether this service gives files."""
-    assert answer.digest is not None, "it is what was asked"  # noqa: S101
-    why = not_exported(catalog, [answer.digest])[answer.digest]
-    return {"why": why, "formats": page_formats(), "files": _gives_exports(catalog)}
+    return {"why": answer_not_exported(catalog, answer), "formats": page_formats(), "files": _gives_exports(catalog)}
 
 
 def _gives_exports(catalog: Catalog) -> bool:

@@ -12,6 +12,7 @@ from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
 from catalog.log.records import RevokeRecord
 from tests.support.browsers import Watched, chromium, page_of
+from tests.support.exportable import exportable
 from tests.support.hosts import StaticHost, static_host
 from tests.support.published_logs import Place, cosigned_today
 from tests.support.services import Service, service
@@ -75,3 +76,9 @@ def place(published: Place, tmp_path: Path, small: BuildResult) -> Place:
     folder = tmp_path / "own"
     folder.mkdir()
     return cosigned_today(folder, small)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuildResult, Place]:
+    """A catalog whose launch digests differ in what speaks against their export, and a log of it."""
+    return exportable(tmp_path_factory.mktemp("exportable"))

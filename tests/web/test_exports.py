@@ -18,7 +18,7 @@ from catalog.store.catalog import Catalog
 from catalog.web.exports import export_routes
 from catalog.web.exports.export_query import MAX_QUERY, parse_query
 from tests.support.cli import NOWHERE, Run
-from tests.support.exportable import ENDORSED, amdsev_digest, exportable
+from tests.support.exportable import ENDORSED, amdsev_digest
 from tests.support.published_logs import Place
 from tests.support.services import Service, service
 
@@ -35,11 +35,6 @@ SETTINGS = {
 }
 FAMILY = {"firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd", "kernel_hashes": "debian-13-cloud-6.12.107"}
 ROWS = {**FAMILY, "vmm": "qemu-kvm-init2", "vcpus": "1-4", "vcpu_type": "EPYC-v4", "sev_features": "0x1"}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return exportable(tmp_path_factory.mktemp("exportable"))
 
 
 @pytest.fixture(scope="module")

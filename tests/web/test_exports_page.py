@@ -22,7 +22,7 @@ from tests.support.axe import found_by_axe
 from tests.support.browsers import Watched, paste
 from tests.support.catalogs import PLACES, digest_with, rows_of
 from tests.support.cli import Run
-from tests.support.exportable import ENDORSED, amdsev_digest, every_digest, exportable
+from tests.support.exportable import ENDORSED, amdsev_digest, every_digest
 from tests.support.partly_known import BASE_IMAGE
 from tests.support.partly_known import digest as of_base
 from tests.support.published_logs import Place
@@ -42,11 +42,6 @@ _PREVENTED = """async (digests) => {
     }
     return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return exportable(tmp_path_factory.mktemp("exportable"))
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +91,7 @@ def test_the_page_offers_what_the_command_exports(
         code, out, err = run("export", "--to", "rvps", digest, *made[1].options(), "-q")
         assert (code, bool(out)) == ((0, True) if of_snp[digest] is None else (1, False))
         assert str(of_snp[digest] or "") in err.partition("\n")[0]
+    for digest in [*[*of_snp][::8], ENDORSED, twin, amdsev_digest(made[0], vcpus=4), amdsev_digest(made[0])]:
         page = served.ask(f"/d/{digest}")[1].decode()
         assert (f"Not offered for export: {of_snp[digest]}." in page) == (of_snp[digest] is not None)
         assert (f'href="../v1/exports/rvps?digest={digest}"' in page) == (of_snp[digest] is None)
