@@ -25,9 +25,11 @@ APP = typer.main.get_command(make_app())
 PAGES = {page.name: page for page in pages_below(APP, "ldcat")}
 SNP = "--vmm qemu-kvm-init2 --vcpu-type EPYC-Milan"
 AMDSEV = "sid/ovmf-amdsev/OVMF.amdsev.fd"
+KERNEL = "debian-13-cloud-6.12.107"
 SPEC = """
 name = "{name}"
 firmware = {{ builds = [{builds}] }}
+kernel_hashes = {{ tables = ["none", "{kernel}"] }}
 [technologies.sev]
 [technologies.sev-snp]
 vmm = ["qemu-kvm-init2"]
@@ -38,13 +40,13 @@ vcpus = ["1-4"]
 
 
 class Shell:
-    """Runs command lines in this process, with `$(cat FILE)`, which is its first line, and `> FILE`."""
+    """Runs command lines in this process, with `$(cat FILE)`, which is split into words unless quoted, and `> FILE`."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
     def __call__(self, line: str, *, code: int = 0) -> str:
-        line = re.sub(r"\$\(cat ([^)]+)\)", lambda found: Path(found[1]).read_text().splitlines()[0], line)
+        line = re.sub(r"\$\(cat ([^)]+)\)", lambda found: Path(found[1]).read_text().rstrip("\n"), line)
         command, _, target = line.partition(" > ")
         program, *arguments = shlex.split(command)
         result = main.run(arguments)
@@ -104,11 +106,12 @@ def _prepare(shell: Shell) -> None:
     shell("ldcat trust rotate trust.note --days 400 > next.txt")
     shell("ldcat trust sign next.txt --key keys/root-1.key > next.note")
     for name, builds in (("old-catalog", f'"{AMDSEV}"'), ("catalog", f'"{AMDSEV}", "sid/ovmf-generic/OVMF.fd"')):
-        Path("spec.toml").write_text(SPEC.format(name=name, builds=builds))
+        Path("spec.toml").write_text(SPEC.format(name=name, builds=builds, kernel=KERNEL))
         shell(f"ldcat build spec.toml -q -o {name}")
         shell(f"ldcat publish {name} --log public --key keys/log.key -q")
     shell(f"ldcat measure {AMDSEV} -t sev-snp {SNP} --vcpus 2 --format json > expected.json")
-    digests = [shell(f"ldcat measure {AMDSEV} -t sev-snp {SNP} --vcpus {n}").strip() for n in (1, 4)]
+    launch = f"{AMDSEV} -t sev-snp {SNP} --kernel-hashes {KERNEL}"
+    digests = [shell(f"ldcat measure {launch} --vcpus {n}").strip() for n in (1, 4)]
     Path("digests.txt").write_text("\n".join([*digests, ""]))
     shell(f"ldcat prove {digests[1]} --catalog public > proof.json")
     certificates = chain()

@@ -41,12 +41,13 @@ HELP_ORDER = 125
 HELP_GROUP = Group.PLATFORM_OWNERS
 EXAMPLES = (
     Example(
-        "ldcat export --to rvps --vmm qemu-kvm-init2 --vcpus 1-4 --no-kernel --catalog public --trust trust.note",
-        "Write reference values for trustee",
+        "ldcat export --to rvps --firmware sid/ovmf-amdsev/OVMF.amdsev.fd --kernel-hashes debian-13-cloud-6.12.107 "
+        "--vmm qemu-kvm-init2 --vcpus 1-4 --catalog public --trust trust.note",
+        "Write reference values for trustee, for guests with 1 to 4 vCPUs",
     ),
     Example(
-        'ldcat export --to rvps "$(cat digests.txt)" --catalog public --trust trust.note -o values.json',
-        "Write a named launch digest, and a sidecar that says where it is from",
+        "ldcat export --to rvps $(cat digests.txt) --catalog public --trust trust.note -o values.json",
+        "Write the launch digests of a list, and a sidecar that says where they are from",
     ),
 )
 EXIT_CODES = RELEASE_CODES | {0: "exported", 1: "a launch digest is not there, or may not be exported"}
