@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.build.builder import BuildResult
-from catalog.errors import UsageError
+from catalog.errors import NotExported, UsageError
+from catalog.export.export_format import ExportFormat
 from catalog.export.setting_table import served_formats
 from catalog.store.catalog import Catalog
 from catalog.web.exports import export_routes
-from catalog.web.exports.export_query import MAX_QUERY, parse_query
+from catalog.web.exports.export_query import FIELDS, FLAGS, MAX_QUERY, all_settings, parse_query
+from catalog.web.problems import Problem
 from tests.support.cli import NOWHERE, Run
 from tests.support.exportable import ENDORSED, amdsev_digest
 from tests.support.published_logs import Place
@@ -200,3 +205,79 @@ def test_an_answer_is_bounded(made: Made, monkeypatch: pytest.MonkeyPatch) -> No
         else:
             with pytest.raises(UsageError, match="more than 3 launch digests are selected"):
                 export_routes._make(opened, served_formats()["rvps"], query)
+
+
+NAMES = ("digest", "vcpus", "more", *FIELDS, *FLAGS, *all_settings())
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.integers(-(1 << 70), 1 << 130).map(str),
+    st.sampled_from(
+        ("true", "1-8", "64-1", "1-,", "none", "qemu-kvm-init2", "EPYC-v4", "0f" * 16, NOWHERE, "9999-12-31")
+    ),
+)
+
+
+def status_of(opened: Any, query: bytes, chosen: ExportFormat) -> int:
+    try:
+        return len(export_routes._make(opened, chosen, parse_query(query, chosen)).data) and 200
+    except Problem as problem:
+        return problem.status
+    except (UsageError, NotExported):
+        return 409
+
+
+@given(pairs=st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=6), raw=st.binary(max_size=40))
+def test_any_query_is_an_export_or_a_problem(made: Made, pairs: list[tuple[str, str]], raw: bytes) -> None:
+    opened: Any = SimpleNamespace(catalog=Catalog.open(made[0].folder))
+    for query in (urlencode(pairs, errors="surrogatepass").encode(), raw):
+        assert {status_of(opened, query, chosen) for chosen in served_formats().values()} <= {200, 400, 409}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"vcpu_signature": 1 << 32}, {"vcpu_signature": -1}, {"sev_features": 1 << 64}, {"sev_features": -1},
+        {"vcpus": "0"}, {"vcpus": "99999999999"}, {"vcpu_type": "EPYC", "vcpu_signature": 1},
+        {"firmware": "0" * 96}, {"kernel_hashes": "none"}, {"firmware": "\0"}, {"kernel_hashes": "x" * 4000},
+    ],
+)  # fmt: skip
+def test_a_selection_out_of_range_is_the_mistake_of_the_request(served: Service, query: dict[str, object]) -> None:
+    rows = {"vmm": "qemu-kvm-init2", "vcpus": "1", **{name: str(value) for name, value in query.items()}}
+    assert served.ask(address("rvps", rows))[0] in (400, 404, 409)
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("check", {"policy": 1 << 64}), ("check", {"policy": -1}), ("check", {"guest_svn": 1 << 32}),
+        ("check", {"family_id": "00"}), ("rvps-file", {"days": 10**30}), ("rvps-file", {"days": -1}),
+        ("rvps-file", {"valid_from": "9999-12-31"}), ("configmap", {"namespace": "A b"}), ("rvps", {"name": "\n"}),
+        ("contrast", {"product": "\0"}), ("corim", {"issuer": "\0"}), ("corim", {"issuer": "i", "issuer_url": "\n"}),
+    ],
+)  # fmt: skip
+def test_a_setting_out_of_range_is_the_mistake_of_the_request(
+    served: Service, made: Made, name: str, query: dict[str, object]
+) -> None:
+    given = {setting: str(value) for setting, value in query.items()}
+    status, data, _ = served.ask(address(name, given, amdsev_digest(made[0])))
+    assert status == 400, data
+
+
+def test_requests_wait_for_the_one_export_that_is_made(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_routes, "WAIT_SECONDS", 0)
+    query = urlencode({"digest": amdsev_digest(made[0]), "unpublished": "true"}).encode()
+    request: Any = SimpleNamespace(path_params={"format": "rvps"}, scope={"query_string": query})
+    opened: Any = SimpleNamespace(catalog=Catalog.open(made[0].folder), check_fresh=lambda: None)
+
+    async def ask() -> None:
+        exports = export_routes.Exports()
+        assert (await exports._made(request, opened)).name == "rvps-message.json"
+        await exports._one.acquire()
+        with pytest.raises(Problem, match="other exports are being made") as late:
+            await exports._made(request, opened)
+        exports._waiting = export_routes.MOST_WAITING
+        with pytest.raises(Problem, match="too many exports are queued") as queued:
+            await exports._made(request, opened)
+        assert (late.value.status, queued.value.status) == (503, 503)
+
+    asyncio.run(ask())
