@@ -16,7 +16,7 @@ from catalog.notes import Note
 
 _NO_AUTHOR = Note(
     "author-key-not-used",
-    "Kata Containers does not set author-key-enabled: the secure processor ignores the author key, as do reports",
+    "Kata Containers does not set author-key-enabled: the secure processor ignores it, and no report names it",
 )
 
 
