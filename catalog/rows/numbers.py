@@ -18,7 +18,7 @@ def parse_number(value: Number) -> int:
     if isinstance(value, int):
         return value
     if not _NUMBER.fullmatch(value):
-        raise UsageError(f"{value!r} is not a number", "write it in decimal, 0x or 0b")
+        raise UsageError(f"{value[:80]!r} is not a number", "write it in decimal, 0x or 0b")
     return int(value, 0)
 
 

@@ -263,6 +263,14 @@ def test_a_setting_out_of_range_is_the_mistake_of_the_request(
     assert status == 400, data
 
 
+@pytest.mark.parametrize("query", [{"name": ""}, {"days": "9" * 4000}, {"vcpu_signature": "9" * 4000}])
+def test_a_value_is_told_by_its_parameter_and_in_short(served: Service, query: dict[str, str]) -> None:
+    status, data, _ = served.ask(address("rvps-file", query))
+    [(name, _)] = query.items()
+    assert (status, len(data) < 400) == (400, True)
+    assert json.loads(data)["detail"].startswith(f"{name}: ")
+
+
 def test_requests_wait_for_the_one_export_that_is_made(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_routes, "WAIT_SECONDS", 0)
     query = urlencode({"digest": amdsev_digest(made[0]), "unpublished": "true"}).encode()

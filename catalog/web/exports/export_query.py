@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -72,7 +72,7 @@ def parse_query(query: bytes, chosen: ExportFormat) -> ExportQuery:
         check_settings(chosen, settings)
         values = {name: _setting(name, text) for name, text in settings.items()}
         for name in NUMBERS:
-            fields[name] = None if fields[name] is None else parse_number(fields[name])
+            fields[name] = None if fields[name] is None else _parsed(name, fields[name], parse_number)
         return ExportQuery(make_selection(digests, fields, vcpus), flags, Settings(**values))
     except (UsageError, MalformedInput) as error:
         raise Problem(400, as_parameters(str(error)), error.hint and as_parameters(error.hint)) from error
@@ -106,7 +106,15 @@ def _is_true(name: str, text: str) -> bool:
 def _setting(name: str, text: str) -> Any:
     parse = SETTING_TEXTS[name].parse
     assert parse is not None, "parameters are read from no file"  # noqa: S101
-    return parse(text)
+    return _parsed(name, text, parse)
+
+
+def _parsed(name: str, text: str, parse: Callable[[str], Any]) -> Any:
+    """The value of a parameter; raises UsageError, which names it."""
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}", error.hint) from error
 
 
 def as_parameters(text: str) -> str:
