@@ -34,8 +34,6 @@ class ExportFormat(ABC):
     """Those of them that have to be given."""
     takes_updates: ClassVar[bool] = False
     """Whether its consumer replaces a list of values, so that `--diff` makes sense."""
-    has_key: ClassVar[bool] = False
-    """Whether it may take a private key; the service offers the others."""
     is_folder: ClassVar[bool] = False
     """Whether it always is several files, and never standard output."""
     artifact_type: ClassVar[str | None] = None

@@ -87,7 +87,6 @@ class Corim(ExportFormat):
     title = "CoRIM for Veraison: cocli corim submit; signed if a key is given"
     settings = frozenset({"issuer", "issuer_url", "valid_from", "days", "key", "passphrase", "cert"})
     required = frozenset({"issuer"})
-    has_key = True
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

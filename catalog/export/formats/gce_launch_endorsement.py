@@ -54,7 +54,6 @@ class GceEndorsement(ExportFormat):
         }
     )  # fmt: skip
     required = frozenset({"key", "cert", "ca"})
-    has_key = True
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

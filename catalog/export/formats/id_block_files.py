@@ -23,7 +23,6 @@ class IdBlockFiles(ExportFormat):
     title = "signed ID block: the secure processor refuses a launch with another digest"
     settings = SETTINGS
     required = REQUIRED
-    has_key = True
     is_folder = True
     is_binary = True
 

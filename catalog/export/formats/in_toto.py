@@ -36,7 +36,6 @@ class InToto(ExportFormat):
     title = "in-toto statement about exported files, signed (DSSE): cosign verify-blob-attestation, securesystemslib"
     settings = frozenset({"key", "passphrase", "files"})
     required = frozenset({"key", "files"})
-    has_key = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         key = load_key(needed(export.settings.key, "--key"), export.settings.passphrase, DSSE)

@@ -16,7 +16,8 @@ from catalog.notes import Note
 
 _NO_AUTHOR = Note(
     "author-key-not-used",
-    "Kata Containers does not set author-key-enabled: the secure processor ignores it, and no report names it",
+    "Kata Containers does not set author-key-enabled: the secure processor ignores the author key, and no report "
+    "names it",
 )
 
 
@@ -27,7 +28,6 @@ class KataSettings(ExportFormat):
     title = "signed ID block in the configuration of Kata Containers: configuration-qemu-snp.toml"
     settings = SETTINGS
     required = REQUIRED
-    has_key = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)

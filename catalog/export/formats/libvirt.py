@@ -44,7 +44,6 @@ class LibvirtDomain(ExportFormat):
     title = "signed ID block in a domain of libvirt: virsh define"
     settings = SETTINGS
     required = REQUIRED
-    has_key = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)

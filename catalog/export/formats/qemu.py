@@ -23,7 +23,6 @@ class QemuArguments(ExportFormat):
     title = "signed ID block as an argument of QEMU: -object sev-snp-guest"
     settings = SETTINGS
     required = REQUIRED
-    has_key = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)
