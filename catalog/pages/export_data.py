@@ -53,7 +53,8 @@ def exports_data(catalog: Catalog) -> dict[str, Any]:
 def page_formats() -> list[dict[str, Any]]:
     """The formats that take launch digests, each with its name and title.
 
-    command: with DIGEST in place of a launch digest, without the catalog.
+    command: with DIGEST in place of a launch digest, without the catalog. A release is exported from: a trust note is
+        needed.
     served: whether a service gives its file, and needs only a launch digest for that.
     """
     return [
@@ -128,4 +129,4 @@ def _place(rules: Collection[Rule]) -> int | None:
 def _command(one: ExportFormat) -> str:
     needed = [f"{text.option} {text.metavar}" for name, text in SETTING_TEXTS.items() if name in one.required]
     out = [f"-o {one.name}"] if one.is_folder or one.is_binary else []
-    return " ".join(["ldcat export --to", one.name, "DIGEST", *needed, *out])
+    return " ".join(["ldcat export --to", one.name, "DIGEST", *needed, *out, "--trust trust.note"])

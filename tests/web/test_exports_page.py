@@ -116,7 +116,8 @@ def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, m
     expect(part.locator("h3")).to_have_text("Use this digest")
     part.locator("select").focus()
     seen.page.keyboard.type("rvps:")
-    assert part.locator("code").inner_text() == f"ldcat export --to rvps {digest} --catalog {served.url}"
+    command = f"ldcat export --to rvps {digest} --trust trust.note --catalog {served.url}"
+    assert part.locator("code").inner_text() == command
     assert [path for path in seen.requests if "/v1/" in path or digest[:12] in path.partition("#")[0]] == []
     seen.page.keyboard.press("Tab")
     expect(part.locator("a")).to_be_focused()
@@ -126,7 +127,7 @@ def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, m
     assert Path(download.value.path()).read_bytes() == served.ask(f"/v1/exports/rvps?digest={digest}")[1]
     part.locator("select").select_option("contrast")
     expect(part.locator("a")).to_have_count(0)
-    expect(part.locator("code")).to_contain_text(f"--to contrast {digest} --product NAME --catalog ")
+    expect(part.locator("code")).to_contain_text(f"--to contrast {digest} --product NAME --trust trust.note --catalog ")
     for theme in ("light", "dark"):
         seen.page.emulate_media(color_scheme=theme)
         seen.page.set_viewport_size({"width": 320, "height": 800})
