@@ -165,13 +165,15 @@ def _exports() -> dict[str, Any]:
 
 
 _EXPORT_PROBLEMS = (400, 404, 409, 414, 503)
-_NUMBER = {"type": "string", "pattern": "^(?:0|[1-9][0-9]{0,8}|0x[0-9a-f]{1,8})$"}
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 100}
+_NUMBER = {"type": "string", "pattern": "^(?:0|[1-9][0-9]{0,19}|0x[0-9a-fA-F]{1,16})$"}
+"""At most 64 bits."""
+_COUNTS = "[1-9][0-9]{0,3}(?:-[1-9][0-9]{0,3})?"
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 512}
 
 
 def _export_parameters() -> list[dict[str, Any]]:
     digests = {"type": "array", "items": _DIGEST_TEXT, "maxItems": 75}
-    counts = {"type": "string", "pattern": "^[1-9][0-9]{0,2}(?:-[1-9][0-9]{3})?(?:,[1-9][0-9]{0,2}){0,9}$"}
+    counts = {"type": "string", "pattern": f"^{_COUNTS}(?:,{_COUNTS}){{0,99}}$"}
     return [
         _path("format", {"type": "string", "enum": list(served_formats())}),
         _query("digest", "a SEV-SNP launch digest in hex or base64; may be repeated", digests),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,23 @@ def test_every_path_is_described(served: Service) -> None:
         assert status == 200
         content = described["paths"][path]["get"]["responses"]["200"]["content"]
         assert headers["Content-Type"].partition(";")[0] in content
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("vcpus", counts) for counts in ("4", "1-8", "1-64,96", "1-2,4-4096")),
+        *(("sev_features", bits) for bits in ("0x1", "0x8000000000000001")),
+        *(("vcpu_signature", number) for number in ("0x00A00F11", "4294967295")),
+        ("name", "n" * 255),
+        ("issuer", "i" * 512),
+    ],
+)
+def test_a_client_may_ask_for_what_an_export_takes(name: str, text: str) -> None:
+    parameters = openapi()["paths"]["/v1/exports/{format}"]["get"]["parameters"]
+    (schema,) = (one["schema"] for one in parameters if one["name"] == name)
+    assert re.search(schema.get("pattern", ""), text)
+    assert len(text) <= schema.get("maxLength", len(text))
 
 
 EXPORTS = """
