@@ -95,6 +95,12 @@ def test_what_a_hosted_vmm_does_not_launch_is_never_exported(small: BuildResult)
         export(small, by_vmm("ec2-2026"), *EVERY)
 
 
+def test_a_revocation_is_told_before_whatever_else_speaks_against_a_row(small: BuildResult, tmp_path: Path) -> None:
+    catalog = released(published_log(small, tmp_path, revoke("revoked", technology="sev-snp")))
+    with pytest.raises(NotExported, match="selected: revoked by the publisher of the log"):
+        export(catalog, by_vmm("ec2-2026"), *EVERY)
+
+
 def test_kernel_hashes_that_are_not_enforced_need_an_option(tmp_path: Path) -> None:
     folder = write_inputs(tmp_path)
     (folder / "whole.fd").write_bytes(whole_image(verifier=False))
