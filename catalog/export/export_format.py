@@ -15,6 +15,9 @@ from catalog.export import formats as folder
 from catalog.export.exported import Export, ExportFile
 from catalog.notes import Note
 
+MOST_FILES = 100_000
+"""Files of an export, all of which its sidecar names."""
+
 _NAME = re.compile("[a-z0-9-]{1,32}")
 
 

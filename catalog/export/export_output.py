@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from catalog.errors import LdcatError, UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import MOST_FILES, ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.oci_artifact import write_layout
 from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE, DescribedFile, Sidecar, read_sidecar
@@ -20,9 +20,6 @@ from catalog.files.outputs import copied, write_described
 
 Describe = Callable[[Sequence[DescribedFile]], Sidecar]
 """The sidecar of the files that were written."""
-
-MOST_FILES = 100_000
-"""Files of a folder, all of which its sidecar names."""
 
 _LARGEST_FILE = 128 << 20
 """Bytes of a file of an earlier export."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import UsageError
 from catalog.export.exported import Export
+from catalog.export.formats import check
 from catalog.export.formats.check import FORMAT
 from catalog.export.key_digests import key_digest
 from catalog.export.settings import GivenFile, Settings
@@ -39,6 +40,13 @@ def test_each_digest_has_a_file_by_its_name_once() -> None:
     assert [file.name for file in files] == [f"{digest.hex()}.textproto" for digest in export.digests]
     assert all(file.name.endswith(FORMAT.file_ending) for file in files)
     assert len({b"".join(file.chunks()) for file in files}) == 3
+
+
+def test_no_more_files_are_made_than_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "MOST_FILES", 2)
+    assert len(FORMAT.files(export_of(2))) == 2
+    with pytest.raises(UsageError, match="3 digests are as many files, of at most 2"):
+        FORMAT.files(export_of(3))
 
 
 def test_settings_are_fields_in_the_order_of_their_numbers() -> None:

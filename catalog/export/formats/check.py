@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 
 from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import MOST_FILES, ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.key_digests import key_digest
 from catalog.export.settings import Settings
 from catalog.notes import Note
+
+_FEWER = "select fewer, such as those of one --firmware"
 
 
 class CheckConfig(ExportFormat):
@@ -34,6 +36,8 @@ class CheckConfig(ExportFormat):
         demanded = _demanded_key(settings)
         if _is_any_digest(export):
             return [_file("id-block", None, demanded, settings)]
+        if len(export.digests) > MOST_FILES:  # before a million of them are made
+            raise UsageError(f"{len(export.digests):,} digests are as many files, of at most {MOST_FILES:,}", _FEWER)
         return [_file(digest.hex(), digest, demanded, settings) for digest in export.digests]
 
     def notes(self, export: Export) -> Sequence[Note]:
