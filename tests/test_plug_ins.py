@@ -327,10 +327,12 @@ def test_an_invalid_technology_is_refused_before_it_measures(
 
 
 def test_a_module_with_an_underscore_is_no_plug_in(tmp_path: Path) -> None:
-    files = [f"catalog/{folder}/_shared.py" for folder in ("launch/technologies", "cli/commands")]
+    files = [f"catalog/{folder}/_shared.py" for folder in ("launch/technologies", "cli/commands", "export/formats")]
     copy = Copy.with_files(tmp_path / "copy", dict.fromkeys(files, '"""Shared code."""\n'))
-    helped, measured = copy.run(("--help",), ("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"))
-    assert (helped.code, measured.code, "shared" in helped.out) == (0, 0, False)
+    helped, measured, listed = copy.run(
+        ("--help",), ("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"), ("list", "export-formats")
+    )
+    assert (helped.code, measured.code, listed.code, "shared" in helped.out) == (0, 0, 0, False)
 
 
 @pytest.mark.parametrize(

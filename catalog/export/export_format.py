@@ -57,15 +57,16 @@ class ExportFormat(ABC):
 
 @cache
 def export_formats() -> Mapping[str, ExportFormat]:
-    """All formats by name, sorted: the constant FORMAT of each module in formats/.
+    """All formats by name, sorted: the constant FORMAT of each module in formats/ whose name does not begin with `_`.
 
     Raises TypeError if one has an invalid name, or the name of another one.
     """
     found: dict[str, ExportFormat] = {}
-    for info in pkgutil.iter_modules(folder.__path__):
-        one: ExportFormat = import_module(f"{folder.__name__}.{info.name}").FORMAT
+    names = (info.name for info in pkgutil.iter_modules(folder.__path__) if not info.name.startswith("_"))
+    for name in names:
+        one: ExportFormat = import_module(f"{folder.__name__}.{name}").FORMAT
         if _NAME.fullmatch(one.name) is None or one.name in found:
-            raise TypeError(f"{info.name}.py: {one.name!r} is no name of a format, or is the name of another one")
+            raise TypeError(f"{name}.py: {one.name!r} is no name of a format, or is the name of another one")
         found[one.name] = one
     return dict(sorted(found.items()))
 
