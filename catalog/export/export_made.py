@@ -72,13 +72,18 @@ def make_export(
 def check_source(catalog: Catalog, options: Collection[str]) -> None:
     """Raises UsageError for a local catalog without LOCAL, and for a log with records that this version ignores."""
     if catalog.release is None and LOCAL not in options:
-        raise UsageError(
-            f"{catalog.location} is not published in a log: nobody signed it, and nothing in it can be revoked",
-            f"name a published log: --catalog DIR|URL --trust FILE; or export your own build: {LOCAL}",
-        )
+        raise not_published(catalog.location)
     for note in catalog.notes:
         if note.code == "record-type-unknown":
             raise UsageError(f"nothing is exported: {note.text}", NEWER)
+
+
+def not_published(what: str) -> UsageError:
+    """The error for a local catalog without LOCAL. what: the catalog."""
+    return UsageError(
+        f"{what} is not published in a log: nobody signed it, and nothing in it can be revoked",
+        f"name a published log: --catalog DIR|URL --trust FILE; or export your own build: {LOCAL}",
+    )
 
 
 def selected(

@@ -243,11 +243,10 @@ def _check_terminal(chosen: ExportFormat, path: Path | None) -> None:
 
 def _check_local(catalog: object, trust: Path | None, *, unpublished: bool) -> None:
     """Raises UsageError for the default catalog, which nobody publishes, before it is built."""
+    from catalog.export.export_made import not_published
+
     if catalog is None and trust is None and not unpublished:
-        raise UsageError(
-            "the default catalog is not published in a log: nobody signed it, and nothing in it can be revoked",
-            "name a published log: --catalog DIR|URL --trust FILE; or export your own build: --unpublished",
-        )
+        raise not_published("the default catalog")
 
 
 def _say(export: Export, notes: Sequence[Note], changes: Changes | None, *, quiet: bool) -> None:
