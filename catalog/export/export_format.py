@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from catalog.errors import UnknownName
 from catalog.export import formats as folder
@@ -35,6 +35,8 @@ class ExportFormat(ABC):
     """Names of the fields of Settings that it takes; others are refused."""
     required: ClassVar[frozenset[str]] = frozenset()
     """Those of them that have to be given."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Values of settings that are not given, by name; `valid_from` has that of its source (validity.py)."""
     takes_updates: ClassVar[bool] = False
     """Whether its consumer replaces a list of values, so that `--diff` makes sense."""
     is_folder: ClassVar[bool] = False

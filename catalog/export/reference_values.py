@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from catalog.errors import UsageError
 from catalog.export.exported import Export
+from catalog.export.settings import DEFAULT_DAYS
 from catalog.export.validity import valid_until
 from catalog.imports.dates import utc
 from catalog.notes import Note
 
 DEFAULT_NAME = "snp_launch_measurement"
 """What trustee's default attestation policy asks for, for SEV-SNP guests."""
+STORED_DEFAULTS = {"name": DEFAULT_NAME, "days": DEFAULT_DAYS}
+"""Settings of the file of a store."""
 
 _NAME = re.compile("[A-Za-z0-9._/:-]{1,255}")
 _AT_ONCE = 4096

@@ -14,6 +14,8 @@ DAY = 86_400
 DEFAULT_DAYS = 365
 DEFAULT_POLICY = 0x30000
 """Guest policy: SMT allowed (bit 16), reserved bit 17 set; no debugging, no migration agent, any ABI version."""
+GUEST_DEFAULTS = {"policy": DEFAULT_POLICY, "guest_svn": 0, "family_id": bytes(16), "image_id": bytes(16)}
+"""Settings of an ID block, or of an endorsement for one."""
 
 
 @dataclass(frozen=True, slots=True)

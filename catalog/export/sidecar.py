@@ -30,6 +30,10 @@ MOST_LISTED = 1000
 _Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{96}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+_Time = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")]
+_Bits = Annotated[str, msgspec.Meta(pattern=r"\A0x(?:0|[1-9a-f][0-9a-f]{0,15})\Z")]
+_Id = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+_Hex = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{2}){1,64}\Z")]
 _Part = r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f]+"
 _FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=rf"\A{_Part}(?:/{_Part})*\Z")]
 """Path of a file below the folder that the sidecar is in."""
@@ -110,6 +114,34 @@ class Changed(Wire, frozen=True, kw_only=True):
     removed: Removed
 
 
+class StatedSettings(Wire, frozen=True, kw_only=True, omit_defaults=True):
+    """Settings of an export; None: the format takes no such setting, or it is not given and has no default.
+
+    name: of the reference value. namespace: of the Kubernetes object.
+    valid_from: a time in UTC (RFC 3339). days: of validity.
+    policy: guest policy, as `0x30000`. guest_svn: 32 bits. family_id, image_id: 16 bytes in hex.
+    issuer, issuer_url: of reference values. product: product line of the processor.
+    commit: of the firmware's source, in hex. cl_spec: number of the change that it was built from.
+    id_key_digest, author_key_digest: SHA-384 of the public keys of ID blocks in hex, as in reports.
+    """
+
+    name: str | None = None
+    namespace: str | None = None
+    valid_from: _Time | None = None
+    days: _Size | None = None
+    policy: _Bits | None = None
+    guest_svn: _Size | None = None
+    family_id: _Id | None = None
+    image_id: _Id | None = None
+    issuer: str | None = None
+    issuer_url: str | None = None
+    product: str | None = None
+    commit: _Hex | None = None
+    cl_spec: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    id_key_digest: _Digest | None = None
+    author_key_digest: _Digest | None = None
+
+
 class Sidecar(Wire, frozen=True, kw_only=True):
     """Where exported values are from.
 
@@ -117,6 +149,7 @@ class Sidecar(Wire, frozen=True, kw_only=True):
     format: name of the export format.
     release: None for a catalog that is not published.
     selection: what was selected, by option.
+    settings: what is not secret of the settings of the format.
     changes: what `--diff` says about an earlier release; None without it.
     """
 
@@ -126,6 +159,7 @@ class Sidecar(Wire, frozen=True, kw_only=True):
     catalog: NamedCatalog
     release: NamedRelease | None
     selection: dict[str, bool | int | str]
+    settings: StatedSettings
     digests: DigestSet
     files: Annotated[list[DescribedFile], msgspec.Meta(min_length=1)]
     notes: list[NoteText]
@@ -169,13 +203,15 @@ def make_sidecar(
     files: Sequence[DescribedFile],
     notes: Iterable[Note],
     changes: Changed | None = None,
+    settings: StatedSettings | None = None,
 ) -> Sidecar:
-    """The sidecar of an export. name: of its format."""
+    """The sidecar of an export. name: of its format. settings: None: it has none."""
     return Sidecar(
         format=name,
         catalog=NamedCatalog(name=source.catalog, manifest_sha256=source.manifest_sha256),
         release=named_release(source),
         selection=dict(source.selection),
+        settings=settings or StatedSettings(),
         digests=digest_set(digests),
         files=list(files),
         notes=note_texts(notes),

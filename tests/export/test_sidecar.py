@@ -9,11 +9,16 @@ import pytest
 from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.export.exported import Source
 from catalog.export.settings import GivenFile
-from catalog.export.sidecar import DescribedFile, Sidecar, make_sidecar, read_sidecar, sidecar_of
+from catalog.export.sidecar import DescribedFile, Sidecar, StatedSettings, make_sidecar, read_sidecar, sidecar_of
 from catalog.notes import Note
 
 DATA = b"values\n"
 SOURCE = Source("test", "0" * 64, "catalog.example/test", 3, 1234, "1" * 64, 1_700_000_000, {"vmm": "qemu", "vcpus": 2})
+
+
+SETTINGS = StatedSettings(
+    valid_from="2026-11-28T00:00:00Z", policy="0x30000", guest_svn=2, family_id="0" * 32, id_key_digest="2" * 96
+)
 
 
 def made(**other: object) -> Sidecar:
@@ -24,6 +29,7 @@ def made(**other: object) -> Sidecar:
         [b"b" * 48, b"a" * 48],
         [file],
         [Note("deprecated", "deprecated by its publisher")],
+        settings=SETTINGS,
         **other,  # type: ignore[arg-type]
     )
 
@@ -51,6 +57,13 @@ def test_a_local_catalog_has_no_release() -> None:
         (b'"type": "ldcat-export",\n  "version": 1', b'"version": 1,\n  "type": "ldcat-export"'),
         (b'"notes"', b'"more"'),
         (b'"vcpus": 2', b'"vcpus": [[2]]'),
+        (b'"guest_svn": 2', b'"guest_svn": null'),
+        (b'"guest_svn": 2', b'"guest_svn": "2"'),
+        (b'"guest_svn": 2', b'"passphrase": "x"'),
+        (b'"0x30000"', b'"0x030000"'),
+        (b'"0x30000"', b'"0X30000"'),
+        (b"2026-11-28T00:00:00Z", b"2026-11-28"),
+        (b"2" * 96, b"2" * 95),
         (b'"changes": null', b'"changes": {"since": 1}'),
         (b"values.json", b"../values.json"),
         (b"values.json", b".."),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog import notes
 from catalog.errors import MalformedInput
-from catalog.export.sidecar import DescribedFile, make_sidecar, read_sidecar
+from catalog.export.sidecar import DescribedFile, StatedSettings, make_sidecar, read_sidecar
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
 from catalog.log.records import (
@@ -122,7 +122,8 @@ def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
 
 def _sidecars() -> list[bytes]:
     export, file = export_of(2), DescribedFile(name="values.json", size=3, sha256="0" * 64)
-    return [bytes(make_sidecar("rvps", export.source, export.digests, [file], [notes.Note("deprecated", "old")]))]
+    old, settings = [notes.Note("deprecated", "old")], StatedSettings(policy="0x30000", guest_svn=2)
+    return [bytes(make_sidecar("check", export.source, export.digests, [file], old, settings=settings))]
 
 
 def _text(data: bytes) -> str:

@@ -276,13 +276,16 @@ def _write(
     path: Path | None,
 ) -> None:
     from catalog.export.export_output import write_export
+    from catalog.export.stated_settings import stated_settings
 
     if path is None:
         render.data(chunk for file in files for chunk in file.chunks())
         return
 
+    settings = stated_settings(chosen, export)
+
     def describe(described: Sequence[DescribedFile]) -> Sidecar:
         changed = None if changes is None else changes.in_sidecar()
-        return make_sidecar(chosen.name, export.source, export.digests, described, notes, changed)
+        return make_sidecar(chosen.name, export.source, export.digests, described, notes, changed, settings)
 
     write_export(path, chosen, export, files, describe)

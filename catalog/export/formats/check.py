@@ -13,7 +13,7 @@ from catalog.export.export_format import MOST_FILES, ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.key_digests import key_digest
-from catalog.export.settings import Settings
+from catalog.export.settings import DEFAULT_POLICY, Settings
 from catalog.notes import Note
 
 _FEWER = "select fewer, such as those of one --firmware"
@@ -29,6 +29,7 @@ class CheckConfig(ExportFormat):
     name = "check"
     title = "check.Config of go-sev-guest: check -config FILE.textproto"
     settings = frozenset({"policy", "guest_svn", "family_id", "image_id", "id_key", "author_key", "passphrase"})
+    defaults = {"policy": DEFAULT_POLICY}
     file_ending = ".textproto"
 
     def files(self, export: Export) -> Sequence[ExportFile]:

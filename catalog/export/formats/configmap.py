@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.reference_values import common_notes, local_json, stored_notes
+from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
 
 DEFAULT_NAMESPACE = "trustee-operator-system"
@@ -42,6 +42,7 @@ class ConfigMap(ExportFormat):
     name = "configmap"
     title = f"ConfigMap of trustee's operator for Kubernetes: kubectl apply, up to {MOST_DIGESTS:,} digests"
     settings = frozenset({"name", "namespace", "valid_from", "days"})
+    defaults = {**STORED_DEFAULTS, "namespace": DEFAULT_NAMESPACE}
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

@@ -18,6 +18,7 @@ from catalog.export.cbor_writer import encode
 from catalog.export.corim_signature import Party, sign_corim
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile, Source
+from catalog.export.settings import DEFAULT_DAYS
 from catalog.export.validity import valid_from, valid_until
 from catalog.imports.cbor import Tagged
 from catalog.notes import Note
@@ -87,6 +88,7 @@ class Corim(ExportFormat):
     title = "CoRIM for Veraison: cocli corim submit; signed if a key is given"
     settings = frozenset({"issuer", "issuer_url", "valid_from", "days", "key", "passphrase", "cert"})
     required = frozenset({"issuer"})
+    defaults = {"days": DEFAULT_DAYS}
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

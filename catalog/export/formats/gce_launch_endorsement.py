@@ -22,7 +22,7 @@ from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import GCE, load_key
 from catalog.export.protobuf_writer import Value, message
-from catalog.export.settings import GivenFile, needed
+from catalog.export.settings import GUEST_DEFAULTS, GivenFile, needed
 from catalog.export.validity import valid_from
 from catalog.imports.certificate_files import load_certificates
 from catalog.imports.chains import der, validity, verify_chain
@@ -54,6 +54,7 @@ class GceEndorsement(ExportFormat):
         }
     )  # fmt: skip
     required = frozenset({"key", "cert", "ca"})
+    defaults = GUEST_DEFAULTS
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.signed_id_block import REQUIRED, SETTINGS, id_block_notes, signed_id_block
+from catalog.export.signed_id_block import DEFAULTS, REQUIRED, SETTINGS, id_block_notes, signed_id_block
 from catalog.notes import Note
 
 _BYTES = "application/octet-stream"
@@ -23,6 +23,7 @@ class IdBlockFiles(ExportFormat):
     title = "signed ID block: the secure processor refuses a launch with another digest"
     settings = SETTINGS
     required = REQUIRED
+    defaults = DEFAULTS
     is_folder = True
     is_binary = True
 

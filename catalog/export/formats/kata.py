@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.signed_id_block import REQUIRED, SETTINGS, id_block_notes, other_vmm_notes, signed_for_launch
+from catalog.export.signed_id_block import (
+    DEFAULTS,
+    REQUIRED,
+    SETTINGS,
+    id_block_notes,
+    other_vmm_notes,
+    signed_for_launch,
+)
 from catalog.notes import Note
 
 _NO_AUTHOR = Note(
@@ -28,6 +35,7 @@ class KataSettings(ExportFormat):
     title = "signed ID block in the configuration of Kata Containers: configuration-qemu-snp.toml"
     settings = SETTINGS
     required = REQUIRED
+    defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)

@@ -10,7 +10,14 @@ from html import escape
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile, ExportRow
-from catalog.export.signed_id_block import REQUIRED, SETTINGS, id_block_notes, other_vmm_notes, signed_for_launch
+from catalog.export.signed_id_block import (
+    DEFAULTS,
+    REQUIRED,
+    SETTINGS,
+    id_block_notes,
+    other_vmm_notes,
+    signed_for_launch,
+)
 from catalog.notes import Note
 
 _DOMAIN = """<domain type='kvm'>
@@ -44,6 +51,7 @@ class LibvirtDomain(ExportFormat):
     title = "signed ID block in a domain of libvirt: virsh define"
     settings = SETTINGS
     required = REQUIRED
+    defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.signed_id_block import REQUIRED, SETTINGS, id_block_notes, other_vmm_notes, signed_for_launch
+from catalog.export.signed_id_block import (
+    DEFAULTS,
+    REQUIRED,
+    SETTINGS,
+    id_block_notes,
+    other_vmm_notes,
+    signed_for_launch,
+)
 from catalog.notes import Note
 
 C_BIT, REDUCED_PHYS_BITS = 51, 1
@@ -23,6 +30,7 @@ class QemuArguments(ExportFormat):
     title = "signed ID block as an argument of QEMU: -object sev-snp-guest"
     settings = SETTINGS
     required = REQUIRED
+    defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)

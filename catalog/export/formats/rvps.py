@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.reference_values import by_name, common_notes, in_base64, value_name
+from catalog.export.reference_values import DEFAULT_NAME, by_name, common_notes, in_base64, value_name
 from catalog.notes import Note
 
 _MOST_OF_KBS = 15_800
@@ -25,6 +25,7 @@ class RvpsMessage(ExportFormat):
     name = "rvps"
     title = "message for trustee's RVPS: rvps-tool register, or POST /kbs/v0/reference-value"
     settings = frozenset({"name"})
+    defaults = {"name": DEFAULT_NAME}
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

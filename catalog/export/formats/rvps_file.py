@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
-from catalog.export.reference_values import common_notes, local_json, stored_notes
+from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
 
 _MOST_OF_ANSWER = 42_300
@@ -24,6 +24,7 @@ class RvpsFile(ExportFormat):
     name = "rvps-file"
     title = "file of the store LocalJson of trustee's RVPS: FILE_DIR_PATH/reference_value"
     settings = frozenset({"name", "valid_from", "days"})
+    defaults = STORED_DEFAULTS
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

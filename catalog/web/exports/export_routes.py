@@ -16,6 +16,7 @@ from catalog.export.export_format import ExportFormat
 from catalog.export.export_made import check_source, make_export
 from catalog.export.setting_table import served_formats
 from catalog.export.sidecar import described, make_sidecar
+from catalog.export.stated_settings import stated_settings
 from catalog.notes import Note
 from catalog.web.current import OpenRelease
 from catalog.web.exports.export_query import PREFIX, ExportQuery, as_parameters, parse_query, served_settings
@@ -132,7 +133,8 @@ def _make(served: OpenRelease, chosen: ExportFormat, query: ExportQuery) -> Made
     data = b"".join(file.chunks())
     notes = [*made.notes, *chosen.notes(made.export)]
     source, digests = made.export.source, made.export.digests
-    sidecar = make_sidecar(chosen.name, source, digests, [described(file.name, data)], notes)
+    settings = stated_settings(chosen, made.export)
+    sidecar = make_sidecar(chosen.name, source, digests, [described(file.name, data)], notes, settings=settings)
     return MadeFile(file.name, file.media_type, data, notes, bytes(sidecar))
 
 

@@ -1,0 +1,45 @@
+"""The settings of an export as its sidecar states them: given or by default, and nothing that is secret.
+
+Keys are stated by their digests, never by a path or a passphrase.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.export.export_format import ExportFormat
+from catalog.export.exported import Export
+from catalog.export.key_digests import key_digest
+from catalog.export.settings import GivenFile, Settings
+from catalog.export.sidecar import StatedSettings
+from catalog.export.validity import valid_from
+from catalog.imports.dates import utc
+
+
+def stated_settings(chosen: ExportFormat, export: Export) -> StatedSettings:
+    """What a sidecar states of the settings of an export. Raises as `valid_from` and `key_digest`."""
+    settings = export.settings
+    taken = [name for name in StatedSettings.__struct_fields__ if name in chosen.settings]
+    found: dict[str, Any] = {name: _text(name, _value(chosen, settings, name)) for name in taken}
+    if "valid_from" in chosen.settings:
+        found["valid_from"] = utc(valid_from(export))
+    for name, file in (("id_key", settings.id_key), ("author_key", settings.author_key)):
+        if name in chosen.settings:
+            found[f"{name}_digest"] = _digest(file, settings)
+    return StatedSettings(**found)
+
+
+def _value(chosen: ExportFormat, settings: Settings, name: str) -> Any:
+    given = getattr(settings, name)
+    return chosen.defaults.get(name) if given is None else given
+
+
+def _text(name: str, value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return f"{value:#x}" if name == "policy" and value is not None else value
+
+
+def _digest(file: GivenFile | None, settings: Settings) -> str | None:
+    return None if file is None else key_digest(file, settings.passphrase).hex()
