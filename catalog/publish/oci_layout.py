@@ -71,19 +71,21 @@ def write_artifact(
 ) -> str:
     """Add an artifact to a layout, or make the layout, and give the digest of its manifest; equal input, equal bytes.
 
-    A tag moves from the manifest that had it. Blobs that no manifest names any more are removed. The index is replaced
-    last, so a reader sees the layout before or after; the file that says that this is a layout is written first.
+    A tag moves from the manifest that had it, unless that is of another type. Blobs that no manifest names any more are
+    removed. The index is replaced last, so a reader sees the layout before or after; the file that says that this is a
+    layout is written first.
 
     kind: the artifact type.
     annotations: of the manifest.
-    Raises UsageError for a folder with anything else in it, for too many layers and while another process writes it;
-    MalformedRecord for an index that is none; Unreadable.
+    Raises UsageError for a folder with anything else in it, a tag of an artifact of another type, too many layers, and
+    while another process writes it; MalformedRecord for an index that is none; Unreadable.
     """
     check_folder(folder)
     layout = LogFolder(folder)
     with layout.locked():
         layout.clear()
         index = _read_index(layout)
+        _check_tags(folder, index["manifests"], kind, tags)
         layout.write([(VERSION, _json({"imageLayoutVersion": "1.0.0"}))])
         manifest = {
             "schemaVersion": 2,
@@ -130,6 +132,17 @@ def _read_index(layout: LogFolder) -> dict[str, Any]:
     data, what = layout.read(INDEX, MAX_MANIFEST), f"{layout.root / INDEX}"
     decode_json(data, _Index, what)
     return decode_json(data, dict[str, Any], what)
+
+
+def _check_tags(folder: Path, manifests: Iterable[Mapping[str, Any]], kind: str, tags: Sequence[str]) -> None:
+    """Raises UsageError if a tag is of an artifact of another type, whose blobs would be removed with its last tag."""
+    for one in manifests:
+        tag, other = one.get("annotations", {}).get(TAG), one.get("artifactType", kind)
+        if tag in tags and other != kind:
+            raise UsageError(
+                f"the tag {tag} of {folder} is of an artifact of another type, {str(other)[:60]!r}",
+                "name another folder, or give another tag",
+            )
 
 
 def _stored(layout: LogFolder, layer: Layer) -> dict[str, Any]:

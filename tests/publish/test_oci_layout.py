@@ -84,6 +84,22 @@ def test_a_tag_moves_and_only_blobs_that_nothing_names_are_removed(tmp_path: Pat
     assert first.removeprefix("sha256:") not in blobs(tmp_path)
 
 
+@pytest.mark.parametrize("tag", ["1", "latest"])
+def test_a_tag_of_an_artifact_of_another_type_is_left_alone(tmp_path: Path, tag: str) -> None:
+    """Such as that of a release, whose blobs would be removed with its last tag."""
+    write(tmp_path, layer("x", b"release"))
+    before = index(tmp_path), blobs(tmp_path)
+
+    def other(*tags: str) -> str:
+        return write_artifact(tmp_path, [layer("x", b"export")], kind="application/x-y", annotations={}, tags=tags)
+
+    with pytest.raises(UsageError, match=f"the tag {tag} of .* is of an artifact of another type, 'application/x-test"):
+        other("2", tag)
+    assert (index(tmp_path), blobs(tmp_path)) == before
+    other("2")
+    assert [*tags(tmp_path)] == ["1", "latest", "2"]
+
+
 def test_equal_input_gives_equal_bytes_however_often_it_is_written(tmp_path: Path) -> None:
     for _ in range(2):
         write(tmp_path / "a", layer("x", b"old"), tags=("1", "latest"))
