@@ -91,8 +91,8 @@ def signed_for_launch(export: Export) -> SignedIdBlock:
 
 def id_block_notes(export: Export) -> Sequence[Note]:
     """What whoever launches with the ID block has to know."""
-    row, policy = _only_row(export), guest_policy(export.settings)
-    text = f"the secure processor refuses every launch but this one: {_described(row, policy)}"
+    policy = guest_policy(export.settings)
+    text = f"the secure processor refuses every launch but this one: {_described(export, policy)}"
     return [Note("id-block-launch", text), *snp_policy_notes(policy)]
 
 
@@ -146,12 +146,21 @@ def _signature(key: EllipticCurvePrivateKey, data: bytes) -> EcdsaSignature:
     return EcdsaSignature(*decode_dss_signature(key.sign(data, ECDSA(hashes.SHA384(), deterministic_signing=True))))
 
 
-def _described(row: ExportRow, policy: SnpPolicy) -> str:
+def vcpu_signature_text(export: Export) -> str:
+    """The vCPU signature of the launch, with the vCPU type that was selected, or one that has it; empty if unknown."""
+    signature = _only_row(export).vcpu_signature
+    if signature is None:
+        return ""
+    names = embedded.vcpu_types().names(VcpuSignature(signature))
+    name = export.source.selection.get("vcpu-type") or (names[0] if names else None)
+    return f"vCPU signature {signature:#010x}" + (f" ({name})" if name else "")
+
+
+def _described(export: Export, policy: SnpPolicy) -> str:
     """The launch, as far as it is known."""
+    row = _only_row(export)
     parts = [f"{row.vcpus} vCPU{'s' if row.vcpus > 1 else ''}"] if row.vcpus else []
-    if row.vcpu_signature is not None:
-        names = embedded.vcpu_types().names(VcpuSignature(row.vcpu_signature))
-        parts.append(f"vCPU signature {row.vcpu_signature:#010x}" + (f" ({names[0]})" if names else ""))
+    parts += [vcpu_signature_text(export)] if row.vcpu_signature is not None else []
     if row.sev_features is not None:
         parts.append(f"sev_features {row.sev_features:#x}")
     if row.firmware is not None:

@@ -106,7 +106,7 @@ def test_an_id_key_is_demanded_in_place_of_an_author_and_never_beside_one() -> N
     assert codes(export_of(settings=Settings(id_key=key, guest_svn=2))) == []
     (note,) = FORMAT.notes(export_of(2, settings=Settings(id_key=key)))
     assert "whose ID block this key signed" in note.text
-    with pytest.raises(UsageError, match="either of two keys"):
+    with pytest.raises(UsageError, match="accepts a report that matches either one"):
         FORMAT.files(export_of(settings=author(id_key=key)))
 
 

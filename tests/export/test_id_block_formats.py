@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -133,7 +134,25 @@ def test_the_settings_of_kata() -> None:
     assert list(said) == ["snp_id_block", "snp_id_auth", "snp_guest_policy"]
     assert said["snp_guest_policy"] == 196608
     of = id_block_export(author_key=key_file(AUTHOR_KEY))
-    assert [note.code for note in export_format_named("kata").notes(of)] == ["id-block-launch", "author-key-not-used"]
+    assert [note.code for note in export_format_named("kata").notes(of)] == [
+        "id-block-launch",
+        "launch-incomplete",
+        "author-key-not-used",
+    ]
+    milan = id_block_export(launch(vcpu_signature=0xA00F11))
+    (note,) = [one for one in export_format_named("kata").notes(milan) if one.code == "launch-of-other-vcpu-type"]
+    assert "EPYC-v4, not with vCPU signature 0x00a00f11 (EPYC-Milan): " in note.text
+
+
+def test_what_a_domain_of_libvirt_lacks_is_said() -> None:
+    for row, kernel in (
+        (launch(), ", and <kernel>, <initrd> and <cmdline> as they are hashed"),
+        (launch(kernel_hashes=None), ""),
+    ):
+        (note,) = [
+            one for one in export_format_named("libvirt").notes(id_block_export(row)) if one.code == "launch-incomplete"
+        ]
+        assert note.text.endswith(f"<cpu> with a model of vCPU signature 0x00800f12 (EPYC){kernel}")
 
 
 def test_the_launch_is_described_as_far_as_it_is_known() -> None:
@@ -142,6 +161,10 @@ def test_the_launch_is_described_as_far_as_it_is_known() -> None:
         ": 1 vCPU, vCPU signature 0x00800f12 (EPYC), sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes debian, "
         "guest policy 0x30000"
     )
+    chosen = id_block_export()
+    chosen = replace(chosen, source=replace(chosen.source, selection={"vcpu-type": "EPYC-v4"}))
+    (note,) = export_format_named("id-block").notes(chosen)
+    assert "vCPU signature 0x00800f12 (EPYC-v4), " in note.text
     unnamed = launch(vcpu_signature=1, kernel_hashes=None, kernel_name=None)
     (note,) = export_format_named("id-block").notes(id_block_export(unnamed))
     assert "vCPU signature 0x00000001, sev_features 0x1, firmware OVMF.amdsev.fd, kernel hashes none" in note.text

@@ -276,10 +276,12 @@ def test_a_corim_names_its_entity_and_is_not_signed() -> None:
         (ONE, Endorser("corim", "https://publisher.example", svn=4), Claims(policy=0x30000)),
         (TWO, Endorser("corim", "https://publisher.example"), Claims()),
     ]
-    assert (imported.checked, imported.notes) == ("none", ())
+    assert (imported.checked, imported.notes) == ("none", ("the id of the document is test/1",))
     until = {0: Tagged(1, SIGNED), 1: Tagged(1, NOW)}
-    assert read_document(made.corim(f4=until), GIVEN).notes == ("the document counts until 2026-11-01",)
-    assert read_document(made.corim(f4={0: Tagged(1, SIGNED)}), GIVEN).notes == ()
+    assert read_document(made.corim(f4=until), GIVEN).notes[1:] == ("the document counts until 2026-11-01",)
+    assert read_document(made.corim(f4={0: Tagged(1, SIGNED)}), GIVEN).notes == imported.notes
+    for other in (None, Tagged(37, bytes(16)), "", "x" * 513):
+        assert read_document(made.corim(f0=other), GIVEN).notes == ()
     assert read_document(made.corim(f5=None), GIVEN).endorsed[0].endorser.id is None
     assert read_document(made.corim(f5=[{0: "a name"}]), GIVEN).endorsed[0].endorser.id == "a name"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -192,7 +192,7 @@ def _print(file: str, imported: Imported) -> None:
         ("form", imported.form),
         ("document", imported.document_sha256.hex() if imported.document_sha256 else "not kept"),
         ("checked", checked),
-        ("published by", imported.origin or "not said"),
+        *_publisher(imported),
         *(("note", note) for note in imported.notes),
     ]
     render.facts(facts, title=file)
@@ -214,6 +214,12 @@ def _print(file: str, imported: Imported) -> None:
         )
 
 
+def _publisher(imported: Imported) -> Iterator[tuple[str, str]]:
+    """Who published the document; nothing if it names who endorses its digests, which the table says."""
+    if imported.origin or not any(one.endorser.id for one in imported.endorsed):
+        yield "published by", imported.origin or "not stated"
+
+
 def _known(facts: Any, *without: str) -> str:
     names = [name for name in facts.__slots__ if name not in without]
     return ", ".join(name for name in names if getattr(facts, name) not in (None, ()))
@@ -222,7 +228,7 @@ def _known(facts: Any, *without: str) -> str:
 def _endorsed(one: Any) -> tuple[object, ...]:
     by = one.endorser
     claims = [f"{name} {_shown(name, value)}" for name, value in one.claims.given().items()]
-    return one.digest.hex(), one.technology, by.id or "not said", by.feed, by.svn, ", ".join(claims)
+    return one.digest.hex(), one.technology, by.id or "not stated", by.feed, by.svn, ", ".join(claims)
 
 
 def _shown(name: str, value: object) -> str:

@@ -28,7 +28,8 @@ def command(
     kind: Annotated[
         Listed,
         Argument(
-            help="What to list: builds, kernels, VMM profiles, vCPU types, fleets of platforms, or formats of exports."
+            metavar="KIND",
+            help="What to list: builds, kernels, vmms (VMM profiles), vcpu-types, fleets or export-formats.",
         ),
     ],
     catalog: BuildsOption = None,

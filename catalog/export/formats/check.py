@@ -47,7 +47,7 @@ class CheckConfig(ExportFormat):
         values = {"guest SVN": settings.guest_svn, "family ID": settings.family_id, "image ID": settings.image_id}
         given = [name for name, value in values.items() if value is not None]
         if given and not _has_key(settings):
-            text = f"the host chooses {' and '.join(given)} of a report, unless the key of its ID block is checked"
+            text = f"the host chooses the {' and '.join(given)} in a report, unless the key of its ID block is checked"
             notes.append(Note("host-chooses-value", text))
         if _is_any_digest(export):
             signed = "this key signed" if settings.id_key else "has a key that this author signed"
@@ -71,7 +71,9 @@ def _has_key(settings: Settings) -> bool:
 def _demanded_key(settings: Settings) -> Sequence[str]:
     """The fields that demand an ID block of a key, if one is given. Raises UsageError for two, and as `key_digest`."""
     if settings.id_key and settings.author_key:
-        raise UsageError("go-sev-guest takes a report with either of two keys", "give --id-key or --author-key")
+        raise UsageError(
+            "given both keys, go-sev-guest accepts a report that matches either one", "give --id-key or --author-key"
+        )
     if not (key := settings.id_key or settings.author_key):
         return ()
     field = "trusted_id_key_hashes" if settings.id_key else "trusted_author_key_hashes"

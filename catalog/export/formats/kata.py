@@ -18,9 +18,18 @@ from catalog.export.signed_id_block import (
     id_block_notes,
     other_vmm_notes,
     signed_for_launch,
+    vcpu_signature_text,
 )
 from catalog.notes import Note
 
+_SIGNATURE = 0x00800F12
+"""Of the vCPU model EPYC-v4, with which Kata Containers launches on every host."""
+
+_INCOMPLETE = Note(
+    "launch-incomplete",
+    "the lines set no launch: number of vCPUs, firmware, kernel, initrd and command line are those of Kata's "
+    "configuration and of the pod, and have to be those of the digest",
+)
 _NO_AUTHOR = Note(
     "author-key-not-used",
     "Kata Containers does not set author-key-enabled: the secure processor ignores the author key, and no report "
@@ -52,8 +61,11 @@ class KataSettings(ExportFormat):
         return [ExportFile.of("kata.toml", "application/toml", text.encode())]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        author = [_NO_AUTHOR] if export.settings.author_key else []
-        return [*id_block_notes(export), *other_vmm_notes(export), *author]
+        notes = [*id_block_notes(export), *other_vmm_notes(export), _INCOMPLETE]
+        if any(row.vcpu_signature not in (None, _SIGNATURE) for row in export.rows):
+            text = f"Kata Containers launches with EPYC-v4, not with {vcpu_signature_text(export)}: no pod will start"
+            notes.append(Note("launch-of-other-vcpu-type", text))
+        return [*notes, _NO_AUTHOR] if export.settings.author_key else notes
 
 
 FORMAT = KataSettings()

@@ -17,6 +17,7 @@ from catalog.export.signed_id_block import (
     id_block_notes,
     other_vmm_notes,
     signed_for_launch,
+    vcpu_signature_text,
 )
 from catalog.notes import Note
 
@@ -67,10 +68,18 @@ class LibvirtDomain(ExportFormat):
         return [ExportFile.of("libvirt.xml", "application/xml", text.encode())]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        notes = [*id_block_notes(export), *other_vmm_notes(export)]
+        notes = [*id_block_notes(export), *other_vmm_notes(export), Note("launch-incomplete", _missing(export))]
         if any(_path(row) is None for row in export.rows):
             notes.append(Note("loader-path-unknown", f"set the path of the firmware in the domain: it is {_NO_PATH}"))
         return notes
+
+
+def _missing(export: Export) -> str:
+    """What the domain lacks to be launched with this digest."""
+    parts = [f"<cpu> with a model of {vcpu_signature_text(export)}"]
+    if any(row.kernel_hashes for row in export.rows):
+        parts.append("<kernel>, <initrd> and <cmdline> as they are hashed")
+    return f"the domain is not complete, and does not launch as it is: add {', and '.join(parts)}"
 
 
 def _path(row: ExportRow) -> str | None:

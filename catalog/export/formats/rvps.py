@@ -40,7 +40,7 @@ class RvpsMessage(ExportFormat):
 
     def notes(self, export: Export) -> Sequence[Note]:
         name, count = value_name(export), len(export.digests)
-        text = f"registering replaces the whole list of {name}: always register the list of all that is to be trusted"
+        text = f"registering replaces the whole list of {name}: always register the complete list"
         notes = [*common_notes(export), Note("rvps-overwrites", text)]
         if count > _MOST_OF_KBS:
             text = (

@@ -31,7 +31,7 @@ PROFILE = "tag:amd.com,2024:snp-corim-profile"
 _CORIM, _COMID, _URI, _TIME, _OID, _BYTES, _SVN, _MIN_SVN = 501, 506, 32, 1, 111, 560, 552, 553
 """CBOR tags."""
 
-_TAGS, _PROFILE, _VALIDITY, _ENTITIES = 1, 3, 4, 5
+_ID, _TAGS, _PROFILE, _VALIDITY, _ENTITIES = 0, 1, 3, 4, 5
 _TRIPLES, _REFERENCE = 4, 0
 _CLASS, _INSTANCE = 0, 1
 _MEASUREMENT, _GUEST_SVN, _POLICY = 641, 1, 2
@@ -46,6 +46,8 @@ _COMID_ITEMS = 24 * MOST_ITEMS
 """Data items of a CoMID: a triple with nothing but a digest has 21."""
 
 _META = 8
+_LONGEST = 512
+"""Characters of a name or an id."""
 _MEDIA_TYPE = "application/rim+cbor"
 
 _ROOT_HINT = "give the signer's root certificate with --root"
@@ -62,7 +64,7 @@ def parse(document: Document, given: Given) -> Imported:
     if document.data.startswith(b"\xd9\x01\xf5"):
         corim = decode(document.data, NAME)
         endorsed = _endorsed(corim, _entity(corim.value))
-        return Imported(NAME, document.sha256, endorsed=endorsed, notes=_validity(corim))
+        return Imported(NAME, document.sha256, endorsed=endorsed, notes=_said(corim))
     message = Sign1.parse(document.data, NAME)
     if message.protected.get(CONTENT_TYPE) != _MEDIA_TYPE:
         raise MalformedRecord(f"{NAME}: the payload is not {_MEDIA_TYPE}")
@@ -79,7 +81,7 @@ def parse(document: Document, given: Given) -> Imported:
         document_time=start,
         certificate_until=until,
         endorsed=endorsed,
-        notes=(*notes, *_validity(corim)),
+        notes=(*notes, *_said(corim)),
     )
 
 
@@ -133,12 +135,15 @@ def _meta(message: Sign1) -> tuple[str | None, int | None, int | None]:
     return _party(_map(meta.get(0), f"{what}: signer"), f"{what}: signer"), start, end
 
 
-def _validity(corim: Any) -> tuple[str, ...]:
-    """A note of the end of validity, if the CoRIM has one."""
-    if _VALIDITY not in corim.value:
-        return ()
-    end = _time(_map(corim.value[_VALIDITY], f"{NAME}: validity").get(1), f"{NAME}: validity")
-    return (f"the document counts until {day(end)}",) if end is not None else ()
+def _said(corim: Any) -> tuple[str, ...]:
+    """Notes of the id, if it is text, and of the end of validity, if the CoRIM has one."""
+    notes, identity = [], corim.value.get(_ID)
+    if isinstance(identity, str) and 0 < len(identity) <= _LONGEST:
+        notes.append(f"the id of the document is {identity}")
+    if _VALIDITY in corim.value:
+        end = _time(_map(corim.value[_VALIDITY], f"{NAME}: validity").get(1), f"{NAME}: validity")
+        notes += [f"the document counts until {day(end)}"] if end is not None else []
+    return tuple(notes)
 
 
 def _entity(corim: Any) -> str | None:
@@ -152,8 +157,8 @@ def _entity(corim: Any) -> str | None:
 def _party(fields: dict[Any, Any], what: str) -> str | None:
     uri = fields.get(1)
     named = _untag(uri, _URI, what) if uri is not None else fields.get(0)
-    if named is not None and (not isinstance(named, str) or not 0 < len(named) <= 512):
-        raise MalformedRecord(f"{what}: no name of 1 to 512 characters")
+    if named is not None and (not isinstance(named, str) or not 0 < len(named) <= _LONGEST):
+        raise MalformedRecord(f"{what}: no name of 1 to {_LONGEST} characters")
     return named
 
 
