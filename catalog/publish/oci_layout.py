@@ -83,9 +83,9 @@ def write_artifact(
     check_folder(folder)
     layout = LogFolder(folder)
     with layout.locked():
+        check_tags(folder, kind, tags)
         layout.clear()
         index = _read_index(layout)
-        _check_tags(folder, index["manifests"], kind, tags)
         layout.write([(VERSION, _json({"imageLayoutVersion": "1.0.0"}))])
         manifest = {
             "schemaVersion": 2,
@@ -125,6 +125,20 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def check_tags(folder: Path, kind: str, tags: Sequence[str]) -> None:
+    """Raises UsageError if a tag is of an artifact of another type, whose blobs would be removed with its last tag.
+
+    MalformedRecord for an index that is none; Unreadable.
+    """
+    for one in _read_index(LogFolder(folder))["manifests"]:
+        tag, other = one.get("annotations", {}).get(TAG), one.get("artifactType", kind)
+        if tag in tags and other != kind:
+            raise UsageError(
+                f"the tag {tag} of {folder} is of an artifact of another type, {str(other)[:60]!r}",
+                "name another folder, or give another tag",
+            )
+
+
 def _read_index(layout: LogFolder) -> dict[str, Any]:
     """The index as it is, also what this module does not know of it; a new one if there is none."""
     if not layout.has(INDEX):
@@ -132,17 +146,6 @@ def _read_index(layout: LogFolder) -> dict[str, Any]:
     data, what = layout.read(INDEX, MAX_MANIFEST), f"{layout.root / INDEX}"
     decode_json(data, _Index, what)
     return decode_json(data, dict[str, Any], what)
-
-
-def _check_tags(folder: Path, manifests: Iterable[Mapping[str, Any]], kind: str, tags: Sequence[str]) -> None:
-    """Raises UsageError if a tag is of an artifact of another type, whose blobs would be removed with its last tag."""
-    for one in manifests:
-        tag, other = one.get("annotations", {}).get(TAG), one.get("artifactType", kind)
-        if tag in tags and other != kind:
-            raise UsageError(
-                f"the tag {tag} of {folder} is of an artifact of another type, {str(other)[:60]!r}",
-                "name another folder, or give another tag",
-            )
 
 
 def _stored(layout: LogFolder, layer: Layer) -> dict[str, Any]:

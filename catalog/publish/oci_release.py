@@ -12,7 +12,7 @@ from catalog.errors import Unreadable, UsageError
 from catalog.fast.beneath import open_file
 from catalog.files import inputs
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LogFolder, release_path
-from catalog.publish.oci_layout import TITLE, Layer, check_folder, write_artifact
+from catalog.publish.oci_layout import TITLE, Layer, check_folder, check_tags, write_artifact
 from catalog.publish.publish import Published
 from catalog.store import manifest
 from catalog.transparency.checkpoint import Checkpoint
@@ -31,11 +31,14 @@ _CHUNK = 1 << 20
 
 
 def check_target(log: Path, out: Path) -> None:
-    """Raises UsageError if one folder is in the other, or if `out` has anything but an OCI layout in it; Unreadable."""
+    """Raises UsageError if one folder is in the other, if `out` has anything but an OCI layout in it, and if LATEST
+    there is of an artifact of another type; MalformedRecord, Unreadable.
+    """
     source, target = log.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise UsageError(f"one of {out} and {log} contains the other", "give the OCI layout a folder of its own")
     check_folder(out)
+    check_tags(out, KIND, [LATEST])
 
 
 def write_release(log: LogFolder, out: Path, published: Published, names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable, UsageError
 from catalog.log.log_folder import CHECKPOINT
 from catalog.publish import oci_release
+from catalog.publish.oci_layout import write_artifact
 from catalog.publish.oci_release import GROUP, write_release
 from catalog.publish.publish import Published
 from catalog.store.catalog import Catalog
@@ -92,12 +93,17 @@ def test_what_is_no_longer_the_last_release_is_refused(
 def test_a_folder_of_something_else_is_refused_before_anything_is_signed(
     run: Run, small: BuildResult, tmp_path: Path
 ) -> None:
-    (tmp_path / "oci").mkdir()
-    (tmp_path / "oci/letter").touch()
+    out = tmp_path / "oci"
+    out.mkdir()
+    (out / "letter").touch()
     run("keygen", "example.com/digests", "-o", str(tmp_path / "key"))
     publish = ("publish", str(small.folder), "--log", str(tmp_path / "log"), "--key", str(tmp_path / "key"))
-    code, _, err = run(*publish, "--oci", str(tmp_path / "oci"))
+    code, _, err = run(*publish, "--oci", str(out))
     assert (code, "not part of an OCI layout" in err) == (2, True)
+    (out / "letter").unlink()
+    write_artifact(out, [], kind="application/x-other", annotations={}, tags=["latest"])
+    code, _, err = run(*publish, "--oci", str(out))
+    assert (code, "the tag latest of " in err) == (2, True)
     assert not (tmp_path / "log").exists()
 
 
