@@ -17,7 +17,7 @@ from securesystemslib.signer import SSlibKey
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UsageError, VerificationFailed
 from catalog.export.export_format import export_format_named
 from catalog.export.exported import Export
-from catalog.export.formats.in_toto import UNPUBLISHED, predicate_type
+from catalog.export.formats.in_toto import MOST_ROWS, UNPUBLISHED, predicate_type
 from catalog.export.settings import GivenFile, Settings
 from tests.support.exported_files import digests_of, given_file
 from tests.support.exports import SOURCE, export_of
@@ -118,6 +118,12 @@ def test_a_file_that_does_not_fit_is_refused(files: list[GivenFile], error: type
     with pytest.raises(error, match=message) as caught:
         FORMAT.files(about(*files))
     assert type(caught.value) is error
+
+
+def test_more_rows_than_a_reader_holds_are_refused() -> None:
+    export = about(given_file("a.json", b"a", digests=digests_of(1)))
+    with pytest.raises(UsageError, match="131,073 are more than 131,072"):
+        FORMAT.files(replace(export, rows=list(export.rows) * (MOST_ROWS + 1)))
 
 
 def test_a_key_of_another_curve_is_refused() -> None:

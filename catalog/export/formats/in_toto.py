@@ -26,6 +26,9 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 UNPUBLISHED = "urn:ldcat:launch-digests:unpublished:v1"
 """Predicate type for a catalog without a log: no verifier that expects a publisher's takes it."""
 
+MOST_ROWS = 131_072
+"""Rows of a statement: about 60 MB of JSON, which its reader and writer hold several times."""
+
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 
 
@@ -51,7 +54,15 @@ FORMAT = InToto()
 
 
 def statement(export: Export) -> bytes:
-    """The statement in JSON, on one line without a line break. Raises as `fitting_files`."""
+    """The statement in JSON, on one line without a line break.
+
+    Raises UsageError for more than MOST_ROWS rows, and as `fitting_files`.
+    """
+    if len(export.rows) > MOST_ROWS:
+        raise UsageError(
+            f"an in-toto statement lists each row, and {len(export.rows):,} are more than {MOST_ROWS:,}",
+            "select fewer, by --firmware, --kernel-hashes, --vcpu-type or --vcpus",
+        )
     subjects = [
         {"name": file.base_name, "digest": {"sha256": hashlib.sha256(file.data).hexdigest()}}
         for file, _ in fitting_files(export)
