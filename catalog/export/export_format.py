@@ -6,6 +6,7 @@ import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar
@@ -21,6 +22,14 @@ MOST_FILES = 100_000
 _NAME = re.compile("[a-z0-9-]{1,32}")
 
 
+class Readers(StrEnum):
+    """Who reads formats, in the order in which they are offered."""
+
+    VERIFIERS = "Key brokers and verifiers"
+    LAUNCHERS = "Hosts, with a signed ID block"
+    PLATFORMS = "Platforms that have a manifest of their own"
+
+
 class ExportFormat(ABC):
     """A format that another system accepts launch digests in.
 
@@ -31,12 +40,20 @@ class ExportFormat(ABC):
     """Of `ldcat export --to`: lower-case letters, digits and hyphens."""
     title: ClassVar[str]
     """One line for people: what it is, and who reads it."""
+    readers: ClassVar[Readers] = Readers.PLATFORMS
+    """The group that it is offered in."""
+    file_name: ClassVar[str]
+    """Usual name of its file, or of its folder."""
     settings: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields of Settings that it takes; others are refused."""
     required: ClassVar[frozenset[str]] = frozenset()
     """Those of them that have to be given."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """Values of settings that are not given, by name; `valid_from` has that of its source (validity.py)."""
+    one_of: ClassVar[Sequence[str]] = ()
+    """Those of which one has to be given, the usual one first."""
+    depends_on: ClassVar[frozenset[str]] = frozenset()
+    """What decides whether it takes a row, and which warnings are true: `firmware`, `kernel_hashes`, `vmm`."""
     takes_updates: ClassVar[bool] = False
     """Whether its consumer replaces a list of values, so that `--diff` makes sense."""
     is_folder: ClassVar[bool] = False
@@ -51,6 +68,11 @@ class ExportFormat(ABC):
     @abstractmethod
     def files(self, export: Export) -> Sequence[ExportFile]:
         """The files of an export. Raises UsageError for rows or settings that the format has no place for."""
+
+    def check_rows(self, export: Export) -> None:
+        """Raises UsageError for rows that the format has no place for, as `files` does; settings may be missing."""
+        if not self.required:
+            self.files(export)
 
     def notes(self, export: Export) -> Sequence[Note]:  # noqa: ARG002
         """What whoever uses the files has to know."""

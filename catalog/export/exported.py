@@ -91,11 +91,16 @@ class Export:
     def all_but_vcpus(self) -> ExportRow:
         """A row that has what all rows have, for formats of one firmware image, one VMM and so on.
 
+        Of the rows with one digest, which launch the same, the first one counts.
         Raises UsageError if rows differ in more than their vCPU count and digest.
         """
         rows = iter(self.rows)
         first = next(rows)
+        found = {first.digest}
         for row in rows:
+            if row.digest in found:
+                continue
+            found.add(row.digest)
             if _without_vcpus(row) != _without_vcpus(first):
                 options = differing_options((first, replace(row, vcpus=first.vcpus)))
                 raise UsageError(

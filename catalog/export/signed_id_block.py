@@ -80,13 +80,19 @@ def signed_id_block(export: Export) -> SignedIdBlock:
 
 def signed_for_launch(export: Export) -> SignedIdBlock:
     """As `signed_id_block`, for formats that also say how to launch; raises UsageError if that is not known."""
+    launch_row(export)
+    return signed_id_block(export)
+
+
+def launch_row(export: Export) -> ExportRow:
+    """The row of the launch that an ID block is for; raises UsageError for several digests, and if it is not known."""
     row = _only_row(export)
     if row.firmware is None or row.vcpus is None:
         raise UsageError(
             "the launch of this digest is not known, such as whether it measures kernel hashes",
             "--to id-block writes the ID block alone",
         )
-    return signed_id_block(export)
+    return row
 
 
 def id_block_notes(export: Export) -> Sequence[Note]:

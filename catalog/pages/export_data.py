@@ -1,4 +1,4 @@
-"""What pages need to offer exports: the formats with their commands, and what prevents the export of a launch digest.
+"""What pages need to offer exports: what prevents the export of a launch digest, and the formats.
 
 The rules of `ldcat export` decide here, for each combination of components; scripts only read what they decided.
 """
@@ -11,13 +11,12 @@ from typing import Any
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import Answer
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat, export_formats
 from catalog.export.export_made import check_source
 from catalog.export.rows.export_rows import DIGEST_SIZE
 from catalog.export.rows.export_search import select
 from catalog.export.rows.rules import REVOKED, RULES, TECHNOLOGY, Rule, allowed_rules, component_rules, worst
 from catalog.export.rows.selection import Selection
-from catalog.export.setting_table import SETTING_TEXTS, served_formats
+from catalog.pages.offered_formats import formats_for, offered_formats
 from catalog.rows.fields import COMPONENTS
 from catalog.store.catalog import Catalog
 
@@ -32,7 +31,7 @@ def exports_data(catalog: Catalog) -> dict[str, Any]:
 
     prevented: what prevents every export of this catalog, or null.
     technology: the one whose rows are exported; other: why others are not.
-    formats: as `page_formats`.
+    formats: as `offered_formats`.
     rules: texts; of several, the first one is told. revoked: the place of that rule.
     images: places of rules or null: by what identifies an image, then by VMM profile ("" for those that are not
         listed), with kernel hashes and without.
@@ -42,31 +41,12 @@ def exports_data(catalog: Catalog) -> dict[str, Any]:
         "prevented": _of_catalog(catalog),
         "technology": TECHNOLOGY,
         "other": _OTHER,
-        "formats": page_formats(),
+        "formats": offered_formats(catalog),
         "rules": [rule.why for rule in RULES],
         "revoked": RULES.index(REVOKED),
         "images": {key.hex(): _image(catalog, key) for key in catalog.firmware},
         "bases": {key.hex(): _place(_rules(catalog, base_digest=key)) for key in catalog.bases},
     }
-
-
-def page_formats() -> list[dict[str, Any]]:
-    """The formats that take launch digests, each with its name and title.
-
-    command: with DIGEST in place of a launch digest, without the catalog. A release is exported from: a trust note is
-        needed.
-    served: whether a service gives its file, and needs only a launch digest for that.
-    """
-    return [
-        {
-            "name": name,
-            "title": one.title,
-            "command": _command(one),
-            "served": name in served_formats() and not one.required,
-        }
-        for name, one in export_formats().items()
-        if "files" not in one.settings
-    ]
 
 
 def not_exported(catalog: Catalog, digests: Iterable[LaunchDigest]) -> dict[LaunchDigest, str | None]:
@@ -94,6 +74,22 @@ def answer_not_exported(catalog: Catalog, answer: Answer) -> str | None:
         rules.add(REVOKED)
     place = _place(rules)
     return _of_catalog(catalog) or (None if place is None else RULES[place].why)
+
+
+def answer_exports(catalog: Catalog, answer: Answer) -> dict[str, Any]:
+    """What is offered for a launch digest that was looked up. why: what prevents its export, or None.
+
+    groups: formats that take it, by their readers; refused: those that do not; each as `formats_for` has it.
+    """
+    why = answer_not_exported(catalog, answer)
+    if why is not None:
+        return {"why": why}
+    formats = formats_for(catalog, {name: answer.matches[0].row[name] for name in _COMPONENTS})
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in formats:
+        if one["refused"] is None:
+            groups.setdefault(one["readers"], []).append(one)
+    return {"why": None, "groups": groups, "refused": [one for one in formats if one["refused"] is not None]}
 
 
 def _of_catalog(catalog: Catalog) -> str | None:
@@ -124,9 +120,3 @@ def _place(rules: Collection[Rule]) -> int | None:
     """The place in RULES of the worst rule that prevents an export."""
     found = worst(frozenset(rules) - _ALLOWED)
     return None if found is None else RULES.index(found)
-
-
-def _command(one: ExportFormat) -> str:
-    needed = [f"{text.option} {text.metavar}" for name, text in SETTING_TEXTS.items() if name in one.required]
-    out = [f"-o {one.name}"] if one.is_folder or one.is_binary else []
-    return " ".join(["ldcat export --to", one.name, "DIGEST", *needed, *out, "--trust trust.note"])

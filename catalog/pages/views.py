@@ -18,7 +18,7 @@ from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
 from catalog.pages.examples import examples
-from catalog.pages.export_data import answer_not_exported, page_formats
+from catalog.pages.export_data import answer_exports
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
@@ -67,6 +67,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         digest=digest.hex(),
         catalog=page_title(catalog),
         verified=_verified(catalog),
+        published=catalog.release is not None,
         not_verified=catalog.release is not None and not catalog.release.trust_version,
         dangers=[line.partition(": ")[2] for line in danger_lines(answer, now)],
         notes=[one for one in (*answer.notes, *answer.catalog_notes) if one.severity != DANGER],
@@ -90,8 +91,8 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
 
 
 def _exports(catalog: Catalog, answer: Answer) -> dict[str, Any]:
-    """What is offered for a digest: why nothing is, or the formats, and whether this service gives files."""
-    return {"why": answer_not_exported(catalog, answer), "formats": page_formats(), "files": _gives_exports(catalog)}
+    """What is offered for a digest, and whether this service gives files."""
+    return {**answer_exports(catalog, answer), "files": _gives_exports(catalog)}
 
 
 def _gives_exports(catalog: Catalog) -> bool:

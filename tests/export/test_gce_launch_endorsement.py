@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from catalog.errors import LdcatError, MalformedInput, UsageError, VerificationFailed
 from catalog.export.export_format import export_format_named
@@ -16,24 +16,13 @@ from catalog.export.settings import GivenFile, Settings
 from catalog.imports.documents import read_document
 from catalog.spec import embedded
 from tests.support import published_documents as made
-from tests.support.attestation_builder import ca_key
 from tests.support.exports import TIME, export_of
+from tests.support.gce_keys import certificate, key
 from tests.support.gce_messages import message_class
 
 FORMAT = export_format_named("gce-endorsement")
 COMMIT = bytes.fromhex("ab" * 20)
 BUILD = "sid/ovmf-amdsev/OVMF.amdsev.fd"
-FROM, UNTIL = TIME - made.days(30), TIME + made.days(30)
-
-
-def certificate(name: str = "gce signer", **changes: Any) -> GivenFile:
-    fields = {"ca": name == "gce root", "start": FROM, "end": UNTIL, **changes}
-    return GivenFile(f"{name}.pem", made.pem(made.certificate(name, "gce root", **fields)))
-
-
-def key(name: str = "gce signer") -> GivenFile:
-    form = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    return GivenFile("key.pem", ca_key(name).private_bytes(*form))
 
 
 def endorsed(vcpus: int = 3, **changes: Any) -> Export:
@@ -154,3 +143,12 @@ def test_rows_that_differ_in_more_than_their_vcpus_are_refused(field: str, optio
 def test_an_image_without_its_sha384_is_refused() -> None:
     with pytest.raises(UsageError, match="SHA-384, which is not known"):
         FORMAT.files(export_of(2, settings=endorsed().settings))
+
+
+def test_configurations_with_one_digest_are_one_launch() -> None:
+    export = endorsed(2)
+    twins = [replace(row, vmm="qemu-amdese-2022") for row in export.rows]
+    assert replace(export, rows=[*twins, *export.rows]).all_but_vcpus() is twins[0]
+    other = replace(twins[0], digest=bytes(48))
+    with pytest.raises(UsageError, match="rows that differ in their vCPU count alone"):
+        replace(export, rows=[other, *export.rows]).all_but_vcpus()

@@ -58,7 +58,10 @@ def test_only_a_page_that_found_nothing_advises_a_search(place: Place) -> None:
     assert "<h1>This launch digest is endorsed; its configuration is not known</h1>" in page
     assert (f"{VALID}.proof" in page, "ldcat explain" in page) == (True, False)
     page = page_of_digest(place, NOWHERE)
-    assert (f"{NOWHERE}.proof" in page, f"<code>ldcat explain {NOWHERE}</code>" in page) == (False, True)
+    assert (
+        f"{NOWHERE}.proof" in page,
+        f"<code>ldcat explain {NOWHERE} --catalog URL --trust trust.note</code>" in page,
+    ) == (False, True)
 
 
 def test_the_page_of_a_site(place: Place, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ class C8sManifest(ExportFormat):
 
     name = "c8s"
     title = "manifest of a node image for c8s: c8s get-kubeconfig --image-manifest"
+    file_name = "c8s-manifest.json"
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
@@ -27,7 +28,7 @@ class C8sManifest(ExportFormat):
             {"smp": vcpus, "measurement": _measurement(row.digest, vcpus)} for vcpus, row in export.by_vcpus().items()
         ]
         data = json.dumps({"version": VERSION, "snp_variants": variants}, indent=2).encode() + b"\n"
-        return [ExportFile.of("c8s-manifest.json", "application/json", data)]
+        return [ExportFile.of(self.file_name, "application/json", data)]
 
 
 def _measurement(digest: bytes, vcpus: int) -> dict[str, str | int]:

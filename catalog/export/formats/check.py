@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.errors import UsageError
-from catalog.export.export_format import MOST_FILES, ExportFormat
+from catalog.export.export_format import MOST_FILES, ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.key_digests import key_digest
@@ -28,6 +28,8 @@ class CheckConfig(ExportFormat):
 
     name = "check"
     title = "check.Config of go-sev-guest: check -config FILE.textproto"
+    readers = Readers.VERIFIERS
+    file_name = "check.textproto"
     settings = frozenset({"policy", "guest_svn", "family_id", "image_id", "id_key", "author_key", "passphrase"})
     defaults = {"policy": DEFAULT_POLICY}
     file_ending = ".textproto"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
@@ -41,6 +41,8 @@ class ConfigMap(ExportFormat):
 
     name = "configmap"
     title = f"ConfigMap of trustee's operator for Kubernetes: kubectl apply, up to {MOST_DIGESTS:,} digests"
+    readers = Readers.VERIFIERS
+    file_name = "trustee-operator-configmap.yaml"
     settings = frozenset({"name", "namespace", "valid_from", "days"})
     defaults = {**STORED_DEFAULTS, "namespace": DEFAULT_NAMESPACE}
     takes_updates = True
@@ -55,7 +57,7 @@ class ConfigMap(ExportFormat):
         text = b"".join(local_json(export)()).decode()
         lines = "".join(f"    {line}\n" for line in text.splitlines())
         data = (_HEAD.format(namespace=_namespace(export)) + lines).encode()
-        return [ExportFile.of("trustee-operator-configmap.yaml", "application/yaml", data)]
+        return [ExportFile.of(self.file_name, "application/yaml", data)]
 
     def notes(self, export: Export) -> Sequence[Note]:
         notes = [*common_notes(export), *stored_notes()]

@@ -25,6 +25,7 @@ class ContrastPatches(ExportFormat):
 
     name = "contrast"
     title = "patches of reference values: contrast generate --reference-value-patches FILE"
+    file_name = "contrast-patch.json"
     settings = frozenset({"product"})
     required = frozenset({"product"})
 
@@ -34,7 +35,10 @@ class ContrastPatches(ExportFormat):
             raise UsageError(f"Contrast knows no product line {product!r}", f"--product {' or '.join(PRODUCTS)}")
         patches = [_patch(product, vcpus, row.digest) for vcpus, row in export.by_vcpus().items()]
         data = json.dumps(patches, indent=2).encode() + b"\n"
-        return [ExportFile.of("contrast-patch.json", "application/json", data)]
+        return [ExportFile.of(self.file_name, "application/json", data)]
+
+    def check_rows(self, export: Export) -> None:
+        export.by_vcpus()
 
     def notes(self, export: Export) -> Sequence[Note]:
         text = (

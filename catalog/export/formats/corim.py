@@ -16,7 +16,7 @@ from typing import Any
 from catalog.errors import UsageError
 from catalog.export.cbor_writer import encode
 from catalog.export.corim_signature import Party, sign_corim
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile, Source
 from catalog.export.settings import DEFAULT_DAYS
 from catalog.export.validity import valid_from, valid_until
@@ -86,6 +86,8 @@ class Corim(ExportFormat):
 
     name = "corim"
     title = "CoRIM for Veraison: cocli corim submit; signed if a key is given"
+    readers = Readers.VERIFIERS
+    file_name = "corim-veraison.cbor"
     settings = frozenset({"issuer", "issuer_url", "valid_from", "days", "key", "passphrase", "cert"})
     required = frozenset({"issuer"})
     defaults = {"days": DEFAULT_DAYS}
@@ -99,7 +101,7 @@ class Corim(ExportFormat):
             return [ExportFile.of("corim-signed.cose", "application/rim+cose", signed)]
         if export.settings.cert is not None or export.settings.passphrase is not None:
             raise UsageError("a certificate or a passphrase is given, and no key that signs the CoRIM", "--key FILE")
-        return [ExportFile.of("corim-veraison.cbor", "application/rim+cbor", corim)]
+        return [ExportFile.of(self.file_name, "application/rim+cbor", corim)]
 
     def notes(self, export: Export) -> Sequence[Note]:
         signed, certified = export.settings.key is not None, export.settings.cert is not None

@@ -34,6 +34,8 @@ class DstackMeasurement(ExportFormat):
 
     name = "dstack"
     title = f"{FILE_NAME} of an image, from which dstack's verifier computes launch digests"
+    file_name = FILE_NAME
+    depends_on = frozenset({"firmware", "kernel_hashes"})
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

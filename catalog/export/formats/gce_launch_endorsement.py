@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from catalog.ask.evidence_notes import snp_policy_notes
 from catalog.errors import MalformedInput, UsageError, VerificationFailed
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import GCE, load_key
@@ -47,6 +47,9 @@ class GceEndorsement(ExportFormat):
 
     name = "gce-endorsement"
     title = "launch endorsement for gcetcbendorsement and gce-tcb-verifier, signed with an RSA key and its certificate"
+    readers = Readers.VERIFIERS
+    file_name = "gce-endorsement.binarypb"
+    depends_on = frozenset({"firmware"})
     settings = frozenset(
         {
             "key", "passphrase", "cert", "ca", "valid_from", "commit", "cl_spec",
@@ -55,6 +58,7 @@ class GceEndorsement(ExportFormat):
     )  # fmt: skip
     required = frozenset({"key", "cert", "ca"})
     defaults = GUEST_DEFAULTS
+    one_of = ("commit", "cl_spec")
     is_binary = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
@@ -64,7 +68,11 @@ class GceEndorsement(ExportFormat):
         golden = golden_measurement(export, *_certificates(key, cert, ca, valid_from(export)))
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), SALT)
         signed = message({1: golden, 2: key.sign(golden, pss, hashes.SHA256())})
-        return [ExportFile.of("gce-endorsement.binarypb", "application/x-protobuf", signed)]
+        return [ExportFile.of(self.file_name, "application/x-protobuf", signed)]
+
+    def check_rows(self, export: Export) -> None:
+        export.by_vcpus()
+        _image_sha384(export)
 
     def notes(self, export: Export) -> Sequence[Note]:
         policy = guest_policy(export.settings)

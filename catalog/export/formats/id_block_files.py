@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.signed_id_block import DEFAULTS, REQUIRED, SETTINGS, id_block_notes, signed_id_block
 from catalog.notes import Note
@@ -21,6 +21,8 @@ class IdBlockFiles(ExportFormat):
 
     name = "id-block"
     title = "signed ID block: the secure processor refuses a launch with another digest"
+    readers = Readers.LAUNCHERS
+    file_name = "id-block"
     settings = SETTINGS
     required = REQUIRED
     defaults = DEFAULTS

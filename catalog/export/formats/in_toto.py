@@ -37,13 +37,14 @@ class InToto(ExportFormat):
 
     name = "in-toto"
     title = "in-toto statement about exported files, signed (DSSE): cosign verify-blob-attestation, securesystemslib"
+    file_name = "in-toto.dsse.json"
     settings = frozenset({"key", "passphrase", "files"})
     required = frozenset({"key", "files"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         key = load_key(needed(export.settings.key, "--key"), export.settings.passphrase, DSSE)
         signed = sign_envelope(PAYLOAD_TYPE, statement(export), key)
-        return [ExportFile.of("in-toto.dsse.json", MEDIA_TYPE, signed)]
+        return [ExportFile.of(self.file_name, MEDIA_TYPE, signed)]
 
     def notes(self, export: Export) -> Sequence[Note]:
         text = f"cosign verify-blob-attestation takes the statement with --type {predicate_type(export.source.origin)}"

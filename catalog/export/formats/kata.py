@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.signed_id_block import (
     DEFAULTS,
     REQUIRED,
     SETTINGS,
     id_block_notes,
+    launch_row,
     other_vmm_notes,
     signed_for_launch,
     vcpu_signature_text,
@@ -42,23 +43,29 @@ class KataSettings(ExportFormat):
 
     name = "kata"
     title = "signed ID block in the configuration of Kata Containers: configuration-qemu-snp.toml"
+    readers = Readers.LAUNCHERS
+    file_name = "kata.toml"
+    depends_on = frozenset({"firmware", "kernel_hashes", "vmm"})
     settings = SETTINGS
     required = REQUIRED
     defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
+        self.check_rows(export)
         signed = signed_for_launch(export)
-        if signed.row.kernel_hashes is None:
-            raise UsageError(
-                "Kata Containers measures kernel hashes in every launch, and this one has none",
-                "select a row with --kernel-hashes, or use --to qemu",
-            )
         text = (
             f'snp_id_block = "{signed.block_text}"\n'
             f'snp_id_auth = "{signed.auth_text}"\n'
             f"snp_guest_policy = {signed.block.policy}\n"
         )
-        return [ExportFile.of("kata.toml", "application/toml", text.encode())]
+        return [ExportFile.of(self.file_name, "application/toml", text.encode())]
+
+    def check_rows(self, export: Export) -> None:
+        if launch_row(export).kernel_hashes is None:
+            raise UsageError(
+                "Kata Containers measures kernel hashes in every launch, and this one has none",
+                "select a row with --kernel-hashes, or use --to qemu",
+            )
 
     def notes(self, export: Export) -> Sequence[Note]:
         notes = [*id_block_notes(export), *other_vmm_notes(export), _INCOMPLETE]

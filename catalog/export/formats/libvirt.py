@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.signed_id_block import (
     DEFAULTS,
     REQUIRED,
     SETTINGS,
     id_block_notes,
+    launch_row,
     other_vmm_notes,
     signed_for_launch,
     vcpu_signature_text,
@@ -50,6 +51,9 @@ class LibvirtDomain(ExportFormat):
 
     name = "libvirt"
     title = "signed ID block in a domain of libvirt: virsh define"
+    readers = Readers.LAUNCHERS
+    file_name = "libvirt.xml"
+    depends_on = frozenset({"firmware", "vmm"})
     settings = SETTINGS
     required = REQUIRED
     defaults = DEFAULTS
@@ -65,7 +69,10 @@ class LibvirtDomain(ExportFormat):
             id_block=signed.block_text,
             id_auth=signed.auth_text,
         )
-        return [ExportFile.of("libvirt.xml", "application/xml", text.encode())]
+        return [ExportFile.of(self.file_name, "application/xml", text.encode())]
+
+    def check_rows(self, export: Export) -> None:
+        launch_row(export)
 
     def notes(self, export: Export) -> Sequence[Note]:
         notes = [*id_block_notes(export), *other_vmm_notes(export), Note("launch-incomplete", _missing(export))]

@@ -22,6 +22,7 @@ class OciLayout(ExportFormat):
 
     name = "oci-layout"
     title = "exported files, and envelopes that sign them, as an OCI artifact for a registry: oras, skopeo"
+    file_name = "layout"
     settings = frozenset({"files", "tag"})
     required = frozenset({"files"})
     is_folder = True

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.signed_id_block import (
     DEFAULTS,
     REQUIRED,
     SETTINGS,
     id_block_notes,
+    launch_row,
     other_vmm_notes,
     signed_for_launch,
 )
@@ -28,6 +29,9 @@ class QemuArguments(ExportFormat):
 
     name = "qemu"
     title = "signed ID block as an argument of QEMU: -object sev-snp-guest"
+    readers = Readers.LAUNCHERS
+    file_name = "qemu.args"
+    depends_on = frozenset({"firmware", "vmm"})
     settings = SETTINGS
     required = REQUIRED
     defaults = DEFAULTS
@@ -46,7 +50,10 @@ class QemuArguments(ExportFormat):
         if signed.auth.author_key:
             properties["author-key-enabled"] = "on"
         text = ",".join(["-object sev-snp-guest", *(f"{name}={value}" for name, value in properties.items())])
-        return [ExportFile.of("qemu.args", "text/plain; charset=utf-8", f"{text}\n".encode())]
+        return [ExportFile.of(self.file_name, "text/plain; charset=utf-8", f"{text}\n".encode())]
+
+    def check_rows(self, export: Export) -> None:
+        launch_row(export)
 
     def notes(self, export: Export) -> Sequence[Note]:
         return [*id_block_notes(export), *other_vmm_notes(export)]

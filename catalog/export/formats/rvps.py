@@ -10,7 +10,7 @@ import base64
 from collections.abc import Iterator, Sequence
 
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.reference_values import DEFAULT_NAME, by_name, common_notes, in_base64, value_name
 from catalog.notes import Note
@@ -24,6 +24,8 @@ class RvpsMessage(ExportFormat):
 
     name = "rvps"
     title = "message for trustee's RVPS: rvps-tool register, or POST /kbs/v0/reference-value"
+    readers = Readers.VERIFIERS
+    file_name = "rvps-message.json"
     settings = frozenset({"name"})
     defaults = {"name": DEFAULT_NAME}
     takes_updates = True
@@ -36,7 +38,7 @@ class RvpsMessage(ExportFormat):
             yield from in_base64(by_name(export), base64.b64encode)
             yield b'"}\n'
 
-        return [ExportFile("rvps-message.json", "application/json", chunks)]
+        return [ExportFile(self.file_name, "application/json", chunks)]
 
     def notes(self, export: Export) -> Sequence[Note]:
         name, count = value_name(export), len(export.digests)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
@@ -23,12 +23,14 @@ class RvpsFile(ExportFormat):
 
     name = "rvps-file"
     title = "file of the store LocalJson of trustee's RVPS: FILE_DIR_PATH/reference_value"
+    readers = Readers.VERIFIERS
+    file_name = "rvps-reference_value.json"
     settings = frozenset({"name", "valid_from", "days"})
     defaults = STORED_DEFAULTS
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:
-        return [ExportFile("rvps-reference_value.json", "application/json", local_json(export))]
+        return [ExportFile(self.file_name, "application/json", local_json(export))]
 
     def notes(self, export: Export) -> Sequence[Note]:
         notes, count = [*common_notes(export), *stored_notes()], len(export.digests)

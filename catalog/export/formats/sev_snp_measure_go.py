@@ -24,6 +24,8 @@ class GoMetadata(ExportFormat):
 
     name = "sev-snp-measure-go"
     title = "metadata JSON of an OVMF image, from which sev-snp-measure-go computes launch digests"
+    file_name = "ovmf-metadata.json"
+    depends_on = frozenset({"firmware"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         firmware, _ = one_image(export, with_kernel=False)
@@ -39,7 +41,7 @@ class GoMetadata(ExportFormat):
             "OVMFHash": firmware.snp_baseline.hex(),
         }
         data = json.dumps(metadata, indent=4).encode() + b"\n"
-        return [ExportFile.of("ovmf-metadata.json", "application/json", data)]
+        return [ExportFile.of(self.file_name, "application/json", data)]
 
     def notes(self, export: Export) -> Sequence[Note]:
         firmware, _ = one_image(export, with_kernel=False)

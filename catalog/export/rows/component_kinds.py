@@ -53,7 +53,19 @@ class ComponentKinds:
 
     def named(self) -> list[LaunchComponentsOf]:
         """What the rows of each combination have in common."""
-        return [self._named(dict(zip(KEYS, key, strict=True))) for key in self._numbers]
+        return [self.components(dict(zip(KEYS, key, strict=True))) for key in self._numbers]
+
+    def components(self, row: Mapping[str, Any]) -> LaunchComponentsOf:
+        """What rows with these values of KEYS have in common."""
+        values = {**row, "technology": TECHNOLOGY}
+        if row["base_digest"] is not None or identity(row) is None:
+            return LaunchComponentsOf(values)
+        build, kernel = self._build(row), self._kernel(row)
+        firmware = self._catalog.builds[build["name"]]
+        if kernel is None:
+            return LaunchComponentsOf(values, firmware)
+        hashes = self._catalog.tables[kernel["table_sha256"].hex()]
+        return LaunchComponentsOf(values, firmware, hashes, kernel["name"], kernel["append"])
 
     def text(self, number: int) -> str:
         """A combination for people: firmware or base, kernel hashes, VMM profile."""
@@ -76,17 +88,6 @@ class ComponentKinds:
         self._numbers[key] = len(self.bits)
         self.bits.append(sum(BIT[rule] for rule in rules))
         return self._numbers[key]
-
-    def _named(self, row: Mapping[str, Any]) -> LaunchComponentsOf:
-        values = {**row, "technology": TECHNOLOGY}
-        if row["base_digest"] is not None or identity(row) is None:
-            return LaunchComponentsOf(values)
-        build, kernel = self._build(row), self._kernel(row)
-        firmware = self._catalog.builds[build["name"]]
-        if kernel is None:
-            return LaunchComponentsOf(values, firmware)
-        hashes = self._catalog.tables[kernel["table_sha256"].hex()]
-        return LaunchComponentsOf(values, firmware, hashes, kernel["name"], kernel["append"])
 
     def _order(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         if row["base_digest"] is not None or identity(row) is None:

@@ -25,12 +25,13 @@ function printable(text) {
 export const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 const marked = ({ severity, text }) => [make("b", {}, `${MARKS[severity]}:`), ` ${text}`];
-const notes = (found) =>
+// Notes as a list; nothing if there are none.
+export const listed = (found) =>
   found.length ? make("ul", { class: "notes" }, ...found.map((one) => make("li", { class: one.severity }, ...marked(one)))) : "";
 // Title, dangers, facts and other notes. hidden: notes that stand above all parts.
 export const part = (title, pairs, all, hidden = []) => {
   const own = all.filter(({ text }) => !hidden.some((one) => one.text === text));
-  return [make("h3", {}, titled(title, all)), notes(dangers(own)), pairs.length ? facts(pairs) : "", notes(own.filter((one) => !dangers(own).includes(one)))];
+  return [make("h3", {}, titled(title, all)), listed(dangers(own)), pairs.length ? facts(pairs) : "", listed(own.filter((one) => !dangers(own).includes(one)))];
 };
 export const alert = (text) => make("p", { class: "warn danger", role: "alert" }, ...marked({ severity: "danger", text }));
 export const warned = (text, attributes = {}) => make("p", { class: "warn warning", ...attributes }, text);

@@ -1,6 +1,6 @@
 // What an answer offers for its digest: the command that exports it and, from a service, the file; else why there is none.
 
-import { commandOf, make } from "./elements.js";
+import { commandOf, listed, make } from "./elements.js";
 
 // What prevents the export of a row, as its place among the rules of page.json; null if nothing does. revoked: whether it is.
 export function placeOf({ exports }, row, revoked) {
@@ -21,25 +21,40 @@ export function notExported({ exports }, rows, endorsed) {
   return places.length ? exports.rules[Math.min(...places)] : null;
 }
 
-// The part of an answer. why: what prevents the export, or null. routes: address of the exports of a service, with "/" at
-// the end; null on a host of files. url: of the catalog.
-export function exportsPart({ exports }, digest, why, routes, url) {
+// What a format says of a row: { refused, notes }, as catalog/pages/offered_formats.py decided it.
+export function caseOf({ cases, of }, row) {
+  const keys = [row.firmware_sha256 ?? row.firmware_snp_baseline, row.kernel_hashes_sha256 ?? "none", row.vmm];
+  return cases[keys.reduce((at, key) => (typeof at === "number" ? at : Object.hasOwn(at, key) ? at[key] : at[""]), of)];
+}
+
+// The part of an answer. why: what prevents the export, or null. row: the first one with the digest. routes: address of the
+// exports of a service, with "/" at the end; null on a host of files. options: of the command, for the catalog.
+export function exportsPart({ exports }, digest, why, row, routes, options) {
   const heading = make("h3", {}, "Use this digest");
   if (why) return make("section", { class: "use" }, heading, make("p", {}, `Not offered for export: ${why}.`));
-  const place = make("div", {});
-  const choice = make("select", { id: "export-format", change: show },
-    ...exports.formats.map(({ name, title }) => make("option", { value: name }, `${name}: ${title}`)));
+  const formats = exports.formats.map((one) => ({ ...one, ...caseOf(one, row) }));
+  const offered = formats.filter(({ refused }) => refused === null), place = make("div", {});
+  const choice = make("select", { id: "export-format", change: show }, ...[...new Set(offered.map(({ readers }) => readers))].map(
+    (group) => make("optgroup", { label: group }, ...offered.filter(({ readers }) => readers === group)
+      .map(({ name, title }) => make("option", { value: name }, `${name}: ${title}`)))));
   function show() {
-    const { name, command, served } = exports.formats.find((one) => one.name === choice.value);
-    place.replaceChildren(...(routes && served ? [download(`${routes}${name}?digest=${digest}`)] : []),
-      commandOf(command.replace("DIGEST", digest), `--catalog ${url}`));
+    const { name, command, is_whole: isWhole, served, notes } = offered.find((one) => one.name === choice.value);
+    place.replaceChildren(listed(notes), ...(routes && served ? downloads(`${routes}${name}`, `?digest=${digest}`) : []),
+      commandOf(command.replace("DIGEST", digest), options),
+      ...(isWhole ? [] : [make("p", { class: "hint" }, "Replace the words in capitals.")]));
   }
   show();
   return make("section", { class: "use" }, heading,
-    make("p", {}, make("label", { for: "export-format" }, "Export it as"), " ", choice), place);
+    make("p", {}, make("label", { for: "export-format" }, "Export it as"), " ", choice), place,
+    ...formats.filter(({ refused }) => refused !== null)
+      .map(({ name, refused }) => make("p", { class: "hint" }, `Not offered as ${name}: ${refused}.`)));
 }
 
-function download(address) {
-  return make("p", {}, make("a", { href: address, download: "" }, "Download the file"), " ",
-    make("span", { class: "hint" }, "This sends the whole digest to this host, and only its word says that the file is right: the command verifies the release first."));
+function downloads(address, query) {
+  return [
+    make("p", {}, make("a", { href: `${address}${query}`, download: "" }, "Download the file"), ", ",
+      make("a", { href: `${address}/sidecar${query}`, download: "" }, "its sidecar"), " with release, checkpoint and all notes"),
+    make("p", { class: "hint" }, "This sends the whole digest to this host, and you have only its word for the file: " +
+      "the command verifies the release first."),
+  ];
 }

@@ -80,7 +80,7 @@ async function answered(bytes) {
     ...(endorsed?.told ?? []).map((one) =>
       make("section", { class: `match told ${one.severity}` }, ...part(one.title, one.facts, one.notes))),
     ...(endorsed?.notes ?? []).map((one) => noted(one)),
-    ...(found.length || endorsed ? [exportsPart(catalog.page, digest, notExported(catalog.page, found, endorsed), routes, catalogUrl())] : []),
+    ...(found.length || endorsed ? [exportsPart(catalog.page, digest, notExported(catalog.page, found, endorsed), found[0]?.record, routes, `--catalog ${verified()}`)] : []),
     tools(digest, catalog.page.release && endorsed),
   ];
 }
@@ -95,7 +95,7 @@ function notVerified({ certificates }) {
   const came = certificates.length === 0 ? "its signature is not verified here: "
     : `${certificates.length === 1 ? "a certificate" : `${certificates.length} certificates`} came with it; signatures are not verified here: `;
   return noted({ severity: "warning", text: came },
-    commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, catalogUrl()));
+    commandOf(`ldcat lookup report.bin ${certificates.length ? "" : "--certs DIR "}--catalog`, verified()));
 }
 
 // Several digests, one a line.
@@ -147,14 +147,14 @@ function missed(evidence) {
   if (evidence.isOfAzure) return [make("p", {}, "Only this host's word says that no row has this digest. The report is of an Azure " +
     "confidential VM: Microsoft publishes neither its firmware nor its launch digests, so no search can find the configuration.")];
   return [make("p", {}, "Only this host's word says that no row has this digest. To find out what differs from the expected launch: "),
-    commandOf("ldcat explain DIGEST --catalog", catalogUrl())];
+    commandOf("ldcat explain DIGEST --catalog", verified())];
 }
 
 function measured() {
   return [
     make("p", {}, "It is an HMAC under the TIK of the launch: only somebody who has the TIK can find the digest. " +
       "Do not give a TIK to a page; this command asks the same catalog and keeps the TIK where it is:"),
-    commandOf("ldcat lookup measurement.json --tik tik.bin --catalog", catalogUrl()),
+    commandOf("ldcat lookup measurement.json --tik tik.bin --catalog", verified()),
   ];
 }
 
@@ -181,7 +181,7 @@ async function verify(catalog, match, digest, place, button) {
     const status = revocationOf(match.record, proven.revocations);
     if (status?.severity === "revoked") { // the host did not say so
       const why = catalog.page.exports.rules[catalog.page.exports.revoked];
-      out.querySelector(".use").replaceWith(exportsPart(catalog.page, digest, why, routes, catalogUrl()));
+      out.querySelector(".use").replaceWith(exportsPart(catalog.page, digest, why));
     }
     place.replaceChildren(
       ...(status ? [make("p", { class: "warn danger", role: "alert" },
@@ -205,13 +205,15 @@ async function verify(catalog, match, digest, place, button) {
 }
 
 const nameOf = (digest) => `${digest.slice(0, 16)}.proof.json`;
+// The catalog, with the option that a published one is verified with.
+const verified = () => `${catalogUrl()}${"published" in out.dataset ? " --trust trust.note" : ""}`;
 const catalogUrl = () => new URL(root || ".", document.baseURI).href.replace(/\/$/, "");
 
 function tools(digest, canProve) {
   return make("p", { class: "tools" },
     make("a", { href: `#d=${digest}` }, "Permalink"), " ",
     make("span", { class: "hint" }, "the part after # is sent to no host"),
-    commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()),
+    commandOf(`ldcat lookup ${digest} --catalog`, verified()),
     ...(canProve ? [commandOf(`ldcat prove ${digest} --catalog`, catalogUrl())] : []));
 }
 
