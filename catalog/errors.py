@@ -72,7 +72,8 @@ class UnknownName(UsageError):
         import difflib
 
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
+        near = difflib.get_close_matches(name.casefold(), {one.casefold() for one in names}, n=4, cutoff=0.4)
+        near = [one for close in near for one in names if one.casefold() == close]
         text, shown = _as_fit(near or names)
         hint = f"{'nearest' if near else 'known'}: {text}" if names else f"no {kind} is known here"
         if kind in _LISTS and shown < len(names):

@@ -10,6 +10,7 @@ was looked at. danger: do not rely on it.
 """
 
 CODES = {
+    "author-key-is-id-key": INFO,
     "author-key-not-used": WARNING,
     "base-not-endorsed": WARNING,
     "base-of-rows": INFO,

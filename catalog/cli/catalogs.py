@@ -51,11 +51,15 @@ def open_named(
         raise
 
 
+def is_set_here(location: CatalogLocation) -> bool:
+    """Whether a location is what LDCAT_CATALOG says."""
+    set_here = os.environ.get("LDCAT_CATALOG")
+    return set_here is not None and set_here != "" and location == parse_location(set_here)
+
+
 def search_options(location: CatalogLocation | None, trust: Path | None, *, skip: bool) -> list[str]:
     """The options of a search in the same catalog, quoted for a shell; without what LDCAT_CATALOG says anyway."""
-    set_here = os.environ.get("LDCAT_CATALOG")
-    is_set = set_here and location == parse_location(set_here)
-    named = "" if location is None or is_set else str(location)
+    named = "" if location is None or is_set_here(location) else str(location)
     options = given_options(named, "" if trust is None else str(trust))
     return [*map(shlex.quote, options), *(["--insecure-skip-verify"] if skip else [])]
 

@@ -20,7 +20,8 @@ _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "firmware_sha256": (
         ("--firmware",),
         "NAME|HASH",
-        "Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
+        "Firmware: name of a build, SHA-256 of the image, or, if nobody publishes that, its SNP baseline: the launch "
+        "digest after the image alone.",
     ),
     "base_digest": (("--base",), "NAME|DIGEST", "Base that rows follow from: its name, or its launch digest."),
     "kernel_hashes_sha256": (

@@ -79,7 +79,9 @@ def changed_export(
         made = make_export(new, selection, options, settings, now=now, named_may_lack=True)
     except NotExported as error:
         if before and before.digests:  # an update that leaves nothing
-            error.hint = f"whoever reads it still trusts {count_digests(len(before.digests))} of OLD: remove them there"
+            them = "it" if len(before.digests) == 1 else "them"
+            still = f"systems that loaded the old export still trust {count_digests(len(before.digests))}"
+            error.hint = f"{still}: remove {them} there"
         raise
     if neither := set(made.missing) & set(selection.digests if before is None else before.missing):
         raise NotExported(

@@ -121,14 +121,17 @@ def _nothing_left(catalog: Catalog, found: Selected) -> NotExported:
     if not found.left_out:
         return NotExported(
             f"no SEV-SNP row of {catalog.location} is selected: none has all these values",
-            "list what there is: ldcat sql 'SELECT DISTINCT firmware, kernel_hashes, vmm, vcpus FROM configurations'",
+            'ldcat sql "SELECT DISTINCT firmware, kernel_hashes, vmm, vcpus FROM configurations WHERE '
+            "technology = 'sev-snp'\" lists what there is, with the same --catalog and --trust",
         )
     objection = max(found.left_out, key=lambda one: (found.left_out[one], str(one)))
     total, of_it = sum(found.left_out.values()), found.left_out[objection]
-    of_them = "" if of_it == total else f" ({of_it:,} of them)"
-    return NotExported(
-        f"nothing is exported of {count_digests(total)} selected{of_them}: {objection}", _hint(objection)
-    )
+    if total == 1:
+        text = f"the launch digest that is selected may not be exported: {objection}"
+    else:
+        of_them = "" if of_it == total else f" ({of_it:,} of them)"
+        text = f"none of the {count_digests(total)} selected may be exported{of_them}: {objection}"
+    return NotExported(text, _hint(objection))
 
 
 def _hint(objection: Objection) -> str:

@@ -46,6 +46,10 @@ def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[Export
             raise UsageError(f"this export is {len(files):,} files", "give a folder: -o FOLDER")
         if len(files) > MOST_FILES:
             raise UsageError(f"this export is {len(files):,} files, more than {MOST_FILES:,}", "select fewer rows")
+        if chosen.file_ending and path.name.endswith(chosen.file_ending):
+            raise UsageError(
+                f"this export is {len(files):,} files, and {path.name} is the name of one", "give a folder: -o FOLDER"
+            )
         return
     if path is not None and os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a long name
         raise UsageError(f"{path} is a folder, and this export is one file", "give a file: -o FILE")
@@ -112,7 +116,7 @@ def _write_folder(path: Path, files: Sequence[ExportFile], format_name: str, des
 
 def _foreign(folder: Path, format_name: str) -> str | None:
     """A file because of which a folder is not replaced; None if it is empty, or an export in that format alone, as it
-    was written.
+    was written. Raises UsageError for a file of it that was changed.
     """
     files = Files(str(folder))
     there = {name for name, _ in walked(files)}
@@ -125,13 +129,19 @@ def _foreign(folder: Path, format_name: str) -> str | None:
     if found.format != format_name:
         return IN_FOLDER
     described = {one.name: one for one in found.files}
-    return next((name for name in sorted(there - {IN_FOLDER}) if not _is_there(files, described.get(name))), None)
+    there -= {IN_FOLDER}
+    if others := there - described.keys():
+        return min(others)
+    if changed := next((name for name in sorted(there) if not _is_there(files, described[name])), None):
+        raise UsageError(
+            f"{folder} holds {changed!r}, which was changed after it was exported, so it is not replaced",
+            "name a new or empty folder, or remove the file",
+        )
+    return None
 
 
-def _is_there(files: Files, described: DescribedFile | None) -> bool:
-    """Whether a file of a folder is the one that its sidecar describes, and so was not put there by anybody else."""
-    if described is None:
-        return False
+def _is_there(files: Files, described: DescribedFile) -> bool:
+    """Whether a file of a folder is the one that its sidecar describes, byte for byte."""
     try:
         data = read_file_beneath(files, described.name, limit=min(described.size, _LARGEST_FILE))
     except LdcatError:

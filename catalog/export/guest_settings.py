@@ -8,11 +8,17 @@ from catalog.export.settings import DEFAULT_POLICY, Settings
 
 
 def guest_policy(settings: Settings) -> SnpPolicy:
-    """The guest policy; raises UsageError for bits that are not known, and if the reserved bit 17 is not set."""
+    """The guest policy; raises UsageError for bits that are not known, and if the reserved bit 17 is clear."""
     value = DEFAULT_POLICY if settings.policy is None else settings.policy
     if not 0 <= value < 1 << 64:
         raise UsageError(f"{value:#x} is no guest policy of 64 bits", f"--policy {DEFAULT_POLICY:#x} is the default")
     policy = SnpPolicy.parse(value)
+    clear = [bit for bit in policy.unknown_bits if policy.ONES >> bit & 1]
+    if clear:
+        raise UsageError(
+            f"bit {clear[0]} of the guest policy must be 1; {value:#x} has it clear",
+            f"--policy {DEFAULT_POLICY:#x} is what QEMU launches with",
+        )
     if reason := policy.unknown_text("guest policy"):
         raise UsageError(f"{reason}, in {value:#x}", f"--policy {DEFAULT_POLICY:#x} is what QEMU launches with")
     return policy

@@ -19,9 +19,10 @@ from catalog.publish.pem_blocks import is_encrypted, read_pem, split_pem
 
 _Key = TypeVar("_Key", bound=EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey)
 
-_P256, _P384, _ED25519, _RSA = "P-256", "P-384", "Ed25519", "RSA of 2048 to 8192 bits"
+_P256, _P384, _ED25519, _RSA = "P-256", "P-384", "Ed25519", "RSA"
 _CURVES = {"secp256r1": _P256, "secp384r1": _P384, "secp521r1": "P-521"}
 _RSA_BITS = range(2048, 8192 + 1)
+_SIZED = {_RSA: f"RSA of {_RSA_BITS[0]} to {_RSA_BITS[-1]} bits"}
 
 _MAKES = {
     _P256: "-algorithm EC -pkeyopt ec_paramgen_curve:P-256",
@@ -33,6 +34,9 @@ _MAKES = {
 
 _MAX_BLOCK = 1 << 14
 """Bytes of a PEM block; RSA of 8192 bits takes 6,400."""
+
+_DER_SEQUENCE = b"\x30"
+"""The first byte of a key in DER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def load_key(file: GivenFile, passphrase: bytes | None, wanted: Wanted[_Key]) ->
     """
     block = _only_block(file, wanted)
     passphrase = passphrase if is_encrypted(block) else None
-    private = read_pem(block, passphrase, file.name)
+    private = read_pem(block, passphrase, file.name, hint="--passphrase-file FILE names the passphrase of this key")
     kind = _kind(private)
     if kind not in wanted.kinds:
         raise MalformedInput(f"{file.name}: the key is {kind}; {wanted.what} needs {_listed(wanted)}", wanted.hint)
@@ -77,14 +81,18 @@ def _only_block(file: GivenFile, wanted: Wanted[_Key]) -> bytes:
     blocks = split_pem(file.data)
     found = [block for block in blocks if b"PRIVATE KEY-----" in block.partition(b"\n")[0]]
     if len(found) > 1:
-        raise MalformedInput(f"{file.name} has {len(found)} private keys", "name a file with one")
-    if not found and b"-----BEGIN PUBLIC KEY-----" in file.data:
-        raise MalformedInput(f"{file.name} is a public key; {wanted.what} needs the private key")
-    if not found:
         raise MalformedInput(
-            f"{file.name} has no private key in PEM",
-            "for DER: openssl pkey -inform DER -in KEY -out KEY.pem converts it",
+            f"{file.name} has {len(found)} private keys", f"{wanted.what} needs a key of its own: {wanted.hint}"
         )
+    if not found and b"-----BEGIN PUBLIC KEY-----" in file.data:
+        raise MalformedInput(
+            f"{file.name} is a public key; {wanted.what} needs the private key",
+            f"name the file that it was made from; {wanted.hint}",
+        )
+    if not found:
+        is_der = file.data[:1] == _DER_SEQUENCE
+        hint = "openssl pkey -inform DER -in KEY -out KEY.pem converts a key in DER" if is_der else wanted.hint
+        raise MalformedInput(f"{file.name} has no private key in PEM", hint)
     (block,) = found
     if block.startswith(b"-----BEGIN OPENSSH "):
         raise MalformedInput(
@@ -108,5 +116,5 @@ def _kind(private: PrivateKeyTypes) -> str:
 
 def _listed(wanted: Wanted[_Key]) -> str:
     """The kinds of keys that are wanted, for a sentence."""
-    *others, last = wanted.kinds
+    *others, last = (_SIZED.get(kind, kind) for kind in wanted.kinds)
     return f"{', '.join(others)} or {last}" if others else last

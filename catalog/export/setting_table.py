@@ -64,7 +64,7 @@ SETTING_TEXTS = {
         "--passphrase-file", "FILE", "File with the passphrase of the private keys, which is never printed."
     ),
     "cert": SettingText("--cert", "FILE", "Certificate of --key, PEM or DER; corim takes its issuers' behind it."),
-    "ca": SettingText("--ca", "FILE", "Certificate of who issued --cert, PEM or DER."),
+    "ca": SettingText("--ca", "FILE", "Issuer's certificate for --cert, PEM or DER."),
     "policy": SettingText("--policy", "BITS", "Guest policy; by default 0x30000.", parse_number),
     "guest_svn": SettingText("--guest-svn", "N", "Security version number of the guest.", parse_number),
     "family_id": SettingText("--family-id", "HEX", "Family ID of the guest, 16 bytes.", _id),
@@ -93,7 +93,16 @@ def check_settings(chosen: ExportFormat, given: Collection[str]) -> None:
                 f"formats that do: {', '.join(takers)}" if takers else f"leave it out: {chosen.title}",
             )
         if name in chosen.required and name not in given:
-            raise UsageError(f"{chosen.name} needs {one.option} {one.metavar}", one.help[:1].lower() + one.help[1:-1])
+            raise UsageError(f"{chosen.name} needs {one.option} {one.metavar}", _meaning(name, one))
+
+
+def _meaning(name: str, one: SettingText) -> str:
+    """What a missing setting is, as a hint."""
+    if name == "id_key":
+        from catalog.export.private_keys import ID_BLOCK  # cryptography takes long to load
+
+        return f"the private key that signs the ID block: {ID_BLOCK.hint}"
+    return one.help[:1].lower() + one.help[1:-1]
 
 
 def served_formats() -> dict[str, ExportFormat]:

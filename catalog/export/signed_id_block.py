@@ -99,7 +99,7 @@ def id_block_notes(export: Export) -> Sequence[Note]:
     """What whoever launches with the ID block has to know."""
     policy = guest_policy(export.settings)
     text = f"the secure processor refuses every launch but this one: {_described(export, policy)}"
-    return [Note("id-block-launch", text), *snp_policy_notes(policy)]
+    return [Note("id-block-launch", text), *_author_notes(export.settings), *snp_policy_notes(policy)]
 
 
 def other_vmm_notes(export: Export) -> Sequence[Note]:
@@ -137,6 +137,15 @@ def _auth(block: bytes, settings: Settings) -> IdAuth:
         return IdAuth(_signature(id_key, block), public)
     author = _key(settings.author_key, settings)
     return IdAuth(_signature(id_key, block), public, _signature(author, public.to_bytes()), _public(author))
+
+
+def _author_notes(settings: Settings) -> Sequence[Note]:
+    """A note if the ID key is given as its own author key."""
+    if settings.id_key is None or settings.author_key is None:
+        return []
+    if _public(_key(settings.id_key, settings)) != _public(_key(settings.author_key, settings)):
+        return []
+    return [Note("author-key-is-id-key", "the author key is the ID key: relying on it is relying on the ID key")]
 
 
 def _key(file: GivenFile, settings: Settings) -> EllipticCurvePrivateKey:

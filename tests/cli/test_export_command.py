@@ -104,7 +104,7 @@ def test_a_deprecated_row_is_exported_with_a_warning(run: Run, place: Place, sma
 def test_what_an_option_has_to_allow(run: Run, place: Place, small: BuildResult) -> None:
     code, out, err = run("export", "--to", "rvps", *SELECTED, *place.options())
     assert (code, out) == (1, "")
-    assert "ldcat: error: nothing is exported of 4 launch digests selected" in err
+    assert "ldcat: error: none of the 4 launch digests selected may be exported" in err
     assert "ldcat: hint: --launch-unknown exports it nevertheless" in err
     code, out, err = run("export", "--to", "rvps", *SELECTED, "--launch-unknown", *place.options())
     kernels = of_small(small, vmm=["qemu-kvm-init2"], vcpus=[1, 2], vcpu_signature=[0xA00F11], sev_features=[1])
@@ -158,6 +158,22 @@ def test_a_selection_that_nothing_has_is_refused(run: Run, place: Place) -> None
     code, out, err = run(*line)
     assert (code, out) == (1, "")
     assert "no SEV-SNP row of" in err
+    assert "technology = 'sev-snp'\" lists what there is, with the same --catalog and --trust\n" in err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), "nothing is selected"),
+        (("--vcpus", "4"), "--vmm is missing"),
+        (("--firmware", "whole.fd"), "--vmm is missing"),
+        (("--vmm", "qemu-kvm-init2"), "the selection is too wide"),
+        ((NOWHERE, "--vcpus", "4"), "launch digests and options that select rows are given"),
+    ],
+)
+def test_what_a_selection_lacks_is_said(run: Run, place: Place, given: tuple[str, ...], message: str) -> None:
+    code, _, err = run("export", "--to", "rvps", *given, *place.options())
+    assert (code, f"ldcat: error: {message}\n" in err) == (2, True)
 
 
 def test_distinguished_digests_alone_are_refused(run: Run, few_kept: BuildResult) -> None:
@@ -242,13 +258,17 @@ def test_a_folder_of_others_is_not_replaced(run: Run, place: Place, small: Build
     assert run(*line)[0] == 0
     assert contents(folder) == first
     changed = (folder / "id-keys.json").read_bytes().replace(b'"', b"'")
-    others = {"notes.txt": b"mine", "id-keys.json": changed, "id-auth.bin": bytes(4097), "ldcat-export.json": b"{}"}
+    others = {"id-keys.json": changed, "id-auth.bin": bytes(4097), "notes.txt": b"mine", "ldcat-export.json": b"{}"}
     for name, data in others.items():
+        reason = "which was changed after" if name.startswith("id-") else "which is not part of an earlier export"
+        original = (folder / name).read_bytes() if name in first else b""
         (folder / name).write_bytes(data)
         before = contents(folder)
         code, _, err = run(*line)
-        assert (code, f"holds {name!r}, which is not part of an earlier export" in err) == (2, True)
+        assert (code, f"holds {name!r}, {reason}" in err) == (2, True)
         assert contents(folder) == before
+        if name.startswith("id-"):
+            (folder / name).write_bytes(original)
     code, _, err = run(*line[:-2])
     assert (code, "id-block is several files" in err) == (2, True)
 
@@ -270,6 +290,8 @@ def test_a_folder_has_a_largest_number_of_files(
     assert not (tmp_path / "configs").exists()
     monkeypatch.setattr(export_output, "MOST_FILES", 4)
     assert run(*line)[0] == 0
+    code, _, err = run(*line[:-1], str(tmp_path / "four.textproto"))
+    assert (code, "this export is 4 files, and four.textproto is the name of one" in err) == (2, True)
 
 
 @pytest.mark.parametrize("output", ["id.pem", "./id.pem", "link/id.pem", "id"])

@@ -77,8 +77,8 @@ def test_named_launch_digests_may_be_gone(run: Run, place: Place, digests: list[
     assert f"removed {digests[0]}: revoked by the publisher of the log" in err
     code, out, err = diff(run, place, 1, digests[0])
     assert (code, out) == (1, "")
-    assert "nothing is exported of 1 launch digest selected: revoked" in err
-    assert "ldcat: hint: whoever reads it still trusts 1 launch digest of OLD: remove them there" in err
+    assert "the launch digest that is selected may not be exported: revoked" in err
+    assert "ldcat: hint: systems that loaded the old export still trust 1 launch digest: remove it there" in err
     code, out, err = diff(run, place, 1, digests[1], NOWHERE)
     assert (code, out) == (1, "")
     assert "neither" in err
@@ -134,3 +134,11 @@ def test_a_format_without_updates_is_refused(run: Run, small: BuildResult) -> No
     code, out, err = run("export", "--to", "dstack", *SELECTED, *between)
     assert (code, out) == (2, "")
     assert "formats with --diff: " in err
+
+
+def test_options_that_do_not_belong_together_are_named(run: Run, place: Place, small: BuildResult) -> None:
+    line = ("export", "--to", "rvps", *SELECTED, "--diff", str(place.log / "releases/1"))
+    code, _, err = run(*line, "--trust", str(place.trust))
+    assert (code, "--diff takes two values, and " in err, "--diff OLD NEW" in err) == (2, True, True)
+    code, _, err = run(*line, str(place.log), *place.options())
+    assert (code, "ldcat: error: --catalog and --diff are given\n" in err) == (2, True)

@@ -205,7 +205,7 @@ CASES = [
     (2, "export --to rvsp {digest}", "unknown export format 'rvsp'"),
     (2, "export --to rvps {in_log}", "nothing is selected"),
     (2, "export --to rvps --vmm qemu-kvm-init2 {in_log}", "the selection is too wide"),
-    (2, "export --to rvps --vcpus 1 {in_log}", "the selection is too wide"),
+    (2, "export --to rvps --vcpus 1 {in_log}", "--vmm is missing"),
     (2, "export --to rvps {nothing} --vcpus 1 {in_log}", "launch digests and options that select rows are given"),
     (2, "export --to rvps {rows} {in_log} --vcpus 8-1", "the range '8-1' runs backwards"),
     (2, "export --to rvps --vmm {long} --vcpus 1 {in_log}", "unknown VMM profile 'xxx"),

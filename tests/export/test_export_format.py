@@ -18,3 +18,6 @@ def test_formats_are_found_by_name_and_take_settings_that_there_are() -> None:
 def test_an_unknown_format_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match="rvsp"):
         export_format_named("rvsp")
+    with pytest.raises(UnknownName) as upper:
+        export_format_named("QEMU")
+    assert str(upper.value.hint).startswith("nearest: qemu")

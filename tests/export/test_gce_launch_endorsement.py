@@ -83,7 +83,7 @@ def test_a_note_names_the_option_that_the_default_policy_needs() -> None:
     [
         ({"commit": None}, UsageError, "names the source of the firmware"),
         ({"commit": b"", "cl_spec": 0}, UsageError, "names the source of the firmware"),
-        ({"policy": 0x10000}, UsageError, "guest policy bit 17 is not set"),
+        ({"policy": 0x10000}, UsageError, "bit 17 of the guest policy must be 1"),
         ({"policy": 1 << 64}, UsageError, "no guest policy of 64 bits"),
         ({"policy": -1}, UsageError, "no guest policy of 64 bits"),
         ({"guest_svn": 1 << 32}, UsageError, "no security version number of 32 bits"),

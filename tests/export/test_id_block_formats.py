@@ -155,6 +155,13 @@ def test_what_a_domain_of_libvirt_lacks_is_said() -> None:
         assert note.text.endswith(f"<cpu> with a model of vCPU signature 0x00800f12 (EPYC){kernel}")
 
 
+def test_an_author_key_that_is_the_id_key_is_noted() -> None:
+    own = id_block_export()
+    same = replace(own, settings=replace(own.settings, author_key=own.settings.id_key))
+    codes = [note.code for note in export_format_named("id-block").notes(same)]
+    assert codes == ["id-block-launch", "author-key-is-id-key"]
+
+
 def test_the_launch_is_described_as_far_as_it_is_known() -> None:
     (note,) = export_format_named("id-block").notes(id_block_export())
     assert note.text.endswith(
@@ -194,7 +201,7 @@ def test_a_digest_of_another_vmm_is_said_where_qemu_launches() -> None:
 
 
 REFUSED = [
-    ({"policy": 0x10000}, UsageError, "guest policy bit 17 is not set, though reserved as set, in 0x10000"),
+    ({"policy": 0x10000}, UsageError, "bit 17 of the guest policy must be 1; 0x10000 has it clear"),
     ({"policy": 1 << 40 | 0x30000}, UsageError, "guest policy bit 40 is not known to this version"),
     ({"policy": 1 << 64}, UsageError, "is no guest policy of 64 bits"),
     ({"guest_svn": 1 << 32}, UsageError, "4294967296 is no security version number of 32 bits"),

@@ -74,7 +74,7 @@ def test_each_format_takes_its_kinds(private: Any, wanted: Wanted[Any]) -> None:
     [
         (P256, ID_BLOCK, "the key is P-256; an ID block needs P-384", "ec_paramgen_curve:P-384 -out"),
         (ED25519, ID_BLOCK, "the key is Ed25519; an ID block needs P-384", "ec_paramgen_curve:P-384 -out"),
-        (RSA_2048, ID_BLOCK, "the key is RSA of 2048 to 8192 bits; an ID block", "ec_paramgen_curve:P-384"),
+        (RSA_2048, ID_BLOCK, "the key is RSA; an ID block needs P-384", "ec_paramgen_curve:P-384"),
         (P256, CORIM, "the key is P-256; a signed CoRIM needs P-384 or Ed25519", "ec_paramgen_curve:P-384"),
         (RSA_2048, DSSE, "needs Ed25519, P-256 or P-384", "genpkey -algorithm ED25519 -out"),
         (RSA_1024, GCE, "RSA of 1024 bits; a launch endorsement needs RSA of 2048 to 8192", "rsa_keygen_bits:4096"),
@@ -98,12 +98,12 @@ CLOSED = pem(P384, encryption=BestAvailableEncryption(b"horse"))
 @pytest.mark.parametrize(
     ("data", "kind", "message", "hint"),
     [
-        (b"", MalformedInput, "no private key in PEM", "for DER"),
+        (b"", MalformedInput, "no private key in PEM", "openssl genpkey"),
         (DER, MalformedInput, "no private key in PEM", "openssl pkey -inform DER"),
-        (PUBLIC, MalformedInput, "is a public key; an ID block needs the private key", ""),
+        (PUBLIC, MalformedInput, "is a public key; an ID block needs the private key", "openssl genpkey"),
         (PARAMETERS, MalformedInput, "no private key in PEM", ""),
         (OPENSSH, MalformedInput, "a private key of OpenSSH", "openssl genpkey"),
-        (pem(P384) * 2, MalformedInput, "has 2 private keys", "name a file with one"),
+        (pem(P384) * 2, MalformedInput, "has 2 private keys", "an ID block needs a key of its own: openssl genpkey"),
         (pem(P384)[:-40], MalformedInput, "no private key in PEM", ""),
         (pem(P384).replace(b"MI", b"AA"), MalformedInput, "no private key that can be read", ""),
         (pem(P384).replace(b"KEY-----\n", b"KEY-----\n" + b"AAAA\n" * 9000, 1), MalformedInput, "at most 16384", ""),
@@ -129,6 +129,7 @@ def test_a_wrong_passphrase_and_one_that_costs_too_much() -> None:
     with pytest.raises(MalformedInput, match="the passphrase is wrong") as error:
         load_key(GivenFile("k.pem", CLOSED), b"battery", ID_BLOCK)
     assert "battery" not in f"{error.value}{error.value.hint}"
+    assert error.value.hint == "--passphrase-file FILE names the passphrase of this key"
     with pytest.raises(MalformedInput, match="takes too long to decrypt"):
         load_key(GivenFile("k.pem", costly_pem(PBKDF2)), b"horse", ID_BLOCK)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.catalogs import open_named
+from catalog.cli.catalogs import is_set_here, open_named
 from catalog.cli.declare.declared import BadValue
 from catalog.cli.export_settings import files_read, read_settings, with_settings
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
@@ -50,7 +50,7 @@ EXAMPLES = (
         "Write the launch digests of a list, and a sidecar that says where they are from",
     ),
 )
-EXIT_CODES = RELEASE_CODES | {0: "exported", 1: "a launch digest is not there, or may not be exported"}
+EXIT_CODES = RELEASE_CODES | {0: "exported", 1: "a launch digest is not in the catalog, or may not be exported"}
 
 NOT_OPTIONS = {
     "--insecure-skip-verify": "leave it out: who reads an export trusts it, so the release is always verified",
@@ -58,6 +58,7 @@ NOT_OPTIONS = {
 }
 """Hints for options that other commands have."""
 
+_DIFF = "name two releases of one log: --diff OLD NEW"
 _ROWS = "Rows to select"
 _RULES = "What is exported only if an option allows it"
 
@@ -83,7 +84,8 @@ _FirmwareOption = Annotated[
     str | None,
     _row(
         "NAME|HASH",
-        "Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
+        "Firmware: name of a build, SHA-256 of the image, or, if nobody publishes that, its SNP baseline: the launch "
+        "digest after the image alone.",
     ),
 ]
 _KernelsOption = Annotated[str | None, _row("NAME|SHA256|none", "Kernel hashes table by name or SHA-256, or none.")]
@@ -101,7 +103,10 @@ _UnenforcedOption = Annotated[
 ]
 _NoKernelOption = Annotated[
     bool,
-    _allowing("--no-kernel", "Also rows without kernel hashes, of several: the host chooses what is booted."),
+    _allowing(
+        "--no-kernel",
+        "Also rows without kernel hashes when several digests are selected: the host chooses what is booted.",
+    ),
 ]
 _EndorsedOption = Annotated[
     bool, _allowing("--endorsed", "Also digests that somebody endorses and whose firmware is not known.")
@@ -168,7 +173,6 @@ def command(
         "vcpu_signature": vcpu_signature,
         "sev_features": sev_features,
     }
-    selection = make_selection(digests or (), fields, vcpus)
     flags = {
         "--launch-unknown": launch_unknown,
         "--unenforced": unenforced,
@@ -178,6 +182,7 @@ def command(
     }
     options = [option for option, is_given in flags.items() if is_given]
     old, catalog = _compared(chosen, diff, catalog)
+    selection = make_selection(digests or (), fields, vcpus)
     _check_local(catalog, trust, unpublished=unpublished)
     settings = read_settings(given)
     now, changes = int(time.time()), None
@@ -218,12 +223,14 @@ def _compared(
             f"what reads {chosen.name} does not replace a list of values, so there is no --diff",
             f"leave it out; formats with --diff: {others}",
         )
+    if any(one.startswith("-") for one in diff):
+        raise UsageError(f"--diff takes two values, and {diff[0]} {diff[1]} are given", _DIFF)
+    if catalog is not None and not is_set_here(catalog):
+        raise UsageError("--catalog and --diff are given", "leave --catalog out: NEW of --diff OLD NEW is exported")
     try:
         old, new = map(named_location, diff)
     except BadValue as error:
-        raise UsageError(
-            f"invalid value for '--diff': {error}", "name two releases of one log: --diff OLD NEW"
-        ) from error
+        raise UsageError(f"invalid value for '--diff': {error}", _DIFF) from error
     return old, new
 
 

@@ -15,6 +15,8 @@ from catalog.rows.fields import BY_NAME
 from catalog.rows.numbers import as_ranges, parse_counts
 from catalog.store.catalog import Catalog
 
+_NEEDED = "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature"
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -46,13 +48,18 @@ def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str
     given = {name: value for name, value in fields.items() if value is not None}
     if digests:
         if given or vcpus is not None:
-            raise UsageError("launch digests and options that select rows are given", "give one of the two")
+            raise UsageError(
+                "launch digests and options that select rows are given",
+                "give launch digests, or --vmm with --vcpus, --vcpu-type or --vcpu-signature",
+            )
         return Selection(parse_digests(digests))
-    if "vmm" not in given or not (vcpus is not None or {"vcpu_type", "vcpu_signature"} & set(given)):
-        raise UsageError(
-            "the selection is too wide" if given or vcpus is not None else "nothing is selected",
-            "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature",
-        )
+    has_vcpus = vcpus is not None or not {"vcpu_type", "vcpu_signature"}.isdisjoint(given)
+    if not given and not has_vcpus:
+        raise UsageError("nothing is selected", _NEEDED)
+    if "vmm" not in given:
+        raise UsageError("--vmm is missing", _NEEDED)
+    if not has_vcpus:
+        raise UsageError("the selection is too wide", "add --vcpus, --vcpu-type or --vcpu-signature")
     return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
 
 
