@@ -8,6 +8,7 @@ HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests run every line of them
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
+.NOTPARALLEL:  # what installs would get in each other's way
 .PHONY: catalog help man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
@@ -108,14 +109,16 @@ $(VENV)/.installed: $(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-test: $(SOURCES)
+	@echo 'installing ldcat and the packages that its tests need in $(VENV): about a minute'
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
-	touch $@
+	touch $(VENV)/.installed $@
 
 $(VENV)/.installed-release: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[release]'
 	touch $@
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --extra fuzz --requirements pyproject.toml
 	touch $@
