@@ -242,26 +242,6 @@ class BatchAnswer(msgspec.Struct):
     answers: list[OneOfBatch]
 
 
-class ExportFormatAnswer(msgspec.Struct):
-    """A format of exports.
-
-    title: what it is, and who reads it.
-    settings: names of the parameters that it takes beside those that select launch digests.
-    required: those of them that it needs.
-    """
-
-    name: str
-    title: str
-    settings: list[str]
-    required: list[str]
-
-
-class ExportFormatsAnswer(msgspec.Struct):
-    """The formats that the service offers: those that need no key and no file."""
-
-    formats: list[ExportFormatAnswer]
-
-
 class ReadyAnswer(msgspec.Struct):
     """The service answers from a fresh release.
 

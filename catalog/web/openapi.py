@@ -7,19 +7,19 @@ from typing import Any
 
 import msgspec
 
-from catalog.export.setting_table import SETTING_TEXTS, served_formats
+from catalog.export.setting_table import served_formats
 from catalog.export.sidecar import Sidecar
 from catalog.version import __version__
 from catalog.web.answers import (
     Batch,
     BatchAnswer,
-    ExportFormatsAnswer,
     HealthAnswer,
     LookupAnswer,
     ProblemAnswer,
     ReadyAnswer,
 )
-from catalog.web.exports.export_query import FIELDS, FLAGS, NUMBERS, PREFIX, all_settings
+from catalog.web.exports.export_answers import ExportFormatsAnswer
+from catalog.web.exports.export_query import FLAGS, NUMBERS, PREFIX, parameters
 
 MAX_BATCH = 1000
 """Digests in one batch."""
@@ -167,6 +167,7 @@ def _exports() -> dict[str, Any]:
 _EXPORT_PROBLEMS = (400, 404, 409, 414, 503)
 _NUMBER = {"type": "string", "pattern": "^(?:0|[1-9][0-9]{0,19}|0x[0-9a-fA-F]{1,16})$"}
 """At most 64 bits."""
+_TRUTH = {"type": "boolean"}
 _COUNTS = "[1-9][0-9]{0,3}(?:-[1-9][0-9]{0,3})?"
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 512}
 
@@ -174,13 +175,15 @@ _TEXT = {"type": "string", "minLength": 1, "maxLength": 512}
 def _export_parameters() -> list[dict[str, Any]]:
     digests = {"type": "array", "items": _DIGEST_TEXT, "maxItems": 75}
     counts = {"type": "string", "pattern": f"^{_COUNTS}(?:,{_COUNTS}){{0,99}}$"}
+    schemas: dict[str, dict[str, Any]] = {
+        "digest": digests,
+        "vcpus": counts,
+        **dict.fromkeys(NUMBERS, _NUMBER),
+        **dict.fromkeys(FLAGS, _TRUTH),
+    }
     return [
         _path("format", {"type": "string", "enum": list(served_formats())}),
-        _query("digest", "a SEV-SNP launch digest in hex or base64; may be repeated", digests),
-        *(_query(name, what, _NUMBER if name in NUMBERS else _TEXT) for name, (_, what) in FIELDS.items()),
-        _query("vcpus", "numbers of vCPUs, such as 1-64,96", counts),
-        *(_query(name, f"as {option} of ldcat export", {"type": "boolean"}) for name, option in FLAGS.items()),
-        *(_query(name, SETTING_TEXTS[name].help, _TEXT) for name in all_settings()),
+        *(_query(name, meaning, schemas.get(name, _TEXT)) for name, meaning in parameters().items()),
     ]
 
 

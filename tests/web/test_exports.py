@@ -20,7 +20,7 @@ from catalog.export.export_format import ExportFormat
 from catalog.export.setting_table import served_formats
 from catalog.store.catalog import Catalog
 from catalog.web.exports import export_routes
-from catalog.web.exports.export_query import FIELDS, FLAGS, MAX_QUERY, all_settings, parse_query
+from catalog.web.exports.export_query import MAX_QUERY, not_offered, parameters, parse_query
 from catalog.web.problems import Problem
 from tests.support.cli import NOWHERE, Run
 from tests.support.exportable import ENDORSED, amdsev_digest
@@ -64,12 +64,18 @@ def test_every_format_has_the_bytes_and_the_sidecar_of_the_command(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     built, place = made
-    formats = served.json("/v1/exports")["formats"]
+    offered = served.json("/v1/exports")
+    formats = offered["formats"]
     assert [one["name"] for one in formats] == list(served_formats())
     assert {"rvps", "rvps-file", "configmap", "check", "corim", "c8s", "contrast", "dstack"} < set(served_formats())
     assert not {"id-block", "qemu", "libvirt", "kata", "in-toto", "oci-layout", "gce-endorsement"} & set(
         served_formats()
     )
+    assert {one["name"]: one["why"] for one in offered["not_offered"]} == {
+        **{name: f"{name} needs a key" for name in ("gce-endorsement", "id-block", "kata", "libvirt", "qemu")},
+        "in-toto": "in-toto needs a key and other files",
+        "oci-layout": "oci-layout needs other files",
+    }
     for one in formats:
         name, several = one["name"], one["name"] not in ("check", "dstack")
         assert set(one["required"]) == set(NEEDED.get(name, {}))
@@ -87,10 +93,22 @@ def test_every_format_has_the_bytes_and_the_sidecar_of_the_command(
             code, _, err = run("export", "--to", name, *digests, *options(query), *place.options(), "-o", str(out))
             assert code == 0, err
             assert out.read_bytes() == data
-            sidecar = served.ask(address(name, query, *digests, sidecar=True))[1]
+            _, sidecar, described = served.ask(address(name, query, *digests, sidecar=True))
+            assert described["Content-Disposition"] == f'attachment; filename="{file_name}.ldcat.json"'
             assert sidecar == out.with_name(f"{file_name}.ldcat.json").read_bytes()
             codes = list(dict.fromkeys(note["code"] for note in json.loads(sidecar)["notes"]))
             assert [code for code in headers["Ldcat-Notes"].split(", ") if code] == codes
+
+
+def test_all_that_a_query_takes_is_told(served: Service) -> None:
+    told = {one["name"] for one in served.json("/v1/exports")["parameters"]}
+    assert {"digest", "vcpus", "vmm", "kernel_hashes", "unenforced", "unpublished", "days"} < told
+    folder: Any = SimpleNamespace(name="folder", required=frozenset())
+    assert not_offered(folder) == "folder is several files"
+    for name in told:
+        with pytest.raises(Problem) as problem:
+            parse_query(urlencode({name: "", "zzzzzz": ""}).encode(), served_formats()["rvps"])
+        assert str(problem.value) != f"unknown parameter {name!r}"
 
 
 def test_an_export_changes_with_the_release_only(served: Service, made: Made) -> None:
@@ -114,8 +132,16 @@ def test_an_export_changes_with_the_release_only(served: Service, made: Made) ->
         ("rvps", {}, [], 400, "nothing is selected", "name launch digests, or vmm with one of vcpus, vcpu_type"),
         ("rvps", {"vmm": "qemu-kvm-init2"}, [], 400, "the selection is too wide", "vcpu_signature"),
         ("rvps", {"vmm": "qemu"}, [NOWHERE], 400, "launch digests and options that select rows are given", ""),
-        ("rvps", {"more": "1"}, [NOWHERE], 400, "unknown parameter 'more'", "/v1/exports lists"),
-        ("rvps", {"id_key": "/etc/passwd"}, [NOWHERE], 400, "unknown parameter 'id_key'", ""),
+        ("rvps", {"more": "1"}, [NOWHERE], 400, "unknown parameter 'more'", "/v1/exports lists all"),
+        (
+            "rvps",
+            {"kernel-hashes": "none"},
+            [],
+            400,
+            "unknown parameter 'kernel-hashes'",
+            "did you mean kernel_hashes?",
+        ),
+        ("rvps", {"id_key": "/etc/passwd"}, [NOWHERE], 400, "unknown parameter 'id_key'", "use ldcat export"),
         ("corim", {"issuer": "i", "key": "/etc/passwd"}, [NOWHERE], 400, "unknown parameter 'key'", ""),
         ("corim", {}, [NOWHERE], 400, "corim needs issuer NAME", "who issues the reference values"),
         ("rvps", {"policy": "1"}, [NOWHERE], 400, "rvps takes no policy", "formats that do: check"),
@@ -128,7 +154,8 @@ def test_an_export_changes_with_the_release_only(served: Service, made: Made) ->
         ("rvps", {"vmm": "nowhere", "vcpus": "1"}, [], 404, "unknown VMM profile 'nowhere'", "known: ec2-2026"),
         ("rvps", {**ROWS, "vcpus": "200"}, [], 409, "no SEV-SNP row of this catalog is selected", ""),
         ("rvps", {}, [ENDORSED], 409, "is not exported: endorsed, and the firmware is not known", "endorsed=true"),
-        ("id-block", {}, [NOWHERE], 404, "no such format is offered here", "rvps"),
+        ("id-block", {}, [NOWHERE], 404, "id-block needs a key: use ldcat export", "/v1/exports"),
+        ("rvsp", {}, [NOWHERE], 404, "unknown format of exports over HTTP 'rvsp'", "nearest: rvps"),
         ("rvps", {"name": "n" * MAX_QUERY}, [], 414, "the query has more than 8,192 bytes", "ldcat export"),
     ],
 )
@@ -207,7 +234,7 @@ def test_an_answer_is_bounded(made: Made, monkeypatch: pytest.MonkeyPatch) -> No
                 export_routes._make(opened, served_formats()["rvps"], query)
 
 
-NAMES = ("digest", "vcpus", "more", *FIELDS, *FLAGS, *all_settings())
+NAMES = ("more", *parameters())
 VALUES = st.one_of(
     st.text(max_size=20),
     st.integers(-(1 << 70), 1 << 130).map(str),

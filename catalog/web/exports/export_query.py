@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -59,6 +60,24 @@ def all_settings() -> list[str]:
     return [name for name in SETTING_TEXTS if name in every]
 
 
+def parameters() -> dict[str, str]:
+    """All parameters with their meanings: those that select, those that are true or false, and settings of formats."""
+    return {
+        "digest": "a SEV-SNP launch digest in hex or base64; may be repeated",
+        **{name: meaning for name, (_, meaning) in FIELDS.items()},
+        "vcpus": "numbers of vCPUs, such as 1-64,96",
+        **{name: f"true: as {option} of ldcat export" for name, option in FLAGS.items()},
+        **{name: SETTING_TEXTS[name].help for name in all_settings()},
+    }
+
+
+def not_offered(one: ExportFormat) -> str:
+    """Why the service does not offer a format."""
+    needs = ["a key"] if one.required & FILES - {"files"} else []
+    needs += ["other files"] if "files" in one.required else []
+    return f"{one.name} needs {' and '.join(needs)}" if needs else f"{one.name} is several files"
+
+
 def parse_query(query: bytes, chosen: ExportFormat) -> ExportQuery:
     """The query of a request for a file in a format. Raises Problem."""
     digests, given = _given(query)
@@ -67,7 +86,7 @@ def parse_query(query: bytes, chosen: ExportFormat) -> ExportQuery:
     fields: dict[str, Any] = {field: given.pop(name, None) for name, (field, _) in FIELDS.items()}
     vcpus = given.pop("vcpus", None)
     if given:
-        raise Problem(400, f"unknown parameter {min(given)[:40]!r}", f"{PREFIX} lists formats with their parameters")
+        raise _unknown(min(given)[:40])
     try:
         check_settings(chosen, settings)
         values = {name: _setting(name, text) for name, text in settings.items()}
@@ -95,6 +114,15 @@ def _given(query: bytes) -> tuple[list[str], dict[str, str]]:
         else:
             given[name] = text
     return digests, given
+
+
+def _unknown(name: str) -> Problem:
+    if name in FILES:
+        hint = "a service takes no key and no other file: use ldcat export"
+    else:
+        near = get_close_matches(name, parameters(), n=1)
+        hint = "".join(f"did you mean {one}? " for one in near) + f"{PREFIX} lists all parameters"
+    return Problem(400, f"unknown parameter {name!r}", hint)
 
 
 def _is_true(name: str, text: str) -> bool:

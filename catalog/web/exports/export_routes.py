@@ -12,14 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog.errors import LdcatError, NotExported, UnknownDigest, UnknownName, UsageError
-from catalog.export.export_format import ExportFormat
+from catalog.export.export_format import ExportFormat, export_formats
 from catalog.export.export_made import check_source, make_export
 from catalog.export.setting_table import served_formats
-from catalog.export.sidecar import described, make_sidecar
+from catalog.export.sidecar import ENDING, described, make_sidecar
 from catalog.export.stated_settings import stated_settings
 from catalog.notes import Note
 from catalog.web.current import OpenRelease
-from catalog.web.exports.export_query import PREFIX, ExportQuery, as_parameters, parse_query, served_settings
+from catalog.web.exports.export_query import (
+    PREFIX,
+    ExportQuery,
+    as_parameters,
+    not_offered,
+    parameters,
+    parse_query,
+    served_settings,
+)
 from catalog.web.problems import Problem, make_problem
 from catalog.web.replies import JSON, Reply, json_bytes
 
@@ -58,7 +66,7 @@ class Exports:
         """`/v1/exports/FORMAT?...`: the bytes that `ldcat export --to FORMAT` writes."""
         made = await self._made(request, served)
         headers = {
-            "Content-Disposition": f'attachment; filename="{made.name}"',
+            **_attachment(made.name),
             NOTES: ", ".join(dict.fromkeys(note.code for note in made.notes)),
         }
         return _response(request, served, Reply(f"{PREFIX}/{{format}}", made.data, made.media_type), headers)
@@ -66,12 +74,13 @@ class Exports:
     async def sidecar(self, request: Request, served: OpenRelease) -> Response:
         """`/v1/exports/FORMAT/sidecar?...`: the sidecar of the file with the same query, with its notes."""
         made = await self._made(request, served)
-        return _response(request, served, Reply(f"{PREFIX}/{{format}}/sidecar", made.sidecar, JSON), {})
+        headers = _attachment(made.name + ENDING)
+        return _response(request, served, Reply(f"{PREFIX}/{{format}}/sidecar", made.sidecar, JSON), headers)
 
     async def _made(self, request: Request, served: OpenRelease) -> MadeFile:
         chosen = served_formats().get(request.path_params["format"])
         if chosen is None:
-            raise Problem(404, "no such format is offered here", f"known: {', '.join(served_formats())}")
+            raise _no_format(request.path_params["format"])
         query = parse_query(request.scope["query_string"], chosen)
         _check_release(served, query)
         if self._waiting >= MOST_WAITING:
@@ -93,7 +102,7 @@ class Exports:
 
 
 async def offered(request: Request, served: OpenRelease) -> Reply:
-    """`/v1/exports`: the formats, with the settings that each takes as parameters."""
+    """`/v1/exports`: all parameters, the formats with the settings that each takes, and those of the command alone."""
     del request, served
     formats = [
         {
@@ -104,7 +113,24 @@ async def offered(request: Request, served: OpenRelease) -> Reply:
         }
         for name, one in served_formats().items()
     ]
-    return Reply(PREFIX, json_bytes({"formats": formats}), JSON)
+    told = [{"name": name, "meaning": meaning} for name, meaning in parameters().items()]
+    others = [
+        {"name": name, "title": one.title, "why": not_offered(one)}
+        for name, one in export_formats().items()
+        if name not in served_formats()
+    ]
+    return Reply(PREFIX, json_bytes({"parameters": told, "formats": formats, "not_offered": others}), JSON)
+
+
+def _no_format(name: str) -> Problem:
+    if name in export_formats():
+        return Problem(404, f"{not_offered(export_formats()[name])}: use ldcat export", f"{PREFIX} lists other formats")
+    unknown = UnknownName("format of exports over HTTP", name[:40], served_formats())
+    return Problem(404, str(unknown), f"{unknown.hint}; all: {PREFIX}")
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _check_release(served: OpenRelease, query: ExportQuery) -> None:
