@@ -121,6 +121,15 @@ def test_one_launch_digest_without_kernel_hashes_needs_no_option(run: Run, place
     assert "ldcat: warning: 1 launch digest exported: no kernel hashes are measured" in err
 
 
+def test_several_launch_digests_in_one_argument_are_named(run: Run, place: Place, small: BuildResult) -> None:
+    """As a shell gives them for "$(cat FILE)" with quotes."""
+    digests = f"{one_of(small)}\n{'0' * 96}"
+    code, out, err = run("export", "--to", "rvps", digests, *place.options())
+    assert (code, out) == (2, "")
+    assert "ldcat: error: 2 words are given as one launch digest\n" in err
+    assert "$(cat FILE) without quotes" in err
+
+
 def test_a_local_catalog_needs_an_option(run: Run, small: BuildResult) -> None:
     digest = one_of(small)
     code, out, err = run("export", "--to", "rvps", digest, "--launch-unknown")

@@ -74,8 +74,13 @@ def selector_of(catalog: Catalog, selection: Selection) -> Mapping[str, Any]:
 def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:
     """Launch digests of SEV-SNP, in hex or base64, each once.
 
-    Raises MalformedInput for anything else, UsageError for a digest of SEV or SEV-ES.
+    Raises MalformedInput for anything else, UsageError for a digest of SEV or SEV-ES and for several in one text.
     """
+    if several := next((text for text in texts if len(text.split()) > 1), None):
+        raise UsageError(
+            f"{len(several.split()):,} words are given as one launch digest",
+            "give each as a value of its own; a shell makes them of $(cat FILE) without quotes",
+        )
     found = dict.fromkeys(LaunchDigest.parse(text).value for text in texts)
     for digest in found:
         if len(digest) != DIGEST_SIZE:
