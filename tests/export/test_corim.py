@@ -199,11 +199,12 @@ def test_more_digests_than_veraison_reads_are_refused(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("count", [4, 8_000])
 def test_an_import_of_it_gives_the_same_digests(count: int) -> None:
     export = export_of(count, settings=settings())
-    imported = read_document(made(export), GIVEN)
+    document = made(export)
+    imported = read_document(document, GIVEN)
     assert [one.digest for one in imported.endorsed] == list(export.digests)
     assert {one.endorser for one in imported.endorsed} == {Endorser("corim", URL)}
     assert imported.checked == "none"
-    assert imported.notes == ("the document counts until 2027-11-28",)
+    assert imported.notes == (f"the id of the document is {body(document)[0]}", "the document counts until 2027-11-28")
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(p384, -35), (ed, -8)])
