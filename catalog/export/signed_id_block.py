@@ -25,14 +25,9 @@ from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportRow, differing_options
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import ID_BLOCK, load_key
-from catalog.export.settings import GUEST_DEFAULTS, GivenFile, Settings
+from catalog.export.settings import GivenFile, Settings
 from catalog.notes import Note
 from catalog.spec import embedded
-
-SETTINGS = frozenset({"id_key", "author_key", "passphrase", "policy", "guest_svn", "family_id", "image_id"})
-"""Fields of Settings that an ID block takes."""
-REQUIRED = frozenset({"id_key"})
-DEFAULTS = GUEST_DEFAULTS
 
 _ID_SIZE = 16
 _QEMU = "qemu-kvm-init2"

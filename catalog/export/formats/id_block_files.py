@@ -8,24 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
-from catalog.export.signed_id_block import DEFAULTS, REQUIRED, SETTINGS, id_block_notes, signed_id_block
-from catalog.notes import Note
+from catalog.export.id_block_format import IdBlockFormat
+from catalog.export.signed_id_block import signed_id_block
 
 _BYTES = "application/octet-stream"
 
 
-class IdBlockFiles(ExportFormat):
+class IdBlockFiles(IdBlockFormat):
     """A folder; id-keys.json has the digests by which a report names the keys."""
 
     name = "id-block"
     title = "signed ID block: the secure processor refuses a launch with another digest"
-    readers = Readers.LAUNCHERS
     file_name = "id-block"
-    settings = SETTINGS
-    required = REQUIRED
-    defaults = DEFAULTS
     is_folder = True
     is_binary = True
 
@@ -39,9 +34,6 @@ class IdBlockFiles(ExportFormat):
             ExportFile.of("id-auth.bin", _BYTES, signed.auth.to_bytes()),
             ExportFile.of("id-keys.json", "application/json", json.dumps(digests, indent=1).encode()),
         ]
-
-    def notes(self, export: Export) -> Sequence[Note]:
-        return id_block_notes(export)
 
 
 FORMAT = IdBlockFiles()

@@ -9,18 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.errors import UsageError
-from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
-from catalog.export.signed_id_block import (
-    DEFAULTS,
-    REQUIRED,
-    SETTINGS,
-    id_block_notes,
-    launch_row,
-    other_vmm_notes,
-    signed_for_launch,
-    vcpu_signature_text,
-)
+from catalog.export.id_block_format import QemuLaunchFormat
+from catalog.export.signed_id_block import launch_row, signed_for_launch, vcpu_signature_text
 from catalog.notes import Note
 
 _SIGNATURE = 0x00800F12
@@ -38,17 +29,13 @@ _NO_AUTHOR = Note(
 )
 
 
-class KataSettings(ExportFormat):
+class KataSettings(QemuLaunchFormat):
     """Three lines of TOML; Kata takes the ID block and its ID auth structure together, and the policy as a number."""
 
     name = "kata"
     title = "signed ID block in the configuration of Kata Containers: configuration-qemu-snp.toml"
-    readers = Readers.LAUNCHERS
     file_name = "kata.toml"
     depends_on = frozenset({"firmware", "kernel_hashes", "vmm"})
-    settings = SETTINGS
-    required = REQUIRED
-    defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         self.check_rows(export)
@@ -68,7 +55,7 @@ class KataSettings(ExportFormat):
             )
 
     def notes(self, export: Export) -> Sequence[Note]:
-        notes = [*id_block_notes(export), *other_vmm_notes(export), _INCOMPLETE]
+        notes = [*super().notes(export), _INCOMPLETE]
         if any(row.vcpu_signature not in (None, _SIGNATURE) for row in export.rows):
             text = f"Kata Containers launches with EPYC-v4, not with {vcpu_signature_text(export)}: no pod will start"
             notes.append(Note("launch-of-other-vcpu-type", text))

@@ -8,18 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile, ExportRow
-from catalog.export.signed_id_block import (
-    DEFAULTS,
-    REQUIRED,
-    SETTINGS,
-    id_block_notes,
-    launch_row,
-    other_vmm_notes,
-    signed_for_launch,
-    vcpu_signature_text,
-)
+from catalog.export.id_block_format import QemuLaunchFormat
+from catalog.export.signed_id_block import signed_for_launch, vcpu_signature_text
 from catalog.notes import Note
 
 _DOMAIN = """<domain type='kvm'>
@@ -46,17 +37,12 @@ _NO_PATH = "/path/of/the/firmware"
 """For a build whose path is not known: libvirt finds no such file, and launches nothing."""
 
 
-class LibvirtDomain(ExportFormat):
+class LibvirtDomain(QemuLaunchFormat):
     """A domain, to which disks, network and direct boot are added."""
 
     name = "libvirt"
     title = "signed ID block in a domain of libvirt: virsh define"
-    readers = Readers.LAUNCHERS
     file_name = "libvirt.xml"
-    depends_on = frozenset({"firmware", "vmm"})
-    settings = SETTINGS
-    required = REQUIRED
-    defaults = DEFAULTS
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)
@@ -71,11 +57,8 @@ class LibvirtDomain(ExportFormat):
         )
         return [ExportFile.of(self.file_name, "application/xml", text.encode())]
 
-    def check_rows(self, export: Export) -> None:
-        launch_row(export)
-
     def notes(self, export: Export) -> Sequence[Note]:
-        notes = [*id_block_notes(export), *other_vmm_notes(export), Note("launch-incomplete", _missing(export))]
+        notes = [*super().notes(export), Note("launch-incomplete", _missing(export))]
         if any(_path(row) is None for row in export.rows):
             notes.append(Note("loader-path-unknown", f"set the path of the firmware in the domain: it is {_NO_PATH}"))
         return notes
