@@ -53,7 +53,7 @@ class ExportFormat(ABC):
     one_of: ClassVar[Sequence[str]] = ()
     """Those of which one has to be given, the usual one first."""
     depends_on: ClassVar[frozenset[str]] = frozenset()
-    """What decides whether it takes a row, and which warnings are true: `firmware`, `kernel_hashes`, `vmm`."""
+    """What its refusals and warnings depend on, for a row of known firmware: `firmware`, `kernel_hashes`, `vmm`."""
     takes_updates: ClassVar[bool] = False
     """Whether its consumer replaces a list of values, so that `--diff` makes sense."""
     is_folder: ClassVar[bool] = False

@@ -26,7 +26,7 @@ class IdBlockFormat(ExportFormat):
 class QemuLaunchFormat(IdBlockFormat):
     """One that also says how QEMU launches the guest, so the launch of the digest has to be known."""
 
-    depends_on = frozenset({"firmware", "vmm"})
+    depends_on = frozenset({"vmm"})
 
     def check_rows(self, export: Export) -> None:
         launch_row(export)

@@ -185,7 +185,9 @@ def test_a_host_of_files_gives_no_exports(
     assert b"data-exports" not in (tmp_path / "site/index.html").read_bytes()
 
 
-def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, made: Made) -> None:
+def test_a_file_and_commands_with_the_keyboard(
+    seen: Watched, served: Service, made: Made, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digest = amdsev_digest(made[0])
     seen.page.goto(f"{served.url}/")
     paste(seen, digest)
@@ -207,6 +209,11 @@ def test_a_file_and_commands_with_the_keyboard(seen: Watched, served: Service, m
         seen.page.keyboard.press("Enter")
     assert download.value.suggested_filename == "rvps-message.json"
     assert Path(download.value.path()).read_bytes() == served.ask(f"/v1/exports/rvps?digest={digest}")[1]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "trust.note").write_bytes(made[1].trust.read_bytes())
+    assert run(*command.split()[1:], "-q")[0] == 0
+    assert (tmp_path / "rvps-message.json").read_bytes() == Path(download.value.path()).read_bytes()
     part.locator("select").select_option("contrast")
     expect(part.locator("a")).to_have_count(0)
     expect(part.locator("code")).to_contain_text(f"--to contrast {digest} --product PRODUCT -o contrast-patch.json")

@@ -35,7 +35,7 @@ class KataSettings(QemuLaunchFormat):
     name = "kata"
     title = "signed ID block in the configuration of Kata Containers: configuration-qemu-snp.toml"
     file_name = "kata.toml"
-    depends_on = frozenset({"firmware", "kernel_hashes", "vmm"})
+    depends_on = frozenset({"kernel_hashes", "vmm"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         self.check_rows(export)

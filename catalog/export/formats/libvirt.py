@@ -43,6 +43,7 @@ class LibvirtDomain(QemuLaunchFormat):
     name = "libvirt"
     title = "signed ID block in a domain of libvirt: virsh define"
     file_name = "libvirt.xml"
+    depends_on = frozenset({"firmware", "vmm"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_for_launch(export)
