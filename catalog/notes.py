@@ -59,7 +59,7 @@ CODES = {
     "launch-incomplete": INFO,
     "launch-not-expected": DANGER,
     "launch-not-known": WARNING,
-    "launch-of-other-vcpu-type": WARNING,
+    "launch-of-other-vcpu-type": INFO,
     "launch-of-other-vmm": WARNING,
     "loader-path-unknown": WARNING,
     "measurement-matches": OK,
