@@ -9,7 +9,7 @@ import pyarrow as pa
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
-from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, read_parts
+from catalog.audit.audit_rows import InputsSeen, component_findings, inputs_seen, order_findings, read_parts
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
@@ -59,16 +59,18 @@ def catalog_findings(
     for technology, entry in catalog.manifest.unknown.items():
         what = "not recomputed, nor is their index compared, nor the spec of the catalog"
         yield unchecked(technology, unknown_technology(technology, entry.rows, what).text)
-    for technology, entry in catalog.manifest.known.items():
-        progress = start_progress(technology, entry.rows)
-        chosen = entry.rows if remeasure is None else remeasure
-        yield from _technology_findings(catalog, technology, chosen, engine, backend, progress, recomputed)
+    with inputs_seen() as seen:
+        for technology, entry in catalog.manifest.known.items():
+            progress = start_progress(technology, entry.rows)
+            chosen = entry.rows if remeasure is None else remeasure
+            yield from _technology_findings(catalog, technology, chosen, seen, engine, backend, progress, recomputed)
 
 
 def _technology_findings(
     catalog: Catalog,
     technology: str,
     chosen: int,
+    seen: InputsSeen,
     engine: Engine,
     backend: HashBackend,
     progress: Progress,
@@ -77,17 +79,17 @@ def _technology_findings(
     """Audit the rows of a technology part by part, so that only one part is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
-    with inputs_seen() as seen:
-        for part in read_parts(catalog, technology, of_tables):
-            yield from order_findings(part)
-            yield from _guarded("component", component_findings(catalog, part))
-            table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
-            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
-            seen.add(part)
-            rows += len(part.table)
-            progress(len(part.table))
-        yield from of_tables
-        yield from seen.findings(technology)
+    seen.forget()
+    for part in read_parts(catalog, technology, of_tables):
+        yield from order_findings(part)
+        yield from _guarded("component", component_findings(catalog, part))
+        table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
+        yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
+        seen.add(part)
+        rows += len(part.table)
+        progress(len(part.table))
+    yield from of_tables
+    yield from seen.findings(technology)
 
 
 def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFinding]:

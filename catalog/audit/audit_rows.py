@@ -93,10 +93,15 @@ def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
 
 
 class InputsSeen:
-    """The inputs of all rows of a technology, in a database on disk."""
+    """The inputs of all rows of a technology at a time, in a database on disk."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._made = False
+
+    def forget(self) -> None:
+        """Remove all rows, for another technology: opening a database takes as long as a small one is used."""
+        self._connection.execute("DROP TABLE IF EXISTS rows")
         self._made = False
 
     def add(self, part: Part) -> None:
