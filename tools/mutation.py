@@ -60,12 +60,13 @@ def mutants(source: str) -> list[Mutant]:
     for path, where, line in _places(tree):
         node = _at(tree, path)
         for made in _changed(node):
-            mutated = copy.deepcopy(tree)
-            _put(mutated, path, made)
+            _put(tree, path, made)
+            mutated = ast.unparse(ast.fix_missing_locations(tree))
+            _put(tree, path, node)
             change = f"{_text(node)} -> {_text(made)}"
             number = seen[where, line, change] = seen.get((where, line, change), 0) + 1
             told = change if number == 1 else f"{change} ({number})"
-            found.append(Mutant(where, line, told, ast.unparse(ast.fix_missing_locations(mutated))))
+            found.append(Mutant(where, line, told, mutated))
     return found
 
 
