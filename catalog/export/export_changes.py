@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from catalog.errors import NotExported, UnknownName, UsageError
 from catalog.export.export_made import MadeExport, make_export, selected
 from catalog.export.rows.export_search import select
-from catalog.export.rows.rules import allowed_rules, count_digests
+from catalog.export.rows.rules import REVOKED, allowed_rules, count_digests
 from catalog.export.rows.selection import Selected, Selection
 from catalog.export.settings import Settings
 from catalog.export.sidecar import MOST_LISTED, Added, Changed, Removed, RemovedDigest, Since
@@ -19,7 +19,6 @@ from catalog.verify.consistency import continuation
 _MOST_LINES = 10
 """Launch digests of each kind that are printed."""
 
-_GONE = "no row has it any more"
 _NOT_SELECTED = "its row has other values than those that are selected"
 
 
@@ -120,9 +119,18 @@ def _reasons(new: Catalog, digests: tuple[bytes, ...], options: Collection[str])
     """Why launch digests that were exported are exported no more."""
     if not digests:
         return {}
-    found = select(new, Selection(digests), allowed_rules(options, several=True), new.revocations)
+    allowed, release = allowed_rules(options, several=True), new.release
+    found = select(new, Selection(digests), allowed, new.revocations)
     missing = set(found.missing)
-    return {
-        digest: str(found.refused[digest]) if digest in found.refused else _GONE if digest in missing else _NOT_SELECTED
+    where = f"catalog {new.manifest.name}" if release is None else f"release {release.number}"
+    gone = f"withdrawn: {where} does not list it"
+    reasons = {
+        digest: str(found.refused[digest]) if digest in found.refused else gone if digest in missing else _NOT_SELECTED
         for digest in digests
     }
+    revoked = tuple(digest for digest, one in found.refused.items() if one.rule is REVOKED)
+    if release is None or release.number == release.last or not revoked:
+        return reasons
+    then = select(new, Selection(revoked), allowed, revocations_at(release)).refused
+    later = [digest for digest in revoked if digest not in then or then[digest].rule is not REVOKED]
+    return reasons | {digest: f"{reasons[digest]} (after release {release.number})" for digest in later}

@@ -64,7 +64,7 @@ def make_export(
         raise _nothing_left(catalog, found)
     return MadeExport(
         Export(found.rows, found.digests, settings, _source(catalog, selection, options, now)),
-        [*_source_notes(catalog), *_left_out_notes(found.left_out), *notes_on(found.exported)],
+        [*_source_notes(catalog), *_left_out_notes(found.left_out), *notes_on(found.exported), *_differences(found)],
         found.missing,
     )
 
@@ -176,6 +176,12 @@ def _source_notes(catalog: Catalog) -> Iterator[Note]:
     elif release.number < release.last:
         text = f"release {release.number} is not the last one of {release.origin}, which is {release.last}"
         yield Note("release-not-last", text)
+
+
+def _differences(found: Selected) -> Iterator[Note]:
+    """A note on what tells the rows apart, if they have several launch digests: nobody may have asked for all of it."""
+    if len(found.digests) > 1 and (differing := found.rows.differences()):
+        yield Note("rows-differ", f"the {count_digests(len(found.digests))} differ in {differing}")
 
 
 def _left_out_notes(left_out: Mapping[Objection, int]) -> Iterator[Note]:

@@ -15,8 +15,9 @@ from catalog.export.oci_artifact import write_layout
 from catalog.export.sidecar import ENDING, IN_FOLDER, MAX_SIZE, DescribedFile, Sidecar, read_sidecar
 from catalog.fast.beneath import Files
 from catalog.files.folder import written_whole
-from catalog.files.inputs import read_file_beneath, walked
+from catalog.files.inputs import read_file, read_file_beneath, walked
 from catalog.files.outputs import copied, write_described
+from catalog.notes import Note
 
 Describe = Callable[[Sequence[DescribedFile]], Sidecar]
 """The sidecar of the files that were written."""
@@ -58,6 +59,24 @@ def check_output(path: Path | None, chosen: ExportFormat, files: Sequence[Export
             f"{path.name}: the reader of this file wants a name that ends with {chosen.file_ending}",
             f"-o {path}{chosen.file_ending}",
         )
+
+
+def replaced_notes(path: Path | None, chosen: ExportFormat, export: Export) -> Sequence[Note]:
+    """A warning if an output replaces an export that its sidecar says is in another format, or of another selection."""
+    if path is None or not path.name or chosen.artifact_type is not None:
+        return []
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - as above
+    try:
+        beside = path / IN_FOLDER if is_folder else path.with_name(path.name + ENDING)
+        found = read_sidecar(read_file(beside, limit=MAX_SIZE, regular=True), str(beside))
+    except LdcatError:  # no export, as far as ldcat knows
+        return []
+    now = export.source.selection
+    others = [f"the format {found.format}"] if found.format != chosen.name else []
+    names = sorted(name for name in now.keys() | found.selection.keys() if now.get(name) != found.selection.get(name))
+    others += [f"another selection ({', '.join(names)})"] if names else []
+    text = f"{path.name} is replaced, which was exported with {' and '.join(others)}"
+    return [Note("other-export-replaced", text)] if others else []
 
 
 def check_not_read(path: Path | None, read: Iterable[Path]) -> None:

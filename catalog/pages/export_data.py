@@ -6,6 +6,7 @@ The rules of `ldcat export` decide here, for each combination of components; scr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
@@ -50,13 +51,16 @@ def exports_data(catalog: Catalog) -> dict[str, Any]:
 
 
 def not_exported(catalog: Catalog, digests: Iterable[LaunchDigest]) -> dict[LaunchDigest, str | None]:
-    """What prevents the export of each of these launch digests; None if nothing does."""
+    """What prevents the export of each of these launch digests; None if nothing does.
+
+    The answer says beside it why a digest is revoked.
+    """
     wanted = list(digests)
     if prevented := _of_catalog(catalog):
         return dict.fromkeys(wanted, prevented)
     named = tuple(one.value for one in wanted if len(one.value) == DIGEST_SIZE)
     refused = select(catalog, Selection(named), _ALLOWED, catalog.revocations).refused if named else {}
-    told = {digest: str(objection) for digest, objection in refused.items()}
+    told = {digest: str(replace(objection, said=None)) for digest, objection in refused.items()}
     return {one: told.get(one.value) if len(one.value) == DIGEST_SIZE else _OTHER for one in wanted}
 
 

@@ -48,14 +48,14 @@ def test_what_changed_is_said(run: Run, place: Place, digests: list[str], tmp_pa
     assert (code, out) == (0, "")
     assert values(path.read_text()) == [digests[0], digests[2]]
     assert "ldcat: note: since release 1: 0 launch digests added, 1 removed\n" in err
-    assert f"ldcat: note: removed {digests[1]}: revoked by the publisher of the log\n" in err
+    assert f"ldcat: note: removed {digests[1]}: revoked by the publisher of the log: a reason\n" in err
     sidecar = read_sidecar(path.with_name("values.json.ldcat.json").read_bytes(), "sidecar")
     assert msgspec.to_builtins(sidecar.changes) == {
         "since": {"manifest_sha256": sidecar.catalog.manifest_sha256, "release": 1},
         "added": {"count": 0, "digests": []},
         "removed": {
             "count": 1,
-            "digests": [{"launch_digest": digests[1], "reason": "revoked by the publisher of the log"}],
+            "digests": [{"launch_digest": digests[1], "reason": "revoked by the publisher of the log: a reason"}],
         },
     }
 
@@ -68,6 +68,16 @@ def test_the_old_list_is_that_of_the_old_release(run: Run, place: Place, digests
     assert f"ldcat: note: added {digests[0]}\n" in err
     code, _, err = diff(run, place, 1, *SELECTED)
     assert "since release 1: 0 launch digests added, 0 removed" in err
+
+
+def test_a_revocation_after_the_new_release_is_said_to_be_later(run: Run, place: Place, digests: list[str]) -> None:
+    place.publish(revoke("revoked", launch_digest=digests[0]))
+    place.publish(revoke("revoked", launch_digest=digests[1]))
+    between = ("--diff", str(place.log / "releases/1"), str(place.log / "releases/2"))
+    code, out, err = run("export", "--to", "rvps", *SELECTED, *ALLOWED, *between, "--trust", str(place.trust))
+    assert (code, values(out)) == (0, [digests[2]])
+    assert f"removed {digests[0]}: revoked by the publisher of the log: a reason\n" in err
+    assert f"removed {digests[1]}: revoked by the publisher of the log: a reason (after release 2)\n" in err
 
 
 def test_named_launch_digests_may_be_gone(run: Run, place: Place, digests: list[str]) -> None:

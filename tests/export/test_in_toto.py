@@ -76,8 +76,14 @@ def test_a_note_says_by_which_type_cosign_takes_it() -> None:
 
 
 def test_a_file_of_an_exported_folder_is_found_in_its_sidecar() -> None:
-    statement = signed(about(given_file("out/a.textproto", others=["b.textproto"], kind="check")))
-    assert [subject["name"] for subject in statement["subject"]] == ["a.textproto"]
+    one = given_file("out/a.textproto", others=["b.textproto"], kind="check")
+    statement = signed(about(one, replace(one, name="out/b.textproto")))
+    assert [subject["name"] for subject in statement["subject"]] == ["a.textproto", "b.textproto"]
+
+
+def test_a_part_of_an_exported_folder_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"b\.textproto was exported together with out/a\.textproto, and"):
+        FORMAT.files(about(given_file("out/a.textproto", others=["b.textproto"], kind="check")))
 
 
 def test_a_local_catalog_has_a_predicate_type_of_its_own() -> None:

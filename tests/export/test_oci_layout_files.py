@@ -26,6 +26,12 @@ def about(*files: GivenFile, tag: str | None = None, source: Source = SOURCE) ->
     return replace(export_of(settings=Settings(files=files, tag=tag)), source=source)
 
 
+def folder_of(name: str, other: str) -> list[GivenFile]:
+    """The two files of an exported folder."""
+    one = given_file(name, others=[other])
+    return [one, replace(one, name=other)]
+
+
 def write(folder: Path, export: Export) -> str:
     assert FORMAT.artifact_type == TYPE
     return write_layout(folder, TYPE, FORMAT.files(export), export)
@@ -96,8 +102,8 @@ def test_files_of_one_exported_folder_share_its_sidecar() -> None:
     [
         ([], UsageError, "files that were exported before"),
         ([given_file("a", sidecar=None)], VerificationFailed, "has no sidecar"),
-        ([given_file("a", others=["x"]), given_file("b", others=["y"])], UsageError, "files of two exported folders"),
-        ([given_file("a"), given_file("a.ldcat.json", others=["x"])], UsageError, "name of a file and of a sidecar"),
+        ([*folder_of("a", "x"), *folder_of("b", "y")], UsageError, "files of two exported folders"),
+        ([given_file("a"), *folder_of("a.ldcat.json", "x")], UsageError, "name of a file and of a sidecar"),
     ],
 )
 def test_files_that_cannot_be_in_one_artifact_are_refused(

@@ -175,7 +175,7 @@ def test_rows_that_may_not_be_exported_are_refused_by_name_and_left_out_otherwis
     status, data, _ = served.ask(address("rvps", {"unenforced": "true"}, amdsev_digest(made[0]), revoked))
     assert status == 409
     assert json.loads(data)["detail"] == (
-        f"launch digest {revoked[:16]}... is not exported: revoked by the publisher of the log"
+        f"launch digest {revoked[:16]}... is not exported: revoked by the publisher of the log: a reason"
     )
     found = served.json(address("rvps", ROWS, sidecar=True))
     assert found["digests"]["count"] == 2

@@ -77,11 +77,13 @@ def served(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 def by_rules(catalog: Catalog, digest: str) -> str | None:
-    """Why a launch digest is not exported, without the one of its configurations that is told; None if it is."""
+    """Why a launch digest is not exported, without the one of its configurations and the reason of its publisher that
+    are told; None if it is.
+    """
     try:
         make_export(catalog, Selection((bytes.fromhex(digest),)), (), Settings(), now=0)
     except NotExported as error:
-        return re.sub(r" \([^ ]+, [^ ]+\)$", "", str(error).partition(" is not exported: ")[2])
+        return re.sub(r"( \([^ ]+, [^ ]+\))?(: a reason)?$", "", str(error).partition(" is not exported: ")[2])
     return None
 
 

@@ -159,7 +159,7 @@ def command(
     """
     from catalog.export.export_changes import changed_export  # cryptography takes long to load
     from catalog.export.export_made import make_export
-    from catalog.export.export_output import check_not_read, check_output
+    from catalog.export.export_output import check_not_read, check_output, replaced_notes
     from catalog.export.rows.selection import make_selection
 
     chosen = _chosen(to)
@@ -196,8 +196,9 @@ def command(
     check_output(path, chosen, files)
     check_not_read(path, files_read(given, trust))
     notes = [*made.notes, *chosen.notes(made.export)]
+    replaced = replaced_notes(path, chosen, made.export)
     _write(chosen, made.export, files, notes, changes, path)
-    _say(made.export, notes, changes, quiet=quiet)
+    _say(made.export, [*notes, *replaced], changes, quiet=quiet)
     return 0
 
 

@@ -10,6 +10,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.export.exported import ExportRow
 from catalog.firmware.build import FirmwareBuild
 from catalog.rows.fields import record_texts
+from catalog.rows.numbers import as_ranges
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +20,11 @@ DIGEST_SIZE = 48
 
 NUMBERS = ("vcpu_signature", "sev_features", "vcpus")
 """Columns of a row beside its digest and its components, in the order that rows are sorted in."""
+
+_SHOWN_AS = {"vcpu_signature": "vCPU signature", "vcpus": "vCPUs"}
+"""Fields as people read them."""
+_MOST_VALUES = 4
+"""Values of a field that are listed."""
 
 _BATCH = 4096
 """Rows that are Python values at a time."""
@@ -44,6 +50,23 @@ class ArrowRows(Collection[ExportRow]):
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
+
+    def differences(self) -> str:
+        """The fields in which the rows differ, each with its values, as a list for a sentence; empty if in none."""
+        import pyarrow.compute as pc
+
+        columns = {name: pc.unique(self._table[name]).to_pylist() for name in ("components", *NUMBERS)}
+        met = [self._components[number] for number in columns.pop("components")]
+        columns = {
+            "firmware": [None if one.firmware is None else one.firmware.name for one in met],
+            "kernel hashes": [one.kernel_name or "none" for one in met],
+            "VMM profile": [one.values.get("vmm") for one in met],
+            **columns,
+        }
+        found = {_SHOWN_AS.get(name, name): list(dict.fromkeys(values)) for name, values in columns.items()}
+        differing = [f"{name} ({_values_text(name, values)})" for name, values in found.items() if len(values) > 1]
+        *others, last = differing or [""]
+        return f"{', '.join(others)} and {last}" if others else last
 
     def __contains__(self, row: object) -> bool:
         return any(one == row for one in self)
@@ -88,6 +111,18 @@ def distinct_digests(table: pa.Table, count: int) -> PackedDigests:
     found = column.combine_chunks() if count == len(column) else pc.unique(column)  # which takes much more memory
     begin = found.offset * DIGEST_SIZE
     return PackedDigests(bytes(memoryview(found.buffers()[1])[begin : begin + len(found) * DIGEST_SIZE]))
+
+
+def _values_text(name: str, values: Sequence[Any]) -> str:
+    """Values of a field, a few of them one by one."""
+    known = [one for one in values if one is not None]
+    unknown = ["not known"] if len(known) < len(values) else []
+    if name == "vCPUs":
+        return ", ".join([as_ranges(sorted(known)), *unknown])
+    if len(values) > _MOST_VALUES:
+        return f"{len(values):,} values"
+    texts = [f"{one:#x}" if isinstance(one, int) else str(one) for one in sorted(known)]
+    return ", ".join([*texts, *unknown])
 
 
 def _row(

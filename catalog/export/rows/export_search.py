@@ -15,6 +15,7 @@ from catalog.ask.revoked_rows import selected_rows, with_revocations
 from catalog.errors import UsageError
 from catalog.export.rows.component_kinds import BIT, ComponentKinds
 from catalog.export.rows.export_rows import NUMBERS, ArrowRows, distinct_digests
+from catalog.export.rows.row_tables import bare_table, bits_of, whole_digests
 from catalog.export.rows.rules import (
     DEPRECATED,
     REVOKED,
@@ -23,6 +24,7 @@ from catalog.export.rows.rules import (
     Rule,
     endorsed_rules,
     endorsement_rules,
+    revocation_reason,
     worst,
 )
 from catalog.export.rows.selection import Objection, Selected, Selection, selector_of
@@ -90,6 +92,8 @@ class _Search:
         self._exported: Counter[Rule] = Counter()
         self._left_out: Counter[Objection] = Counter()
         self._refused: dict[bytes, Objection] = {}
+        self._reasons: set[str | None] = set()
+        """Why digests are revoked, in the words of the publisher; None: it is not known."""
         self._found: set[bytes] = set()
         """Of the named digests."""
         self._count = 0
@@ -100,14 +104,14 @@ class _Search:
         parts = digest_parts(self._catalog, TECHNOLOGY)
         if not self._selection.digests:
             for part in parts:
-                yield from _whole_digests(part.groups(_COLUMNS))
+                yield from whole_digests(part.groups(_COLUMNS))
             return
         by_part: dict[str, tuple[DigestPart, list[bytes]]] = {}
         for digest in self._selection.digests if parts else ():
             part = find_part(parts, digest)
             by_part.setdefault(part.name, (part, []))[1].append(digest)
         for part, digests in by_part.values():
-            yield from _whole_digests(part.groups(_COLUMNS, digests=digests))
+            yield from whole_digests(part.groups(_COLUMNS, digests=digests))
 
     def judge(self, table: pa.Table) -> None:
         """Sort the selected rows of a table into exported and left out. All rows of each digest are in the table."""
@@ -121,12 +125,14 @@ class _Search:
         chosen = self._with_bits(chosen)
         same = pc.is_in(table["launch_digest"], value_set=digests)
         every = self._with_bits(table.filter(same)) if pc.sum(same).as_py() > chosen.num_rows else chosen
-        own, all_of = _bits_of(digests, chosen), _bits_of(digests, every)
+        own, all_of = bits_of(digests, chosen), bits_of(digests, every)
         self._add(digests, own, all_of, every)
         forbidden = pc.bit_wise_and(all_of, ~sum(BIT[rule] for rule in self._allowed))
         kept = digests.filter(pc.equal(forbidden, 0))
         if len(kept) < len(digests):
             chosen = chosen.filter(pc.is_in(chosen["launch_digest"], value_set=kept))
+            revoked = every.filter(pc.not_equal(pc.bit_wise_and(every["bits"], BIT[REVOKED]), 0))
+            self._reasons.update(pc.unique(revoked["reason"]).to_pylist())
         self._kept.append(pa.table({name: chosen[name] for name in ("launch_digest", "components", *NUMBERS)}))
         if self._selection.digests:
             self._found.update(digests.to_pylist())
@@ -149,33 +155,37 @@ class _Search:
                 continue
             self._found.add(digest)
             rules = endorsed_rules(records, self._in_log_order)
-            if objection := worst(rules - self._allowed):
-                self._refused[digest] = Objection(objection)
-                self._left_out[Objection(objection)] += 1
+            if rule := worst(rules - self._allowed):
+                said = revocation_reason(records, self._in_log_order) if rule is REVOKED else None
+                self._refused[digest] = Objection(rule, said=said)
+                self._left_out[Objection(rule)] += 1
+                self._reasons.update({said} if rule is REVOKED else ())
             else:
                 self._exported.update(rules)
                 exported.append(digest)
         if exported:
             self._count += len(exported)
             kinds = pa.repeat(pa.scalar(self._kinds.unknown(), pa.int32()), len(exported))
-            self._kept.append(_table(pa.array(exported, pa.binary(48)), kinds))
+            self._kept.append(bare_table(pa.array(exported, pa.binary(48)), kinds))
 
     def result(self) -> Selected:
         """What was found, sorted."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        empty = _table(pa.array([], pa.binary(48)), pa.array([], pa.int32()))
+        empty = bare_table(pa.array([], pa.binary(48)), pa.array([], pa.int32()))
         table = pa.concat_tables([empty, *self._kept])
         order = pa.array(self._kinds.order(), pa.int32()).take(table["components"])
         keys = [(name, "ascending") for name in ("order", *NUMBERS, "launch_digest")]
+        said = next(iter(self._reasons)) if len(self._reasons) == 1 else None
+        left_out = {replace(one, said=said if one.rule is REVOKED else None): n for one, n in self._left_out.items()}
         places = pc.sort_indices(table.append_column("order", order), sort_keys=keys)
         table = table.take(places)
         return Selected(
             ArrowRows(table, self._kinds.named()),
             distinct_digests(table, self._count),
             self._exported,
-            self._left_out,
+            left_out,
             self._refused,
             [digest for digest in self._selection.digests if digest not in self._found],
         )
@@ -194,23 +204,30 @@ class _Search:
         return mask
 
     def _with_bits(self, table: pa.Table) -> pa.Table:
-        """The table with two more columns: its combination of components, and the rules that speak against each row."""
+        """The table with three more columns: its combination of components, the rules that speak against each row, and
+        why it is revoked.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         kinds = self._kinds.of(table)
         bits = pa.array(self._kinds.bits, pa.int64()).take(kinds)
+        reasons = pa.nulls(table.num_rows, pa.string())
         if self._revocations:
-            severity = with_revocations(table, self._revocations)["revocation"]
+            judged = with_revocations(table, self._revocations)
+            severity = judged["revocation"]
+            reasons = pc.if_else(pc.equal(severity, "revoked"), judged["revocation_reason"], None)
             for name, rule in (("revoked", REVOKED), ("deprecated", DEPRECATED)):
                 is_so = pc.fill_null(pc.equal(severity, name), False)
                 bits = pc.bit_wise_or(bits, pc.if_else(is_so, BIT[rule], 0))
         if self._endorsed:
             endorsed = pa.array(self._endorsed, table.schema.field("launch_digest").type)
-            of_each = [sum(BIT[rule] for rule in rules) for rules in self._endorsed.values()]
+            of_each = [sum(BIT[rule] for rule in rules) for rules, _ in self._endorsed.values()]
             places = pc.index_in(table["launch_digest"], value_set=endorsed)
             bits = pc.bit_wise_or(bits, pc.fill_null(pa.array(of_each, pa.int64()).take(places), 0))
-        return table.append_column("components", kinds).append_column("bits", bits)
+            said = pa.array([reason for _, reason in self._endorsed.values()], pa.string())
+            reasons = pc.coalesce(reasons, said.take(places))
+        return table.append_column("components", kinds).append_column("bits", bits).append_column("reason", reasons)
 
     def _add(self, digests: pa.Array, own: pa.Array, all_of: pa.Array, every: pa.Table) -> None:
         """Count digests by what speaks against them. every: all rows of these digests."""
@@ -235,7 +252,16 @@ class _Search:
             if objection := self._objection(of_own, of_all):
                 is_named = len(self._refused) < _MOST_EXPLAINED
                 which = self._worst_row(every, digest, objection.rule) if is_named else None
-                self._refused[digest] = replace(objection, which=which)
+                said = self._said(every, digest) if is_named and objection.rule is REVOKED else None
+                self._refused[digest] = replace(objection, which=which, said=said)
+
+    def _said(self, every: pa.Table, digest: bytes) -> str | None:
+        """Why a digest is revoked, in the words of the publisher."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = every.filter(pc.equal(every["launch_digest"], pa.scalar(digest, every["launch_digest"].type)))
+        return next((one for one in rows["reason"].to_pylist() if one is not None), None)
 
     def _worst_row(self, every: pa.Table, digest: bytes, rule: Rule) -> str | None:
         """The components of a row with a digest that a rule speaks against; None if it speaks against all of them."""
@@ -255,45 +281,5 @@ class _Search:
         return None if rule is None else Objection(rule, shared=rule not in _rules(own))
 
 
-def _whole_digests(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of tables in ascending order of digests, so that no two tables have rows of the same digest."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    held = None
-    for group in groups:
-        table = group if held is None else pa.concat_tables([held, group]).combine_chunks()
-        if not table.num_rows:
-            continue
-        before_last = table.num_rows - pc.sum(pc.equal(table["launch_digest"], table["launch_digest"][-1])).as_py()
-        held = table.slice(before_last)
-        yield table.slice(0, before_last)
-    if held is not None:
-        yield held
-
-
-def _bits_of(digests: pa.Array, table: pa.Table) -> pa.Array:
-    """For each digest the rules that speak against any of its rows."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pa.repeat(pa.scalar(0, pa.int64()), len(digests))
-    for bit in BIT.values():
-        against = table["launch_digest"].filter(pc.not_equal(pc.bit_wise_and(table["bits"], bit), 0))
-        if len(against):
-            among = pc.is_in(digests, value_set=pc.unique(against))
-            found = pc.bit_wise_or(found, pc.if_else(among, bit, 0))
-    return found
-
-
 def _rules(bits: int) -> frozenset[Rule]:
     return frozenset(rule for rule, bit in BIT.items() if bits & bit)
-
-
-def _table(digests: pa.Array, kinds: pa.Array) -> pa.Table:
-    """Rows of which nothing but the digest is known."""
-    import pyarrow as pa
-
-    types = {"vcpu_signature": pa.uint32(), "sev_features": pa.uint64(), "vcpus": pa.uint16()}
-    numbers = {name: pa.nulls(len(digests), types[name]) for name in NUMBERS}
-    return pa.table({"launch_digest": digests, "components": kinds, **numbers})

@@ -121,20 +121,28 @@ def endorsed_rules(records: Sequence[EndorsedRecord], revocations: Revocations[A
     return frozenset(found)
 
 
+def revocation_reason(records: Iterable[EndorsedRecord], revocations: Revocations[Any]) -> str | None:
+    """Why the first revoked one of some endorsements is revoked, in the words of the publisher; None: none is."""
+    found = (revocations.status(record) for record in records)
+    return next((one.reason for one in found if one is not None and one.severity == "revoked"), None)
+
+
 def endorsement_rules(
     records: Iterable[EndorsedRecord], revocations: Revocations[Any]
-) -> Mapping[bytes, frozenset[Rule]]:
-    """The SEV-SNP launch digests that have a revoked or deprecated endorsement: what speaks against rows with them.
+) -> Mapping[bytes, tuple[frozenset[Rule], str | None]]:
+    """The SEV-SNP launch digests that have a revoked or deprecated endorsement: what speaks against rows with them, and
+    why it was revoked.
 
     records: all endorsements of a catalog.
     """
-    found: dict[bytes, frozenset[Rule]] = {}
+    found: dict[bytes, tuple[frozenset[Rule], str | None]] = {}
     for record in records:
         if record.technology != TECHNOLOGY:
             continue
         if rules := frozenset(_severity_rules(revocations.severity(record))):
             digest = bytes.fromhex(record.launch_digest)
-            found[digest] = found.get(digest, frozenset()) | rules
+            before, reason = found.get(digest, (frozenset(), None))
+            found[digest] = before | rules, reason or revocation_reason([record], revocations)
     return found
 
 

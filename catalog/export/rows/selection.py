@@ -97,17 +97,20 @@ class Objection:
 
     shared: a configuration that is not selected has the digest, and that is worse.
     which: the configuration with the digest that is meant, for people; None: all of them, or it is not known.
+    said: why it is revoked, in the words of the publisher; None: it is not revoked, or there are several reasons.
     """
 
     rule: Rule
     shared: bool = False
     which: str | None = field(default=None, compare=False)
+    said: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         which = f" ({self.which})" if self.which else ""
+        said = f": {self.said}" if self.said else ""
         if self.shared:
-            return f"another configuration with the same digest{which}: {self.rule.why}"
-        return f"{self.rule.why}{which}"
+            return f"another configuration with the same digest{which}: {self.rule.why}{said}"
+        return f"{self.rule.why}{which}{said}"
 
 
 @dataclass(frozen=True, slots=True)
