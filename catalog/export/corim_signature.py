@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509 import Certificate
 
 from catalog.errors import MalformedInput, UsageError, VerificationFailed
-from catalog.export.cbor_writer import encode
-from catalog.export.cose_writer import sign1
 from catalog.export.private_keys import CORIM, load_key
 from catalog.export.settings import GivenFile, Settings
+from catalog.export.writers.cbor_writer import encode
+from catalog.export.writers.cose_writer import sign1
 from catalog.imports.cbor import Tagged
 from catalog.imports.certificate_files import load_certificates
 from catalog.imports.chains import MOST_CERTIFICATES, der, subject, validity, verify_chain

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from tests.cli.test_id_block_export import a_digest
 from tests.support.cli import Run
-from tests.support.id_block_exports import ID_KEY, key_file
+from tests.support.id_block_exports import ID_KEY, key_file, qemu_digest
 from tests.support.published_logs import Place
 
 PAGE = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
@@ -34,7 +33,7 @@ def shell(command: str, folder: Path) -> tuple[int, str]:
 def options(place: Place, small: BuildResult, tmp_path: Path) -> tuple[str, ...]:
     """A launch digest and the options with which it is exported; keys are in the current folder."""
     (tmp_path / "id.pem").write_bytes(key_file(ID_KEY).data)
-    return a_digest(small), "--unenforced", "--launch-unknown", *place.options()
+    return qemu_digest(small), "--unenforced", "--launch-unknown", *place.options()
 
 
 def test_there_are_recipes() -> None:

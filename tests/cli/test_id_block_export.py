@@ -11,9 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.ask.evidence_files import read_id_key
 from catalog.build.builder import BuildResult
-from tests.support.catalogs import PLACES, rows_of
 from tests.support.cli import Run
-from tests.support.id_block_exports import ID_KEY, key_file
+from tests.support.id_block_exports import ID_KEY, key_file, qemu_digest
 from tests.support.published_logs import Place
 
 
@@ -24,22 +23,10 @@ def key_path(tmp_path: Path) -> str:
     return str(path)
 
 
-def a_digest(small: BuildResult) -> str:
-    """A launch digest of QEMU with kernel hashes."""
-    wanted = {"technology": "sev-snp", "vmm": "qemu-kvm-init2"}
-    found = (
-        digest
-        for row, digest in rows_of(small).items()
-        if all(row[PLACES[name]] == value for name, value in wanted.items())
-        and row[PLACES["kernel_hashes_sha256"]] is not None
-    )
-    return min(found).hex()
-
-
 def test_an_exported_id_block_is_found(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, key_path: str
 ) -> None:
-    folder, digest = tmp_path / "block", a_digest(small)
+    folder, digest = tmp_path / "block", qemu_digest(small)
     options = ("--unenforced", "--launch-unknown", *place.options())
     code, out, err = run("export", "--to", "id-block", digest, *options, "--id-key", key_path, "-o", str(folder))
     assert (code, out) == (0, "")
@@ -62,7 +49,7 @@ def test_a_key_that_does_not_do_is_refused(
     path.write_bytes(key_file(ec.generate_private_key(ec.SECP256R1())).data)
     options = ("--unenforced", "--launch-unknown", *place.options(), "-o", str(folder))
     key = ("--id-key", str(path)) if given else ()
-    code, out, err = run("export", "--to", "id-block", a_digest(small), *options, *key)
+    code, out, err = run("export", "--to", "id-block", qemu_digest(small), *options, *key)
     assert (code, out) == (3 if given else 2, "")
     said = ("p256.pem: the key is P-256; an ID block needs P-384", "ldcat: hint: openssl genpkey -algorithm EC ")
     for text in said if given else ("id-block needs --id-key FILE", "private key that signs the ID block"):

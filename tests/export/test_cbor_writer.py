@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.export.cbor_writer import encode
+from catalog.export.writers.cbor_writer import encode
 from catalog.imports.cbor import Tagged, decode
 
 NUMBERS = st.integers(-(1 << 64), (1 << 64) - 1)

@@ -14,7 +14,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from catalog.export.dsse import PrivateKey, key_id, pre_authentication, sign_envelope
+from catalog.export.writers.dsse import PrivateKey, key_id, pre_authentication, sign_envelope
 
 KINDS = ("Ed25519", "P-256", "P-384")
 TYPE = "application/vnd.in-toto+json"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.export.protobuf_writer import message
+from catalog.export.writers.protobuf_writer import message
 from catalog.imports.protobuf import Message
 
 NUMBERS = st.integers(0, (1 << 64) - 1)

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from catalog.export.cbor_writer import encode
 from catalog.export.formats.corim import FORMAT
 from catalog.export.settings import GivenFile, Settings
+from catalog.export.writers.cbor_writer import encode
 from catalog.imports.cbor import Tagged, decode
 from catalog.imports.chains import parse_trusted
 from catalog.imports.cose_sign1 import Sign1

@@ -9,10 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from catalog.abi.kernel_hashes import KernelHashes
+from catalog.build.builder import BuildResult
 from catalog.export.export_format import export_format_named
 from catalog.export.exported import Export, ExportRow
 from catalog.export.settings import GivenFile, Settings
 from catalog.firmware.build import FirmwareBuild, OriginWire
+from tests.support.catalogs import PLACES, rows_of
 from tests.support.exports import export_of
 
 ID_KEY, AUTHOR_KEY = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP384R1())
@@ -46,3 +48,15 @@ def id_block_export(row: ExportRow | None = None, **settings: Any) -> Export:
 def written(name: str, export: Export) -> dict[str, bytes]:
     """The files of a format by name."""
     return {file.name: b"".join(file.chunks()) for file in export_format_named(name).files(export)}
+
+
+def qemu_digest(small: BuildResult) -> str:
+    """A launch digest of the small catalog that QEMU launches, with kernel hashes."""
+    wanted = {"technology": "sev-snp", "vmm": "qemu-kvm-init2"}
+    found = (
+        digest
+        for row, digest in rows_of(small).items()
+        if all(row[PLACES[name]] == value for name, value in wanted.items())
+        and row[PLACES["kernel_hashes_sha256"]] is not None
+    )
+    return min(found).hex()

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.errors import UsageError
-from catalog.export.cbor_writer import encode
 from catalog.export.corim_signature import Party, sign_corim
 from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile, Source
 from catalog.export.settings import DEFAULT_DAYS
 from catalog.export.validity import valid_from, valid_until
+from catalog.export.writers.cbor_writer import encode
 from catalog.imports.cbor import Tagged
 from catalog.notes import Note
 

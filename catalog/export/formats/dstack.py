@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catalog.errors import UsageError
-from catalog.export.cbor_writer import encode
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.one_image import any_launch_note, one_image
+from catalog.export.writers.cbor_writer import encode
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import SectionType
 from catalog.imports.cbor import MAP, head

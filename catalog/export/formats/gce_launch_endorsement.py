@@ -21,9 +21,9 @@ from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.private_keys import GCE, load_key
-from catalog.export.protobuf_writer import Value, message
 from catalog.export.settings import GUEST_DEFAULTS, GivenFile, needed
 from catalog.export.validity import valid_from
+from catalog.export.writers.protobuf_writer import Value, message
 from catalog.imports.certificate_files import load_certificates
 from catalog.imports.chains import der, validity, verify_chain
 from catalog.imports.dates import utc

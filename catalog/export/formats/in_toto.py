@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 
 from catalog.errors import UsageError
-from catalog.export.dsse import MEDIA_TYPE, sign_envelope
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.given_files import fitting_files
 from catalog.export.private_keys import DSSE, load_key
 from catalog.export.settings import needed
+from catalog.export.writers.dsse import MEDIA_TYPE, sign_envelope
 from catalog.notes import Note
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from catalog.export.cbor_writer import encode
+from catalog.export.writers.cbor_writer import encode
 from catalog.imports.cbor import Tagged, encode_signed
 from catalog.imports.cose_sign1 import ALGORITHM, TAG
 

@@ -1,0 +1,1 @@
+"""Encodings that exports are written in: CBOR, COSE, protobuf and DSSE."""
