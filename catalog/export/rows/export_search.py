@@ -257,20 +257,13 @@ class _Search:
 
     def _said(self, every: pa.Table, digest: bytes) -> str | None:
         """Why a digest is revoked, in the words of the publisher."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        rows = every.filter(pc.equal(every["launch_digest"], pa.scalar(digest, every["launch_digest"].type)))
-        return next((one for one in rows["reason"].to_pylist() if one is not None), None)
+        return next((one for one in _rows_of(every, digest)["reason"].to_pylist() if one is not None), None)
 
     def _worst_row(self, every: pa.Table, digest: bytes, rule: Rule) -> str | None:
         """The components of a row with a digest that a rule speaks against; None if it speaks against all of them."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        rows = every.filter(
-            pc.equal(every["launch_digest"], pa.scalar(digest, every.schema.field("launch_digest").type))
-        )
+        rows = _rows_of(every, digest)
         worst_rows = rows.filter(pc.not_equal(pc.bit_wise_and(rows["bits"], BIT[rule]), 0))
         if worst_rows.num_rows == rows.num_rows:
             return None
@@ -279,6 +272,14 @@ class _Search:
     def _objection(self, own: int, all_of: int) -> Objection | None:
         rule = worst(_rules(all_of) - self._allowed)
         return None if rule is None else Objection(rule, shared=rule not in _rules(own))
+
+
+def _rows_of(table: pa.Table, digest: bytes) -> pa.Table:
+    """The rows of a table that have a digest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.equal(table["launch_digest"], pa.scalar(digest, table["launch_digest"].type)))
 
 
 def _rules(bits: int) -> frozenset[Rule]:
