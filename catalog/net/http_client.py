@@ -1,24 +1,24 @@
 """HTTP as a client: one request and one response, bounded in bytes and in time.
 
 One deadline holds from before the name is resolved to the last byte, and includes TLS, interim responses, headers,
-chunks and trailers. No redirect is followed and no proxy is used. What is read is untrusted.
+chunks and trailers. No redirect is followed and no proxy is used. What is read is untrusted. GET requests to one host
+share a connection, as long as the host keeps it open.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import h11
 
 from catalog.errors import Unreadable
-from catalog.net.host_url import Server, is_loopback
-from catalog.net.resolving import resolved
+from catalog.net import idle_connections
+from catalog.net.connecting import connect
+from catalog.net.host_url import Server
 from catalog.version import __version__
 
 HEAD_SECONDS = 10.0
@@ -39,9 +39,11 @@ MAX_INTERIM = 16
 _CHUNK = 1 << 16
 """Bytes that are received at once."""
 
-_MOST_ADDRESSES = 8
-"""Number of addresses of a host that are tried."""
+_UNREAD = 64 << 10
+"""Bytes of a response that are read after its last use, so that its connection can serve the next request."""
 
+_UNREAD_SECONDS = 1.0
+"""Seconds that this may take."""
 
 _LOOK = "check the URL, the network and the host"
 
@@ -125,7 +127,11 @@ def send_request(
 
 
 class _Exchange:
-    """One connection. _limit: the deadline of what is read now: first the head, then the whole response."""
+    """One request on a connection. _limit: the deadline of what is read now: first the head, then the whole response.
+
+    A GET request that a waiting connection does not answer with a single byte is sent again on a new one: the host may
+    have closed the first one meanwhile.
+    """
 
     def __init__(self, server: Server, whole: Deadline) -> None:
         self._server, self._whole = server, whole
@@ -138,18 +144,39 @@ class _Exchange:
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:
         """Send the request; returns status and headers of the response."""
-        sent = {"Host": self._server.host, "User-Agent": f"ldcat/{__version__}", "Connection": "close", **headers}
+        sent = {"Host": self._server.host, "User-Agent": f"ldcat/{__version__}", **headers}
+        if method != "GET":
+            sent["Connection"] = "close"
         if body:
             sent["Content-Length"] = str(len(body))
+        request = h11.Request(method=method, target=path, headers=list(sent.items()))
         with self._reported():
-            self._socket = self._connected()
-            self._send(h11.Request(method=method, target=path, headers=list(sent.items())))
-            if body:
-                self._send(h11.Data(data=body))
-            self._send(h11.EndOfMessage())
-            response = self._head()
+            waiting = idle_connections.take(self._server) if method == "GET" else None
+            response = self._answered(waiting, request) if waiting else None
+            if response is None:
+                self._socket = connect(self._server, self._limit.left)
+                response = self._asked(request, body)
         self._limit, self._in_head = self._whole, False
         return response.status_code, _joined(response)
+
+    def _answered(self, waiting: idle_connections.Connection, request: h11.Request) -> h11.Response | None:
+        """The head of the response on a connection that was used before; None if nothing at all comes."""
+        new, self._http, self._socket = self._http, waiting.http, waiting.socket
+        try:
+            return self._asked(request, b"")
+        except (OSError, h11.ProtocolError) as error:
+            if isinstance(error, TimeoutError) or self._received:
+                raise
+            self._socket.close()
+            self._http, self._ended = new, False
+            return None
+
+    def _asked(self, request: h11.Request, body: bytes) -> h11.Response:
+        self._send(request)
+        if body:
+            self._send(h11.Data(data=body))
+        self._send(h11.EndOfMessage())
+        return self._head()
 
     def chunks(self, at_most: int) -> Iterator[bytes]:
         """The body, up to that many bytes."""
@@ -161,40 +188,24 @@ class _Exchange:
                 yield chunk
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._socket:
+        """Keep the connection for the next request if the response is complete, or soon is; close it otherwise."""
+        if self._socket and self._is_done():
+            self._http.start_next_cycle()
+            idle_connections.keep(self._server, self._socket, self._http)
+        elif self._socket:
             self._socket.close()
 
-    def _connected(self) -> socket.socket:
-        addresses, failure = self._addresses(), OSError("that is not this machine")
-        for number, (family, address) in enumerate(addresses):
-            connection = socket.socket(family, socket.SOCK_STREAM)
-            self._socket = connection
-            try:
-                connection.settimeout(self._limit.left() / (len(addresses) - number))  # the next one may be reachable
-                connection.connect(address)
-            except OSError as error:
-                connection.close()
-                failure = error
-            else:
-                return self._secured(connection) if self._server.https else connection
-        raise failure
-
-    def _addresses(self) -> list[tuple[socket.AddressFamily, Any]]:
-        port = (443 if self._server.https else 80) if self._server.port is None else self._server.port
-        found = [(family, address) for family, *_, address in resolved(self._server.name, port, self._limit.left())]
-        if not self._server.https and not self._server.anywhere:  # "localhost" may resolve to another machine
-            found = [one for one in found if is_loopback(one[1][0])]
-        return found[:_MOST_ADDRESSES]
-
-    def _secured(self, connection: socket.socket) -> ssl.SSLSocket:
-        context = ssl.create_default_context()
-        context.set_alpn_protocols(["http/1.1"])
-        secured = context.wrap_socket(connection, server_hostname=self._server.name, do_handshake_on_connect=False)
-        self._socket = secured
-        secured.settimeout(self._limit.left())
-        secured.do_handshake()
-        return secured
+    def _is_done(self) -> bool:
+        """Whether the whole response was read, and the host keeps the connection open. What is left is read."""
+        try:
+            self._limit = min(Deadline.after(_UNREAD_SECONDS), self._whole, key=lambda one: one.until)
+            end = self._received + _UNREAD
+            while self._http.our_state is h11.DONE and self._http.their_state is h11.SEND_BODY and self._received < end:
+                self._next()
+        except (OSError, h11.ProtocolError):
+            return False
+        is_over = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        return is_over and not self._http.trailing_data[0]
 
     def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
         assert self._socket is not None, "it is connected"  # noqa: S101
