@@ -121,15 +121,16 @@ def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[tuple[dict[Input
     groups: dict[Inputs, EqualRows] = {}
     endorsed: list[EndorsedRecord] = []
     before = (ROW, b"")
-    leaves = iter(walk)
+    leaves = walk.leaves()
     while True:
         try:
-            _, leaf, record = next(leaves)
+            found_leaf = next(leaves)
         except StopIteration:
             return
         except VerificationFailed as error:
             found.append(Difference(Severity.ERROR, walk.releases[-1].record.release, str(error), 0))
             return
+        leaf, record = found_leaf.text, found_leaf.record
         if isinstance(record, ReleaseRecord):
             yield groups, endorsed
             groups, endorsed, before = {}, [], (ROW, b"")

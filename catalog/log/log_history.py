@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.errors import MalformedRecord, UsageError
-from catalog.log.log_walk import LogWalk, parse_entry
+from catalog.log.leaves.read_leaves import parse_entry
+from catalog.log.log_walk import LogWalk
 from catalog.log.records import (
     ReleaseRecord,
     RevokeRecord,
@@ -60,13 +61,13 @@ class History:
         self._live = array("q")
         self._endorsed: set[bytes] = set()
         self._live_endorsed: list[EndorsedRecord] = []
-        for hashed, _, record in walk:
-            if isinstance(record, DigestRecord):
-                self._hashes += hashed
-                self._add(record)
-            elif isinstance(record, EndorsedRecord):
-                self._endorsed.add(hashed)
-                self._add_endorsed(record)
+        for leaf in walk.leaves():
+            if isinstance(leaf.record, DigestRecord):
+                self._hashes += leaf.hashed
+                self._add(leaf.record)
+            elif isinstance(leaf.record, EndorsedRecord):
+                self._endorsed.add(leaf.hashed)
+                self._add_endorsed(leaf.record)
 
     @property
     def revokes(self) -> tuple[RevokeRecord, ...]:
@@ -146,7 +147,7 @@ class History:
         counted = pc.value_counts(numbers)
         twice = set(counted.field("values").filter(pc.greater(counted.field("counts"), 1)).to_pylist())
         known: dict[tuple[object, ...], str] = {}
-        for row in chain((record for _, _, record in self.walk.again()), map(parse_record, new)):
+        for row in chain((leaf.record for leaf in self.walk.again().leaves()), map(parse_record, new)):
             if isinstance(row, DigestRecord) and hash(inputs := _inputs(row)) in twice and self._is_live(row):
                 digest = known.setdefault(inputs, row.launch_digest)
                 if digest != row.launch_digest:

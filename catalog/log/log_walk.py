@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from catalog.errors import FalseRecord, LdcatError, MalformedRecord, VerificationFailed
-from catalog.log.records import (
-    AnyRecord,
-    ReleaseRecord,
-    RevokeRecord,
-    is_row,
-    parse_record,
-    read_technology,
-)
+from catalog.errors import FalseRecord, VerificationFailed
+from catalog.launch.technology import technologies
+from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart
+from catalog.log.leaves.read_leaves import log_parts
+from catalog.log.records import ReleaseRecord, RevokeRecord, read_technology
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
 from catalog.rows.digest_record import DigestRecord
@@ -21,7 +17,7 @@ from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import DAMAGED, WIDTH, Store, TileReader
+from catalog.transparency.tiles import DAMAGED, Store, TileReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +46,6 @@ class WalkedRelease:
     revokes: tuple[RevokeRecord, ...]
     false: tuple[str, ...]
     steps_back: tuple[str, ...]
-
-
-def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
-    """Parse an entry of a log that is not verified yet. Raises MalformedRecord, which names its file."""
-    try:
-        return parse_record(leaf)
-    except MalformedRecord as error:
-        try:
-            fault = reader.entry_fault(index, merkle.leaf_hash(leaf))
-        except LdcatError as failure:
-            fault = f"entry {index} of the log cannot be compared with its tile, {failure}"
-        if fault:
-            raise MalformedRecord(f"{fault}: {error}", DAMAGED) from error
-        where = f"entry {index} of the log, in {reader.entry_path(index)}, was published so"
-        raise MalformedRecord(
-            f"{where}: {error}", "ask its publisher; ldcat audit LOG shows what else is wrong"
-        ) from error
 
 
 class LogWalk:
@@ -106,41 +85,54 @@ class LogWalk:
             pass
         return self
 
-    def __iter__(self) -> Iterator[tuple[bytes, bytes, AnyRecord | None]]:
-        """Yield each leaf's hash, the leaf, and its record; None for a digest record that is not parsed."""
+    def leaves(self) -> Iterator[Leaf]:
+        """As iterating over the walk, with every leaf by itself."""
+        for part in self:
+            yield from part.leaves() if isinstance(part, LeafBlock) else (part,)
+
+    def __iter__(self) -> Iterator[LogPart]:
+        """Yield the leaves in order: rows in blocks, and each other leaf by itself."""
         tree = merkle.CompactRange.of(self.before.size, self._reader.node)
         if tree.root() != self.before.root:
             raise VerificationFailed(f"the tiles of the log do not match its first {self.before.size} leaves")
         pending = list[RevokeRecord]()
-        first, skipped = divmod(self.before.size, WIDTH)
-        for number in range(first, -(-self._checkpoint.size // WIDTH)):
-            for leaf in self._reader.entries(number)[skipped if number == first else 0 :]:
-                hashed = merkle.leaf_hash(leaf)
-                tree.append(hashed)
-                parsed = self._rows or not is_row(leaf)
-                record = parse_entry(self._reader, tree.size - 1, leaf) if parsed else None
-                if record is None or isinstance(record, DigestRecord):
-                    self.unknown.add_row(read_technology(leaf))
-                    pending.clear()
-                elif isinstance(record, EndorsedRecord):
-                    self.unknown.add_row(record.technology)
-                    pending.clear()
-                elif isinstance(record, RevokeRecord):
-                    pending.append(record)
-                elif isinstance(record, ReleaseRecord):
-                    self._add(record, pending)
-                    pending.clear()
-                    self.before = self.before.after(record, tree.size, tree.root())
-                else:  # not a revocation, so that those before it are not right before the release record
-                    self.unknown.add_record(record.type)
-                    pending.clear()
-                yield hashed, leaf, record
+        for part in log_parts(self._reader, tree.size, self._checkpoint.size, rows=self._rows):
+            if isinstance(part, LeafBlock):
+                tree.extend(part.hashes)
+                self._add_rows(part)
+                pending.clear()
+                yield part
+                continue
+            tree.append(part.hashed)
+            record = part.record
+            if record is None or isinstance(record, DigestRecord):
+                self.unknown.add_row(read_technology(part.text))
+                pending.clear()
+            elif isinstance(record, EndorsedRecord):
+                self.unknown.add_row(record.technology)
+                pending.clear()
+            elif isinstance(record, RevokeRecord):
+                pending.append(record)
+            elif isinstance(record, ReleaseRecord):
+                self._add(record, pending)
+                pending.clear()
+                self.before = self.before.after(record, tree.size, tree.root())
+            else:  # not a revocation, so that those before it are not right before the release record
+                self.unknown.add_record(record.type)
+                pending.clear()
+            yield part
         if tree.root() != self._checkpoint.root:
             fault = self._reader.first_entry_fault()
             more = f": {fault}" if fault else ", and match its tiles"
             raise VerificationFailed(f"the entries of the log do not match its checkpoint{more}", DAMAGED)
         if self.before.size != tree.size:
             raise FalseRecord(f"leaf {tree.size - 1} of the log is not a release record")
+
+    def _add_rows(self, block: LeafBlock) -> None:
+        """Count the rows of unknown technologies."""
+        if any(block.table[number].technology not in technologies() for number in set(block.groups)):
+            for number in block.groups:
+                self.unknown.add_row(block.table[number].technology)
 
     def _add(self, record: ReleaseRecord, came: list[RevokeRecord]) -> None:
         self.revokes += came

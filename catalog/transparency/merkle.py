@@ -34,6 +34,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
+def perfect_root(leaves: bytes) -> bytes:
+    """The root of the tree over leaves whose number is a power of two. leaves: their hashes, one after the other."""
+    while len(leaves) > HASH_SIZE:
+        pairs = range(0, len(leaves), 2 * HASH_SIZE)
+        leaves = b"".join(hashlib.sha256(b"\1" + leaves[at : at + 2 * HASH_SIZE]).digest() for at in pairs)
+    return leaves
+
+
 class CompactRange:
     """A tree to which leaves are appended, kept as the roots of its perfect subtrees, the largest first."""
 
@@ -54,11 +62,26 @@ class CompactRange:
 
     def append(self, leaf: bytes) -> None:
         """Append a leaf. leaf: its hash."""
-        made, size = leaf, self.size
+        self._append(leaf, 0)
+
+    def extend(self, leaves: bytes, root_of: Callable[[bytes], bytes] | None = None) -> None:
+        """Append leaves. leaves: their hashes, one after the other. root_of: as `perfect_root`, but faster."""
+        done, count = 0, len(leaves) // HASH_SIZE
+        while done < count:
+            width = 1 << (count - done).bit_length() - 1
+            if self.size:
+                width = min(width, self.size & -self.size)
+            part = leaves[HASH_SIZE * done : HASH_SIZE * (done + width)]
+            self._append((root_of or perfect_root)(part), width.bit_length() - 1)
+            done += width
+
+    def _append(self, node: bytes, level: int) -> None:
+        """Append 2**level leaves, of whose number the size is a multiple. node: the hash of the node above them."""
+        size, made = self.size >> level, node
         while size & 1:
             made, size = node_hash(self._roots.pop(), made), size >> 1
         self._roots.append(made)
-        self.size += 1
+        self.size += 1 << level
 
     def root(self) -> bytes:
         """The root hash of the tree."""

@@ -1,0 +1,116 @@
+"""Reads the entries of a log as parts: blocks of rows, and every other leaf by itself.
+
+A row that does not fit in a block, because its digest or vCPU count is in another notation, is parsed as other leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.errors import LdcatError, MalformedRecord
+from catalog.log.leaves.entries import Entries
+from catalog.log.leaves.group_table import Columns, GroupTable
+from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart, RowGroup
+from catalog.log.leaves.row_text import LARGEST, take_apart
+from catalog.log.records import AnyRecord, is_row, parse_record, read_technology
+from catalog.rows.digest_record import DigestRecord
+from catalog.transparency import merkle
+from catalog.transparency.merkle import HASH_SIZE
+from catalog.transparency.tiles import DAMAGED, WIDTH, TileReader
+
+_AT_ONCE = 16
+"""Entry bundles: how many are read at once."""
+
+_ENOUGH = 4 << 20
+"""Bytes: no more bundles are read at once if they have as many."""
+
+
+def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
+    """Parse an entry of a log that is not verified yet. Raises MalformedRecord, which names its file."""
+    try:
+        return parse_record(leaf)
+    except MalformedRecord as error:
+        try:
+            fault = reader.entry_fault(index, merkle.leaf_hash(leaf))
+        except LdcatError as failure:
+            fault = f"entry {index} of the log cannot be compared with its tile, {failure}"
+        if fault:
+            raise MalformedRecord(f"{fault}: {error}", DAMAGED) from error
+        where = f"entry {index} of the log, in {reader.entry_path(index)}, was published so"
+        raise MalformedRecord(
+            f"{where}: {error}", "ask its publisher; ldcat audit LOG shows what else is wrong"
+        ) from error
+
+
+def log_parts(reader: TileReader, first: int, size: int, *, rows: bool) -> Iterator[LogPart]:
+    """Yield the leaves of a log from `first` on. size: of the log. rows: whether rows are parsed.
+
+    Every part before a fault is yielded before it is raised. Raises as TileReader.entries and `parse_entry`.
+    """
+    blocks = _Blocks(reader, parses=rows)
+    number, skipped = divmod(first, WIDTH)
+    while number * WIDTH < size:
+        leaves, failure = list[bytes](), None
+        try:
+            for _ in range(_AT_ONCE):
+                if number * WIDTH < size and sum(map(len, leaves)) < _ENOUGH:
+                    leaves += reader.entries(number)
+                    number += 1
+        except LdcatError as error:
+            failure = error
+        yield from blocks.parts(first, Entries.of(leaves[skipped:]))
+        if failure:
+            raise failure
+        first, skipped = first + len(leaves) - skipped, 0
+
+
+class _Blocks:
+    """Makes parts of entries. parses: whether rows are parsed."""
+
+    def __init__(self, reader: TileReader, *, parses: bool) -> None:
+        self._reader = reader
+        self._parses = parses
+        self._table = GroupTable()
+
+    def parts(self, index: int, entries: Entries) -> Iterator[LogPart]:
+        """Yield some leaves. index: of the first one in the log. Raises as `parse_entry`."""
+        hashes, columns, begun, at = entries.hashes(), Columns.of(len(entries)), 0, 0
+
+        def block() -> Iterator[LeafBlock]:
+            """The rows since the last leaf by itself, if there are any."""
+            if begun < at:
+                yield LeafBlock(
+                    index + begun,
+                    entries.part(begun, at),
+                    hashes[HASH_SIZE * begun : HASH_SIZE * at],
+                    bytes(columns.digests[LARGEST * begun : LARGEST * at]),
+                    columns.vcpus[begun:at],
+                    columns.groups[begun:at],
+                    self._table.groups,
+                )
+
+        while (at := self._table.take(entries, at, columns)) < len(entries):
+            if self._table.is_full:
+                yield from block()
+                begun, self._table = at, GroupTable()
+            hashed = hashes[HASH_SIZE * at : HASH_SIZE * (at + 1)]
+            try:
+                leaf = self._learn(index + at, entries[at], hashed)
+            except LdcatError:
+                yield from block()
+                raise
+            if leaf:
+                yield from block()
+                yield leaf
+                begun = at = at + 1
+        yield from block()
+
+    def _learn(self, index: int, text: bytes, hashed: bytes) -> Leaf | None:
+        """Add the group of a row to the table; or return the leaf, if it does not fit in a block."""
+        record = parse_entry(self._reader, index, text) if self._parses or not is_row(text) else None
+        row = take_apart(text) if is_row(text) else None
+        if row is None:
+            return Leaf(index, text, hashed, record)
+        first = record if isinstance(record, DigestRecord) else None
+        self._table.add(row, RowGroup(first, read_technology(text), len(row.digest)))
+        return None
