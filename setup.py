@@ -23,10 +23,10 @@ HASHING = """
 enum ldcat_implementation { LDCAT_PORTABLE, LDCAT_AVX2, LDCAT_AVX512, LDCAT_SHA_NI, ... };
 enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY, ... };
 int ldcat_has_implementation(int implementation);
-int ldcat_halves_512_bits(void);
-int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
-                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
-                        const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+size_t ldcat_sha256_lanes(int implementation, size_t number);
+int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
+                        const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
+                        const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
@@ -128,7 +128,7 @@ def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    flags = ["-O3", "-g0", "-Wno-psabi"]
+    flags = ["-O3", "-g0", "-Wno-psabi", "-fno-tree-reassoc"]  # sums in the order that keeps a chain waiting least
     macro = ("Py_LIMITED_API", "0x030b0000") if STABLE_ABI else ("_CFFI_NO_LIMITED_API", None)
     options |= {"py_limited_api": STABLE_ABI, "define_macros": [macro]}
     helper.set_source(module, source, depends=sources, extra_compile_args=flags, **options)

@@ -43,7 +43,7 @@ def kernel_rates(work: Path) -> list[str]:
         return count
 
     def es(path: str) -> int:
-        return len(compiled.sha256_chains(path, states, page, page, COUNTS)) // 32
+        return len(compiled.sha256_chains(path, states, [page] * CHAINS, [page] * CHAINS, COUNTS)) // 32
 
     def snp(path: str) -> int:
         return len(compiled.sha384_chains(path, digests, [tail] * CHAINS, [tail] * CHAINS, COUNTS)) // 48

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
@@ -43,18 +44,19 @@ class ContentsHash(Technology):
         return LaunchDigest(state.digest())
 
     def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
-        """As `fold_chain` of each chain; chains with the same VMSA pages are hashed side by side."""
+        """As `fold_chain` of each chain; chains that share most are hashed side by side."""
         if backend.sha256 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
-        alike = defaultdict(list)
+        alike: dict[tuple[int, bytes, bytes], list[int]] = defaultdict(list)
         for number, chain in enumerate(chains):
-            alike[chain.bsp.data, chain.ap.data, len(chain.state.carried)].append(number)
+            alike[len(chain.state.carried), chain.bsp.data, chain.ap.data].append(number)
+        order = [number for key in sorted(alike, key=itemgetter(0)) for number in alike[key]]
+        states = [chains[number].state for number in order]
+        bsp, ap = [chains[number].bsp.data for number in order], [chains[number].ap.data for number in order]
+        digests, size = sha256_chains(backend.sha256, states, bsp, ap, counts), self.digest_size * len(counts)
         made: list[Digests] = [b""] * len(chains)
-        size = self.digest_size * len(counts)
-        for (bsp, ap, _), numbers in alike.items():
-            digests = sha256_chains(backend.sha256, [chains[n].state for n in numbers], bsp, ap, counts)
-            for at, number in enumerate(numbers):
-                made[number] = digests[at * size : (at + 1) * size]
+        for at, number in enumerate(order):
+            made[number] = digests[at * size : (at + 1) * size]
         return made
 
     def table_runs(self, firmware: FirmwareComponent, hashes: KernelHashes | None) -> Iterator[UpdateRun]:

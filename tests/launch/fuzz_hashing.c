@@ -10,7 +10,7 @@
 #include "hashing.h"
 #include "implementations.h"
 
-enum { ROUNDS = 400, MAX_CHAINS = 70, MAX_COUNTS = 4 };
+enum { ROUNDS = 400, MAX_CHAINS = 100, MAX_COUNTS = 4, MAX_PAGES = 5 };
 
 static uint64_t seed = 1;
 
@@ -41,20 +41,30 @@ static size_t ascending(uint32_t *counts) {
     return count;
 }
 
+/* Some carried bytes are often as many as those of the other chains, and pages the same, or zeros for the most part. */
 static void sha256_chains(int implementation) {
     uint32_t counts[MAX_COUNTS];
-    size_t chains = next(MAX_CHAINS), carried_size = next(64), count = ascending(counts);
-    uint8_t *midstates = bytes(32 * chains), *carried = bytes(carried_size * chains);
-    uint8_t *lengths = bytes(8 * chains), *bsp = bytes(4096), *ap = bytes(4096);
+    size_t chains = next(MAX_CHAINS), count = ascending(counts), carried_size = next(64);
+    uint8_t *midstates = bytes(32 * chains), *carried = bytes(64 * chains), *pages = bytes(4096 * MAX_PAGES);
+    uint64_t *lengths = (uint64_t *)bytes(8 * chains);
+    uint32_t *bsp = (uint32_t *)bytes(4 * chains), *ap = (uint32_t *)bytes(4 * chains);
     uint8_t *out = bytes(32 * chains * count), *alone = bytes(32 * count);
-    if (ldcat_sha256_chains(implementation, chains, midstates, carried, carried_size, (uint64_t *)lengths, bsp, ap,
-                            counts, count, out) == LDCAT_DONE)
+    for (size_t i = 0; i < chains; i++) {
+        lengths[i] = lengths[i] / 64 * 64 + (next(2) ? carried_size : next(64));
+        bsp[i] = next(MAX_PAGES), ap[i] = next(MAX_PAGES);
+    }
+    for (size_t page = 0; page < MAX_PAGES; page++)
+        if (next(2))
+            memset(pages + 4096 * page + next(1100), 0, 4096 - 1100);
+    size_t lanes = ldcat_sha256_lanes(implementation, next(4));
+    if (ldcat_sha256_chains(implementation, lanes, chains, midstates, carried, lengths, pages, bsp, ap, counts, count,
+                            out) == LDCAT_DONE)
         for (size_t i = 0; i < chains; i++) {
-            ldcat_sha256_chains(LDCAT_PORTABLE, 1, midstates + 32 * i, carried + carried_size * i, carried_size,
-                                (uint64_t *)lengths + i, bsp, ap, counts, count, alone);
+            ldcat_sha256_chains(LDCAT_PORTABLE, 4, 1, midstates + 32 * i, carried + 64 * i, lengths + i, pages, bsp + i,
+                                ap + i, counts, count, alone);
             check(!memcmp(out + 32 * count * i, alone, 32 * count), "SHA-256 chains", implementation);
         }
-    free(midstates), free(carried), free(lengths), free(bsp), free(ap), free(out), free(alone);
+    free(midstates), free(carried), free(lengths), free(pages), free(bsp), free(ap), free(out), free(alone);
 }
 
 static void sha256_pages(int implementation) {

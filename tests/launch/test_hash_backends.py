@@ -19,6 +19,7 @@ from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedInput, UsageError
 from catalog.launch.hashing import backends, compiled
 from catalog.launch.hashing.backends import (
+    FASTEST,
     PYTHON,
     REFERENCE,
     HashBackend,
@@ -32,7 +33,7 @@ SHA256 = [name for name in sha256_implementations() if name != PYTHON]
 SHA384 = [name for name in sha384_implementations() if name != PYTHON]
 COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=5, unique=True).map(sorted)
 LANES = st.integers(1, 70)
-"""Numbers of chains: up to more than the 64 lanes of the widest implementation."""
+"""Numbers of chains: up to more than the 48 lanes of the widest implementation."""
 
 
 def by_hashlib_256(prefix: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:
@@ -47,26 +48,37 @@ def by_hashlib_384(digest: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) 
     return b"".join(made[count - 1] for count in counts)
 
 
+def vmsa_like(source: random.Random) -> bytes:
+    """A page that ends with zeros, as a VMSA does; how many is random."""
+    return source.randbytes(source.randrange(4097)).ljust(4096, b"\0")
+
+
 @pytest.mark.parametrize("name", SHA256)
-@given(lanes=LANES, carried=st.integers(0, 63), counts=COUNTS, seed=st.integers(0, 2**32))
-@example(lanes=33, carried=48, counts=[1, 2, 3], seed=0)
-@example(lanes=1, carried=55, counts=[2], seed=0)
-@example(lanes=1, carried=56, counts=[2], seed=0)
-def test_sha256_chains_match_hashlib(name: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
+@given(lanes=LANES, carried=st.integers(0, 63), vmsas=st.integers(1, 6), counts=COUNTS, seed=st.integers(0, 2**32))
+@example(lanes=33, carried=48, vmsas=1, counts=[1, 2, 3], seed=0)
+@example(lanes=70, carried=0, vmsas=70, counts=[1, 2, 3, 4], seed=0)
+@example(lanes=1, carried=55, vmsas=1, counts=[2], seed=0)
+@example(lanes=1, carried=56, vmsas=1, counts=[2], seed=0)
+def test_sha256_chains_match_hashlib(
+    name: str, lanes: int, carried: int, vmsas: int, counts: list[int], seed: int
+) -> None:
+    """Each chain has one of a few VMSAs, and the most usual number of carried bytes or any other."""
     source = random.Random(seed)
-    bsp, ap = source.randbytes(4096), source.randbytes(4096)
-    prefixes = [source.randbytes(64 * source.randrange(3) + carried) for _ in range(lanes)]
+    some = [vmsa_like(source) for _ in range(vmsas)]
+    bsp, ap = ([source.choice(some) for _ in range(lanes)] for _ in range(2))
+    sizes = [source.choice([carried, carried, source.randrange(64)]) for _ in range(lanes)]
+    prefixes = [source.randbytes(64 * source.randrange(3) + size) for size in sizes]
     states = [Sha256State().update(prefix) for prefix in prefixes]
-    expected = b"".join(by_hashlib_256(prefix, bsp, ap, counts) for prefix in prefixes)
+    expected = b"".join(map(by_hashlib_256, prefixes, bsp, ap, [counts] * lanes))
     assert compiled.sha256_chains(name, states, bsp, ap, counts) == expected
 
 
 @pytest.mark.parametrize("name", SHA256)
 def test_the_padding_holds_the_length_of_a_large_message(name: str) -> None:
     """Lengths of 2**29 bytes and more reach the upper word of the length in the padding."""
-    state = Sha256State(bytes(32), b"", 1 << 40)
-    (expected,) = {bytes(state.update(bytes(4096)).digest())}
-    assert compiled.sha256_chains(name, [state], bytes(4096), bytes(4096), [1]) == expected
+    state, page = Sha256State(bytes(32), b"", 1 << 40), bytes(4096)
+    (expected,) = {bytes(state.update(page).digest())}
+    assert compiled.sha256_chains(name, [state], [page], [page], [1]) == expected
 
 
 @pytest.mark.parametrize("name", SHA256)
@@ -157,16 +169,17 @@ def test_an_snp_digest_has_no_launch_measurement() -> None:
 @pytest.mark.parametrize("counts", [[], [0, 1], [2, 2], [3, 1]])
 def test_counts_that_do_not_ascend_are_refused(counts: list[int]) -> None:
     with pytest.raises(ValueError, match="ascend"):
-        compiled.sha256_chains("portable", [Sha256State()], bytes(4096), bytes(4096), counts)
+        compiled.sha256_chains("portable", [Sha256State()], [bytes(4096)], [bytes(4096)], counts)
 
 
 def test_parts_of_a_wrong_length_are_refused() -> None:
     page, tail, counts = bytes(4096), bytes(64), [1]
-    unlike = [Sha256State(), Sha256State().update(b"a")]
     with pytest.raises(ValueError, match="one length"):
-        compiled.sha256_chains("portable", unlike, page, page, counts)
+        compiled.sha256_chains("portable", [Sha256State()], [page], [tail], counts)
     with pytest.raises(ValueError, match="wrong length"):
-        compiled.sha256_chains("portable", [Sha256State()], bytes(64), bytes(64), counts)
+        compiled.sha256_chains("portable", [Sha256State()], [tail], [tail], counts)
+    with pytest.raises(ValueError, match="wrong length"):
+        compiled.sha256_chains("portable", [Sha256State()] * 2, [page], [page], counts)
     with pytest.raises(ValueError, match="one length"):
         compiled.sha384_chains("portable", [bytes(48)], [tail], [bytes(63)], counts)
     with pytest.raises(ValueError, match="wrong length"):
@@ -204,19 +217,11 @@ def test_the_best_implementation_is_the_first(monkeypatch: pytest.MonkeyPatch) -
     assert choose().compiled == (backends.lib is not None)
 
 
-@pytest.mark.parametrize(("halves", "first"), [(0, "avx512"), (1, "sha-ni")])
-def test_sha_extensions_come_first_if_512_bit_operations_are_split(
-    monkeypatch: pytest.MonkeyPatch, halves: int, first: str
-) -> None:
-    class Lib:
-        LDCAT_AVX512, LDCAT_SHA_NI, LDCAT_AVX2, LDCAT_PORTABLE = range(4)
-        ldcat_has_implementation = staticmethod(lambda name: True)
-        ldcat_halves_512_bits = staticmethod(lambda: halves)
-
-    monkeypatch.setattr(backends, "lib", Lib)
-    assert sha256_implementations()[0] == first
-    assert sorted(sha256_implementations()) == sorted((*backends._SHA256, PYTHON))
-    assert sha384_implementations()[0] == "avx512"
+@pytest.mark.skipif(not SHA256, reason="nothing is compiled")
+def test_the_fastest_of_all_implementations_is_the_default() -> None:
+    assert choose().sha256 == FASTEST
+    names = ", ".join(name for name in SHA256 if name != FASTEST)
+    assert str(choose()) == f"SHA-256 chains: fastest of {names}, SHA-384 chains: {SHA384[0]}"
 
 
 def test_an_unavailable_implementation_is_replaced_by_the_best_one() -> None:

@@ -12,6 +12,7 @@ except ImportError:
     ffi = lib = None
 
 __all__ = [
+    "FASTEST",
     "PYTHON",
     "REFERENCE",
     "HashBackend",
@@ -25,6 +26,9 @@ __all__ = [
 
 PYTHON = "python"
 """The reference implementation: hashlib, and SHA-256 midstates of catalog.abi.sha256."""
+
+FASTEST = "fastest"
+"""The compiled implementations that hash some SHA-256 chains in the least time; it depends on how many there are."""
 
 _SHA256 = ("avx512", "sha-ni", "avx2", "portable")
 _SHA384 = ("avx512", "avx2", "portable")
@@ -51,7 +55,9 @@ class HashBackend:
         )
 
     def __str__(self) -> str:
-        return f"SHA-256 chains: {self.sha256}, SHA-384 chains: {self.sha384}"
+        names = [name for name in sha256_implementations() if name not in (FASTEST, PYTHON)]
+        sha256 = f"{FASTEST} of {', '.join(names)}" if self.sha256 == FASTEST else self.sha256
+        return f"SHA-256 chains: {sha256}, SHA-384 chains: {self.sha384}"
 
 
 REFERENCE = HashBackend(PYTHON, PYTHON)
@@ -65,9 +71,7 @@ def implementation_number(name: str) -> int:
 def sha256_implementations() -> tuple[str, ...]:
     """Implementations of SHA-256 chains that this processor can run, best first."""
     found = [name for name in _SHA256 if _runs(name)]
-    if "sha-ni" in found and lib.ldcat_halves_512_bits():
-        found.sort(key=lambda name: name != "sha-ni")  # stable
-    return (*found, PYTHON)
+    return (FASTEST, *found, PYTHON) if found else (PYTHON,)
 
 
 def sha384_implementations() -> tuple[str, ...]:

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from catalog.abi.page_info import PAGE_SIZE
-from catalog.abi.sha256 import Sha256State
+from catalog.abi.sha256 import BLOCK_SIZE, Sha256State
 from catalog.launch.hashing.backends import ffi, implementation_number, lib
+from catalog.launch.hashing.passes import for_many, sha256_passes
 
 _ROOM = 1024
 """Hits of a scan for which memory is allocated at first."""
 
 
 def sha256_chains(
-    implementation: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]
+    implementation: str, states: Sequence[Sha256State], bsp: Sequence[bytes], ap: Sequence[bytes], counts: Sequence[int]
 ) -> memoryview:
-    """SHA-256 of what each state has hashed, then one page `bsp`, then pages `ap`, for each count of pages.
+    """SHA-256 of what each state has hashed, then its one page `bsp`, then its pages `ap`, for each count of pages.
 
-    states: all with the same number of carried bytes.
-    bsp, ap: 4096 bytes.
+    bsp, ap: 4096 bytes for each state. Least is done if states with the same pages and length come one after the other.
     counts: ascending, 1 or more.
     Gives 32 bytes for each state and count, state by state.
     """
-    carried_size = _the_one_length([state.carried for state in states])
-    _check(_the_one_length([bsp, ap]) == PAGE_SIZE, counts)
-    out = bytearray(32 * len(states) * len(counts))
-    result = lib.ldcat_sha256_chains(
-        implementation_number(implementation),
-        len(states),
-        _in(b"".join(state.midstate for state in states)),
-        _in(b"".join(state.carried for state in states)),
-        carried_size,
-        ffi.from_buffer("uint64_t[]", array("Q", (state.length for state in states))),
-        _in(bsp),
-        _in(ap),
-        ffi.from_buffer("uint32_t[]", array("I", counts)),
-        len(counts),
-        _out(out),
-    )
-    _raise_for(result)
+    _check(_the_one_length([*bsp, *ap]) == PAGE_SIZE and len(states) == len(bsp) == len(ap), counts)
+    out, size = bytearray(32 * len(states) * len(counts)), 32 * len(counts)
+    numbers: dict[bytes, int] = {}
+    bsp_numbers, ap_numbers = (_words(numbers.setdefault(page, len(numbers)) for page in pages) for pages in (bsp, ap))
+    midstates = _in(b"".join(state.midstate for state in states))
+    carried = _in(b"".join(state.carried.ljust(BLOCK_SIZE, b"\0") for state in states))
+    lengths = ffi.from_buffer("uint64_t[]", array("Q", (state.length for state in states)))
+    pages, made, asked = _in(b"".join(numbers)), _out(out), _words(counts)
+    for some in sha256_passes(implementation, len(states)):
+        first = some.first
+        result = lib.ldcat_sha256_chains(
+            implementation_number(some.engine.implementation),
+            some.engine.lanes,
+            some.chains,
+            midstates + 32 * first,
+            carried + BLOCK_SIZE * first,
+            lengths + first,
+            pages,
+            bsp_numbers + first,
+            ap_numbers + first,
+            asked,
+            len(counts),
+            made + size * first,
+        )
+        _raise_for(result)
     return memoryview(out)
 
 
@@ -48,9 +57,8 @@ def sha256_pages(implementation: str, pages: bytes | memoryview) -> bytes:
     """SHA-256 of each page of 4096 bytes: 32 bytes each, one after the other."""
     _check(len(pages) % PAGE_SIZE == 0, [1])
     out = bytearray(len(pages) // PAGE_SIZE * 32)
-    _raise_for(
-        lib.ldcat_sha256_pages(implementation_number(implementation), _in(pages), len(pages) // PAGE_SIZE, _out(out))
-    )
+    number = implementation_number(for_many(implementation))
+    _raise_for(lib.ldcat_sha256_pages(number, _in(pages), len(pages) // PAGE_SIZE, _out(out)))
     return bytes(out)
 
 
@@ -73,7 +81,7 @@ def sha384_chains(
         _in(b"".join(digests)),
         _in(b"".join(bsp)),
         _in(b"".join(ap)),
-        ffi.from_buffer("uint32_t[]", array("I", counts)),
+        _words(counts),
         len(counts),
         _out(out),
     )
@@ -98,12 +106,12 @@ def scan_launch_measure(
     """
     _check([len(part) for part in (inner, outer, before, after, measurement)] == [32, 32, 8, 16, 32], [1])
     _check(len(candidates) % 32 == 0, [1])
-    found, room = ffi.new("size_t *", _ROOM), 0
+    number, found, room = implementation_number(for_many(implementation)), ffi.new("size_t *", _ROOM), 0
     while found[0] > room:  # if there are more hits, a second scan has enough memory
         room = found[0]
         numbers = ffi.new("uint64_t[]", room)
         result = lib.ldcat_scan_launch_measure(
-            implementation_number(implementation),
+            number,
             _in(inner),
             _in(outer),
             _in(before),
@@ -119,12 +127,16 @@ def scan_launch_measure(
     return list(numbers[0 : found[0]])
 
 
-def _in(data: bytes | memoryview) -> object:
+def _in(data: bytes | memoryview) -> Any:
     return ffi.from_buffer("uint8_t[]", data)
 
 
-def _out(data: bytearray) -> object:
+def _out(data: bytearray) -> Any:
     return ffi.from_buffer("uint8_t[]", data, require_writable=True)
+
+
+def _words(numbers: Iterable[int]) -> Any:
+    return ffi.from_buffer("uint32_t[]", array("I", numbers))
 
 
 def _the_one_length(parts: Sequence[bytes]) -> int:

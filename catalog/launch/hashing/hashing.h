@@ -7,14 +7,18 @@
 
 enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY };
 
-/* SHA-256 after `counts[i]` vCPUs, for every chain and count: one page `bsp`, then pages `ap`, 4096 bytes each.
+/* How many SHA-256 chains an implementation hashes at once: the most for number 0, fewer from number to number; then 0. */
+size_t ldcat_sha256_lanes(int implementation, size_t number);
+
+/* SHA-256 after `counts[i]` vCPUs, for every chain and count: its page `bsp`, then its page `ap` again and again.
  *
- * midstates: chains times 32 bytes, big-endian; carried: chains times carried_size (0 to 63) bytes after the last
- * whole block; lengths: bytes hashed so far. counts: ascending, from 1 on. out: chains times counts times 32 bytes.
+ * lanes: one of ldcat_sha256_lanes. midstates: chains times 32 bytes, big-endian; lengths: bytes hashed so far; carried:
+ * chains times 64 bytes, of which the first lengths % 64 are those after the last whole block. pages: 4096 bytes each;
+ * bsp, ap: numbers of pages. counts: ascending, from 1 on. out: chains times counts times 32 bytes.
  */
-int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
-                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
-                        const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
+                        const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
+                        const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
 /* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);

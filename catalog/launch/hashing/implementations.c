@@ -24,21 +24,8 @@ int ldcat_has_implementation(int implementation) {
         return 0;
     }
 }
-
-/* AMD family 19h with AVX-512 is Zen 4. Source: AMD APM volume 3, CPUID Fn0000_0001_EAX. */
-int ldcat_halves_512_bits(void) {
-    unsigned eax, ebx, ecx, edx;
-    __builtin_cpu_init();
-    if (!__builtin_cpu_is("amd") || !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
-        return 0;
-    return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) == 0x19;
-}
 #else
 int ldcat_has_implementation(int implementation) {
     return implementation == LDCAT_PORTABLE;
-}
-
-int ldcat_halves_512_bits(void) {
-    return 0;
 }
 #endif

@@ -16,7 +16,7 @@
 int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
                               const uint8_t *after, const uint8_t *measure, const uint8_t *candidates, size_t count,
                               uint64_t *out, size_t room, size_t *found) {
-    const struct sha256_engine *engine = sha256_engine_of(implementation);
+    const struct sha256_engine *engine = sha256_engines_of(implementation);
     uint32_t inner_words[8], outer_words[8], wanted[8], states[8 * MAX_SHA256_LANES], length_kw[64];
     uint8_t messages[MAX_SHA256_LANES * BLOCK], hashes[MAX_SHA256_LANES * BLOCK], length_block[BLOCK];
     if (!engine)
@@ -45,14 +45,14 @@ int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const ui
             memcpy(messages + BLOCK * lane + 8, candidates + 32 * (done + (lane < filled ? lane : 0)), 32);
             memcpy(states + 8 * lane, inner_words, 32);
         }
-        engine->own(states, messages);
-        engine->same(states, length_kw, 1);
+        sha256_own(engine, states, messages);
+        sha256_same(engine, states, length_kw);
         for (size_t lane = 0; lane < engine->lanes; lane++) {
             for (int i = 0; i < 8; i++)
                 store_big_endian_32(hashes + BLOCK * lane + 4 * i, states[8 * lane + i]);
             memcpy(states + 8 * lane, outer_words, 32);
         }
-        engine->own(states, hashes);
+        sha256_own(engine, states, hashes);
         for (size_t lane = 0; lane < filled; lane++) {
             if (memcmp(states + 8 * lane, wanted, 32))
                 continue;

@@ -1,8 +1,8 @@
-/* SEV-ES vCPU chains: SHA-256 over one VMSA page a vCPU, many chains at once.
+/* SEV-ES vCPU chains: SHA-256 over one VMSA page a vCPU, many chains at once, each with VMSA pages of its own.
  *
- * The pages are the same for every chain, so their message schedules are made once. 4096 is a multiple of 64:
- * how many bytes are carried over from block to block never changes, and each digest is that of the state
- * after a page, the carried bytes and the padding.
+ * All pages after the second are the same, so the message schedules of a page are made for the first vCPU, for the
+ * second, and where that one's page follows itself. 4096 is a multiple of 64: how many bytes of a chain are carried over
+ * from block to block never changes, and each digest is that of the state after a page, the carried bytes and the padding.
  */
 #include "hashing.h"
 
@@ -16,67 +16,118 @@
 #define PAGE 4096
 #define PAGE_BLOCKS (PAGE / BLOCK)
 
-/* Schedules of the blocks of a page that lie wholly in it, and of the one its end and the next page begin. */
-struct schedules {
-    uint32_t bsp_rest[64 * PAGE_BLOCKS], bsp_to_ap[64], ap_rest[64 * PAGE_BLOCKS], ap_to_ap[64];
+/* The chains that are hashed at once, one in each lane.
+ *
+ * carried: in the first carried_size bytes, what is hashed before `page`, the page of the next vCPU.
+ * blocks: those between the carried bytes and the last carried_size bytes of the page, with schedules in `kw`.
+ */
+struct pass {
+    const struct sha256_engine *engine;
+    uint32_t states[8 * MAX_SHA256_LANES];
+    uint64_t hashed[MAX_SHA256_LANES];
+    size_t carried_size[MAX_SHA256_LANES];
+    uint8_t carried[MAX_SHA256_LANES][BLOCK];
+    const uint8_t *page[MAX_SHA256_LANES];
+    struct sha256_block blocks[PAGE_BLOCKS];
+    uint32_t *kw;
 };
 
-static void schedule_rest(uint32_t *kw, const uint8_t *page, size_t carried_size) {
-    const uint8_t *block = page + BLOCK - carried_size;
-    for (int i = 0; i < PAGE_BLOCKS - 1; i++)
-        sha256_schedule(kw + 64 * i, block + BLOCK * i);
-}
-
-static void schedule_seam(uint32_t *kw, const uint8_t *page, const uint8_t *next, size_t carried_size) {
-    uint8_t block[BLOCK];
-    memcpy(block, page + PAGE - carried_size, carried_size);
-    memcpy(block + carried_size, next, BLOCK - carried_size);
-    sha256_schedule(kw, block);
-}
-
-static void digests_of(const struct sha256_engine *engine, const uint32_t *states, const uint8_t *tail,
-                       size_t carried_size, const uint64_t *lengths, uint32_t *finished) {
-    uint8_t blocks[2][MAX_SHA256_LANES * BLOCK];
-    size_t last = carried_size + 9 > BLOCK; /* the padding needs a second block */
-    memset(blocks, 0, sizeof blocks);
-    for (size_t lane = 0; lane < engine->lanes; lane++) {
-        memcpy(blocks[0] + BLOCK * lane, tail, carried_size);
-        blocks[0][BLOCK * lane + carried_size] = 0x80;
-        store_big_endian_32(blocks[last] + BLOCK * lane + 56, (uint32_t)(lengths[lane] >> 29));
-        store_big_endian_32(blocks[last] + BLOCK * lane + 60, (uint32_t)(lengths[lane] << 3));
+/* The schedule of a block, of which each lane has the `bytes`: one for all lanes if they are the same. */
+static void schedule(struct pass *pass, size_t number, const uint8_t *const bytes[MAX_SHA256_LANES]) {
+    const size_t lanes = pass->engine->lanes;
+    uint32_t *kw = pass->kw + 64 * lanes * number;
+    int shared = 1;
+    for (size_t lane = 1; lane < lanes && shared; lane++)
+        shared = bytes[lane] == bytes[lane - 1] || !memcmp(bytes[lane], bytes[0], BLOCK);
+    if (shared)
+        sha256_schedule(kw, bytes[0]);
+    else {
+        uint8_t gathered[MAX_SHA256_LANES * BLOCK];
+        for (size_t lane = 0; lane < lanes; lane++)
+            memcpy(gathered + BLOCK * lane, bytes[lane], BLOCK);
+        pass->engine->schedule(kw, gathered);
     }
-    memcpy(finished, states, 32 * engine->lanes);
-    for (size_t i = 0; i <= last; i++)
-        engine->own(finished, blocks[i]);
+    pass->blocks[number] = (struct sha256_block){kw, shared};
 }
 
-/* Up to `lanes` chains from their states to the last count; lanes without a chain repeat the last one. */
-static void walk(const struct sha256_engine *engine, size_t chains, const struct schedules *kw,
-                 const uint8_t *midstates, const uint8_t *carried, size_t carried_size, const uint64_t *lengths,
-                 const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
-    uint32_t states[8 * MAX_SHA256_LANES], finished[8 * MAX_SHA256_LANES];
-    uint64_t hashed[MAX_SHA256_LANES];
-    uint8_t first[MAX_SHA256_LANES * BLOCK];
-    for (size_t lane = 0; lane < engine->lanes; lane++) {
-        size_t chain = lane < chains ? lane : chains - 1;
-        for (int i = 0; i < 8; i++)
-            states[8 * lane + i] = load_big_endian_32(midstates + 32 * chain + 4 * i);
-        hashed[lane] = lengths[chain];
-        memcpy(first + BLOCK * lane, carried + carried_size * chain, carried_size);
-        memcpy(first + BLOCK * lane + carried_size, bsp, BLOCK - carried_size);
+/* The first block of the pages: the carried bytes, and how a page begins. */
+static void schedule_seam(struct pass *pass) {
+    const uint8_t *bytes[MAX_SHA256_LANES];
+    for (size_t lane = 0; lane < pass->engine->lanes; lane++) {
+        const size_t carried_size = pass->carried_size[lane];
+        memcpy(pass->carried[lane] + carried_size, pass->page[lane], BLOCK - carried_size);
+        bytes[lane] = pass->carried[lane];
     }
-    for (size_t emitted = 0, vcpus = 1; emitted < count_of_counts; vcpus++) {
-        if (vcpus == 1)
-            engine->own(states, first);
+    schedule(pass, 0, bytes);
+}
+
+/* The blocks that lie wholly in the pages. Most of a VMSA are zeros: such a block has the schedule of the one before. */
+static void schedule_rest(struct pass *pass) {
+    const uint8_t *bytes[MAX_SHA256_LANES];
+    for (size_t number = 1; number < PAGE_BLOCKS; number++) {
+        int repeats = number > 1;
+        for (size_t lane = 0; lane < pass->engine->lanes; lane++) {
+            bytes[lane] = pass->page[lane] + BLOCK * number - pass->carried_size[lane];
+            repeats = repeats && !memcmp(bytes[lane], bytes[lane] - BLOCK, BLOCK);
+        }
+        if (repeats)
+            pass->blocks[number] = pass->blocks[number - 1];
         else
-            engine->same(states, vcpus == 2 ? kw->bsp_to_ap : kw->ap_to_ap, 1);
-        engine->same(states, vcpus == 1 ? kw->bsp_rest : kw->ap_rest, PAGE_BLOCKS - 1);
-        for (size_t lane = 0; lane < engine->lanes; lane++)
-            hashed[lane] += PAGE;
+            schedule(pass, number, bytes);
+    }
+}
+
+/* What each lane carries after its page. */
+static void carry(struct pass *pass) {
+    for (size_t lane = 0; lane < pass->engine->lanes; lane++)
+        memcpy(pass->carried[lane], pass->page[lane] + PAGE - pass->carried_size[lane], pass->carried_size[lane]);
+}
+
+/* The digests after a page: of its last bytes, carried over, and one or two blocks of padding. */
+static void digests_of(const struct pass *pass, uint32_t *finished) {
+    const size_t lanes = pass->engine->lanes;
+    uint8_t blocks[2][MAX_SHA256_LANES * BLOCK];
+    uint32_t longer[8 * MAX_SHA256_LANES];
+    size_t twice = 0; /* lanes whose padding needs a second block */
+    memset(blocks, 0, sizeof blocks);
+    for (size_t lane = 0; lane < lanes; lane++) {
+        const size_t carried_size = pass->carried_size[lane], last = carried_size + 9 > BLOCK;
+        memcpy(blocks[0] + BLOCK * lane, pass->page[lane] + PAGE - carried_size, carried_size);
+        blocks[0][BLOCK * lane + carried_size] = 0x80;
+        store_big_endian_32(blocks[last] + BLOCK * lane + 56, (uint32_t)(pass->hashed[lane] >> 29));
+        store_big_endian_32(blocks[last] + BLOCK * lane + 60, (uint32_t)(pass->hashed[lane] << 3));
+        twice += last;
+    }
+    memcpy(finished, pass->states, 32 * lanes);
+    sha256_own(pass->engine, finished, blocks[0]);
+    if (!twice)
+        return;
+    memcpy(longer, finished, 32 * lanes);
+    sha256_own(pass->engine, longer, blocks[1]);
+    for (size_t lane = 0; lane < lanes; lane++)
+        if (pass->carried_size[lane] + 9 > BLOCK)
+            memcpy(finished + 8 * lane, longer + 8 * lane, 32);
+}
+
+/* From the states, with the page of the BSP, to the last count; with the pages `ap` from the second vCPU on. */
+static void walk(struct pass *pass, size_t chains, const uint8_t *const ap[MAX_SHA256_LANES], const uint32_t *counts,
+                 size_t count_of_counts, uint8_t *out) {
+    uint32_t finished[8 * MAX_SHA256_LANES];
+    for (size_t emitted = 0, vcpus = 1; emitted < count_of_counts; vcpus++) {
+        if (vcpus == 2 || vcpus == 3)
+            carry(pass);
+        if (vcpus == 2)
+            memcpy(pass->page, ap, sizeof pass->page);
+        if (vcpus <= 3)
+            schedule_seam(pass);
+        if (vcpus <= 2)
+            schedule_rest(pass);
+        pass->engine->rounds(pass->states, pass->blocks, PAGE_BLOCKS);
+        for (size_t lane = 0; lane < pass->engine->lanes; lane++)
+            pass->hashed[lane] += PAGE;
         if (counts[emitted] != vcpus)
             continue;
-        const uint8_t *tail = (vcpus == 1 ? bsp : ap) + PAGE - carried_size;
-        digests_of(engine, states, tail, carried_size, hashed, finished);
+        digests_of(pass, finished);
         for (size_t chain = 0; chain < chains; chain++)
             for (int i = 0; i < 8; i++)
                 store_big_endian_32(out + 32 * (chain * count_of_counts + emitted) + 4 * i, finished[8 * chain + i]);
@@ -84,23 +135,39 @@ static void walk(const struct sha256_engine *engine, size_t chains, const struct
     }
 }
 
-int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
-                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
-                        const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
-    const struct sha256_engine *engine = sha256_engine_of(implementation);
-    struct schedules *kw = engine ? malloc(sizeof *kw) : NULL;
-    if (!kw)
-        return engine ? LDCAT_NO_MEMORY : LDCAT_NO_IMPLEMENTATION;
-    schedule_rest(kw->bsp_rest, bsp, carried_size);
-    schedule_rest(kw->ap_rest, ap, carried_size);
-    schedule_seam(kw->bsp_to_ap, bsp, ap, carried_size);
-    schedule_seam(kw->ap_to_ap, ap, ap, carried_size);
-    for (size_t done = 0; done < chains; done += engine->lanes) {
-        size_t left = chains - done;
-        walk(engine, left < engine->lanes ? left : engine->lanes, kw, midstates + 32 * done,
-             carried + carried_size * done, carried_size, lengths + done, bsp, ap, counts, count_of_counts,
-             out + 32 * count_of_counts * done);
+size_t ldcat_sha256_lanes(int implementation, size_t number) {
+    const struct sha256_engine *engine = sha256_engines_of(implementation);
+    for (; engine && engine->lanes && number; number--)
+        engine++;
+    return engine ? engine->lanes : 0;
+}
+
+int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
+                        const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
+                        const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
+    const struct sha256_engine *engine = sha256_engines_of(implementation);
+    while (engine && engine->lanes && engine->lanes != lanes)
+        engine++;
+    if (!engine || !engine->lanes)
+        return LDCAT_NO_IMPLEMENTATION;
+    struct pass pass = {.engine = engine, .kw = aligned_alloc(LANES_ALIGNMENT, PAGE_BLOCKS * 256 * lanes)};
+    if (!pass.kw)
+        return LDCAT_NO_MEMORY;
+    for (size_t done = 0; done < chains; done += lanes) {
+        size_t filled = chains - done < lanes ? chains - done : lanes;
+        const uint8_t *later[MAX_SHA256_LANES];
+        for (size_t lane = 0; lane < lanes; lane++) { /* lanes without a chain repeat the last one */
+            size_t chain = done + (lane < filled ? lane : filled - 1);
+            for (int i = 0; i < 8; i++)
+                pass.states[8 * lane + i] = load_big_endian_32(midstates + 32 * chain + 4 * i);
+            pass.hashed[lane] = lengths[chain];
+            pass.carried_size[lane] = lengths[chain] % BLOCK;
+            memcpy(pass.carried[lane], carried + BLOCK * chain, BLOCK);
+            pass.page[lane] = pages + (size_t)PAGE * bsp[chain];
+            later[lane] = pages + (size_t)PAGE * ap[chain];
+        }
+        walk(&pass, filled, later, counts, count_of_counts, out + 32 * count_of_counts * done);
     }
-    free(kw);
+    free(pass.kw);
     return LDCAT_DONE;
 }

@@ -1,7 +1,10 @@
-/* SHA-256 with the SHA extensions of x86: six chains side by side, to hide the latency of each. */
+/* SHA-256 with the SHA extensions of x86: some chains side by side, to hide the latency of each.
+ *
+ * Included once for each number of chains, with these defined: LANES, that number; NAME, what sets its functions apart.
+ */
 #include <immintrin.h>
 
-#define NI_LANES 6
+#ifndef SHA_NI
 #define SHA_NI __attribute__((target("sha,sse4.1")))
 
 /* The instructions keep the words of a state as ABEF and CDGH. */
@@ -18,15 +21,17 @@ SHA_NI static inline void ni_store(uint32_t state[8], __m128i abef, __m128i cdgh
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-/* Message schedules of a block for each lane, the round constants added; step by step, since one alone waits, too. */
-SHA_NI static inline void ni_schedules(uint32_t kw[64 * NI_LANES], const uint8_t blocks[64 * NI_LANES]) {
+#endif
+
+/* kw: of one lane after the other; step by step, since one alone waits, too. */
+SHA_NI static void NAME(schedule)(uint32_t *kw, const uint8_t *blocks) {
     const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     const __m128i *constants = (const __m128i *)sha256_constants;
-    __m128i w[16][NI_LANES];
+    __m128i w[16][LANES];
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++)
 #pragma GCC unroll 6
-        for (int lane = 0; lane < NI_LANES; lane++) {
+        for (int lane = 0; lane < LANES; lane++) {
             if (i < 4)
                 w[i][lane] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)blocks + 4 * lane + i), big_endian);
             else
@@ -39,47 +44,42 @@ SHA_NI static inline void ni_schedules(uint32_t kw[64 * NI_LANES], const uint8_t
 }
 
 /* Rounds of one block; kw of lane n begins at n times `stride` words: 0 where all lanes share one schedule. */
-SHA_NI static inline __attribute__((always_inline)) void ni_rounds(
-    __m128i abef[NI_LANES], __m128i cdgh[NI_LANES], const uint32_t *kw, const size_t stride) {
-    __m128i abef_before[NI_LANES], cdgh_before[NI_LANES];
-    for (int lane = 0; lane < NI_LANES; lane++)
+SHA_NI static inline __attribute__((always_inline)) void NAME(block)(
+    __m128i abef[LANES], __m128i cdgh[LANES], const uint32_t *kw, const size_t stride) {
+    __m128i abef_before[LANES], cdgh_before[LANES];
+    for (int lane = 0; lane < LANES; lane++)
         abef_before[lane] = abef[lane], cdgh_before[lane] = cdgh[lane];
 #pragma GCC unroll 16
     for (int i = 0; i < 64; i += 4) {
 #pragma GCC unroll 6
-        for (int lane = 0; lane < NI_LANES; lane++) {
+        for (int lane = 0; lane < LANES; lane++) {
             __m128i words = _mm_loadu_si128((const __m128i *)(kw + lane * stride + i));
             cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], words);
         }
 #pragma GCC unroll 6
-        for (int lane = 0; lane < NI_LANES; lane++) {
+        for (int lane = 0; lane < LANES; lane++) {
             __m128i words = _mm_loadu_si128((const __m128i *)(kw + lane * stride + i));
             abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], _mm_shuffle_epi32(words, 0x0e));
         }
     }
-    for (int lane = 0; lane < NI_LANES; lane++) {
+    for (int lane = 0; lane < LANES; lane++) {
         abef[lane] = _mm_add_epi32(abef[lane], abef_before[lane]);
         cdgh[lane] = _mm_add_epi32(cdgh[lane], cdgh_before[lane]);
     }
 }
 
-SHA_NI static void ni_same(uint32_t *states, const uint32_t *schedules, size_t blocks) {
-    __m128i abef[NI_LANES], cdgh[NI_LANES];
-    for (int lane = 0; lane < NI_LANES; lane++)
+SHA_NI static void NAME(rounds)(uint32_t *states, const struct sha256_block *blocks, size_t count) {
+    __m128i abef[LANES], cdgh[LANES];
+    for (int lane = 0; lane < LANES; lane++)
         ni_load(&abef[lane], &cdgh[lane], states + 8 * lane);
-    for (size_t block = 0; block < blocks; block++)
-        ni_rounds(abef, cdgh, schedules + 64 * block, 0);
-    for (int lane = 0; lane < NI_LANES; lane++)
+    for (const struct sha256_block *block = blocks; block < blocks + count; block++)
+        if (block->shared)
+            NAME(block)(abef, cdgh, block->kw, 0);
+        else
+            NAME(block)(abef, cdgh, block->kw, 64);
+    for (int lane = 0; lane < LANES; lane++)
         ni_store(states + 8 * lane, abef[lane], cdgh[lane]);
 }
 
-SHA_NI static void ni_own(uint32_t *states, const uint8_t *blocks) {
-    __m128i abef[NI_LANES], cdgh[NI_LANES];
-    uint32_t kw[64 * NI_LANES];
-    ni_schedules(kw, blocks);
-    for (int lane = 0; lane < NI_LANES; lane++)
-        ni_load(&abef[lane], &cdgh[lane], states + 8 * lane);
-    ni_rounds(abef, cdgh, kw, 64);
-    for (int lane = 0; lane < NI_LANES; lane++)
-        ni_store(states + 8 * lane, abef[lane], cdgh[lane]);
-}
+#undef LANES
+#undef NAME

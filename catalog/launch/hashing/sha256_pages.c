@@ -14,7 +14,7 @@ static const uint32_t initial[8] = {
 };
 
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out) {
-    const struct sha256_engine *engine = sha256_engine_of(implementation);
+    const struct sha256_engine *engine = sha256_engines_of(implementation);
     uint32_t states[8 * MAX_SHA256_LANES], padding_kw[64];
     uint8_t blocks[MAX_SHA256_LANES * BLOCK], padding[BLOCK] = {0x80};
     if (!engine)
@@ -28,9 +28,9 @@ int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, u
         for (size_t at = 0; at < PAGE; at += BLOCK) {
             for (size_t lane = 0; lane < engine->lanes; lane++) /* lanes without a page repeat the first one */
                 memcpy(blocks + BLOCK * lane, pages + PAGE * (done + (lane < filled ? lane : 0)) + at, BLOCK);
-            engine->own(states, blocks);
+            sha256_own(engine, states, blocks);
         }
-        engine->same(states, padding_kw, 1);
+        sha256_same(engine, states, padding_kw);
         for (size_t lane = 0; lane < filled; lane++)
             for (int i = 0; i < 8; i++)
                 store_big_endian_32(out + 32 * (done + lane) + 4 * i, states[8 * lane + i]);
