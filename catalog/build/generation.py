@@ -30,6 +30,9 @@ ROWS_PER_PART = 1 << 21
 _CHUNK = (1 << 18, 1 << 20)
 """Fewest and most steps that are hashed at once, if the backend is compiled code."""
 
+_SIDE_BY_SIDE = 48
+"""Sweeps that are hashed at once by the widest hash implementations, or in three passes of 16."""
+
 _HELD = 1 << 27
 """Bytes: memory for spilled records of all shards, until they are written in long runs."""
 
@@ -182,9 +185,9 @@ def first_ordinals(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[
 def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
     """Numbers of sweeps in groups, each with about as many steps as are hashed at once.
 
-    Sweeps with the same VMSAs are in the same group: SEV-ES hashes a page for many chains at once.
+    Sweeps with the same vCPU counts are hashed side by side; those with the same VMSAs share pages that are made once.
     """
-    numbers = sorted(numbers, key=lambda number: _vcpu_values(sweeps[number]))
+    numbers = sorted(numbers, key=lambda number: _hashed_alike(sweeps[number]))
     low, high = _CHUNK
     all_rows = sum(sweeps[number].vcpus[-1] or 1 for number in numbers)
     limit = min(max(low, all_rows // 512), high) if backend.compiled else _CHUNK_IN_PYTHON
@@ -192,13 +195,16 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
     for at, number in enumerate(numbers):
         steps = sweeps[number].vcpus[-1] or 1
         if taken and taken + steps > limit:
-            yield sorted(numbers[start:at])
-            start, taken = at, 0
+            count = at - start
+            end = at - count % _SIDE_BY_SIDE if count > _SIDE_BY_SIDE else at
+            yield sorted(numbers[start:end])
+            start, taken = end, sum(sweeps[left].vcpus[-1] or 1 for left in numbers[end:at])
         taken += steps
     if taken:
         yield sorted(numbers[start:])
 
 
-def _vcpu_values(sweep: VcpuSweep) -> tuple[str | int, ...]:
+def _hashed_alike(sweep: VcpuSweep) -> tuple[str | int, ...]:
     name = sweep.config.vmm.name if sweep.config.vmm else ""
-    return name, *[value or 0 for value in sweep.config.sweep_axes()]
+    counts = sweep.vcpus[-1] or 0, len(sweep.vcpus)
+    return *counts, name, *[value or 0 for value in sweep.config.sweep_axes()]
