@@ -128,7 +128,7 @@ def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    flags = ["-O3", "-g0", "-Wno-psabi", "-fno-tree-reassoc"]  # sums in the order that keeps a chain waiting least
+    flags = ["-O3", "-g0", "-Wno-psabi"]
     macro = ("Py_LIMITED_API", "0x030b0000") if STABLE_ABI else ("_CFFI_NO_LIMITED_API", None)
     options |= {"py_limited_api": STABLE_ABI, "define_macros": [macro]}
     helper.set_source(module, source, depends=sources, extra_compile_args=flags, **options)

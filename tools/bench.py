@@ -15,6 +15,7 @@ from tools.bench_audit import audit_lines
 from tools.bench_builds import MIB, Build, built, default_build
 from tools.bench_evidence import Found, evidence
 from tools.bench_export import export_lines
+from tools.bench_groups import group_lines
 from tools.bench_kernels import kernel_rates
 from tools.bench_log import log_figures, log_lines
 from tools.bench_lookups import Lookups, lookups
@@ -45,7 +46,7 @@ def main() -> None:
         commands = evidence(folders[0], folders[1])
         found = lookups(folders[2])
         log = log_lines(log_figures(Path(work) / "log"))
-        kernels = kernel_rates(Path(work))
+        kernels = [*kernel_rates(Path(work)), "", *group_lines()]
         audits = audit_lines(folders[0], folders[2], rows)
         exports = export_lines(Path(work) / "exports")
         service = service_lines(folders[0], folders[2])

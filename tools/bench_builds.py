@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK = 4096 * 5
+TABLES = [
+    "none",
+    "debian-12-cloud-6.1.0-50",
+    "debian-12-installer-text",
+    "debian-13-cloud-6.12.107",
+    "debian-13-installer-text",
+]
+CHUNK = 4096 * len(TABLES)
 MIB = 1 << 20
 
 
@@ -53,7 +60,7 @@ def large_spec(rows: int, technology: str = "sev-snp", *, feature: int = 0, sign
     return f"""
 name = "large"
 firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
-kernel_hashes = {{ tables = ["none", "*"] }}
+kernel_hashes = {{ tables = {TABLES} }}
 [technologies.{technology}]
 vmm = ["qemu-kvm-init2"]
 vcpu_signatures = {signatures}

@@ -1,7 +1,7 @@
 """Passes: which engines hash some SHA-256 chains in the least time.
 
 An engine takes about as long for one chain as for as many as it has lanes. How long differs between processors, so it
-is measured when first needed, in one or two milliseconds.
+is measured when first needed, which takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VCPUS = 8
 """Pages that an engine hashes when it is measured: 20 to 200 microseconds."""
 
 _PLANNED = 96
-"""Chains at the end for which every sequence of engines is compared: two passes of the widest one."""
+"""Chains at the end for which every sequence of engines is compared: two passes of the widest engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +53,28 @@ def sha256_passes(implementation: str, chains: int) -> tuple[Passes, ...]:
 
 def for_many(implementation: str) -> str:
     """The implementation that hashes many messages at once; it is another one only for FASTEST. Raises as above."""
-    return _widest(_engines_of(implementation)).implementation
+    return _best_for_many(_engines_of(implementation)).implementation
 
 
 def plan(seconds: Mapping[LaneEngine, float], chains: int) -> tuple[Passes, ...]:
     """The passes that take the least time. seconds: that one pass of each engine takes."""
-    widest = _widest(seconds)
-    before = max(0, chains - _PLANNED) // widest.lanes
+    best_engine = _best_for_many(seconds)
+    before = max(0, chains - _PLANNED) // best_engine.lanes
     best: list[tuple[float, list[LaneEngine]]] = [(0.0, [])]  # for each number of chains
-    for some in range(1, chains - before * widest.lanes + 1):
+    for some in range(1, chains - before * best_engine.lanes + 1):
         last = min(seconds, key=lambda engine: best[max(0, some - engine.lanes)][0] + seconds[engine])
         taken, used = best[max(0, some - last.lanes)]
         best.append((taken + seconds[last], [*used, last]))
     used = sorted(best[-1][1], key=lambda engine: -engine.lanes)  # only the last pass has lanes without a chain
     made, first = [], 0
-    for engine, same in groupby([*[widest] * before, *used]):
+    for engine, same in groupby([*[best_engine] * before, *used]):
         some = min(len(list(same)) * engine.lanes, chains - first)
         made.append(Passes(engine, first, some))
         first += some
     return tuple(made)
 
 
-def _widest(seconds: Mapping[LaneEngine, float]) -> LaneEngine:
+def _best_for_many(seconds: Mapping[LaneEngine, float]) -> LaneEngine:
     """The engine that takes the least time for many chains."""
     return min(seconds, key=lambda engine: seconds[engine] / engine.lanes)
 

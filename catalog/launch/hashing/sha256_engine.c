@@ -4,6 +4,9 @@
 #include "../../abi/sha256.h"
 #include "implementations.h"
 
+/* Sums are made in the order in which they are written: it is the one that waits least for the round before. */
+#pragma GCC optimize("no-tree-reassoc")
+
 #define MAJORITY_OF_BITS(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
 
 #define WIDTH 4
