@@ -225,7 +225,7 @@ class _Plan:
     def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
         """Every configuration of a stage that can launch, without its vCPU count.
 
-        Those with the same vCPUs come one after the other: SEV-ES hashes a page for many chains at once.
+        Those with the same vCPUs come one after the other: their VMSAs are made once.
         """
         for vmm in self.space.choices("vmm", stage):
             features = self.space.choices("sev_features", stage)
@@ -235,7 +235,7 @@ class _Plan:
             launches = list(self._before_vcpus(stage, technology, vmm, vcpus[0]))
             for signature, extra in vcpus:
                 for measurer, launch, state in launches:
-                    candidate = replace(launch, vcpu_signature=signature, sev_features=extra)
+                    candidate = Candidate(technology, launch.firmware, launch.kernel_hashes, vmm, signature, extra, 2)
                     yield candidate, VcpuChain(state, *self._vmsas(measurer, candidate))
 
     def _before_vcpus(
