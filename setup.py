@@ -27,6 +27,7 @@ size_t ldcat_sha256_lanes(int implementation, size_t number);
 int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
                         const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
                         const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);

@@ -64,6 +64,8 @@ static void sha256_chains(int implementation) {
                                 ap + i, counts, count, alone);
             check(!memcmp(out + 32 * count * i, alone, 32 * count), "SHA-256 chains", implementation);
         }
+    if (lanes)
+        check(ldcat_sha256_nanoseconds(implementation, lanes) > 0, "time of SHA-256 chains", implementation);
     free(midstates), free(carried), free(lengths), free(pages), free(bsp), free(ap), free(out), free(alone);
 }
 

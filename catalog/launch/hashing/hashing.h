@@ -20,6 +20,9 @@ int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const u
                         const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
                         const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
+/* Nanoseconds, 1 or more, that as many chains as there are lanes take for a few vCPUs; it does not depend on their bytes. */
+uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
+
 /* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
 
