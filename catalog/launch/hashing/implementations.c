@@ -3,10 +3,15 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <stdatomic.h>
 
+/* CPUID is asked once: in a virtual machine it takes microseconds. */
 static int has_sha_extensions(void) {
+    static atomic_int known; /* 1, or -1 if it has none */
     unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx >> 29 & 1);
+    if (!known)
+        known = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx >> 29 & 1) ? 1 : -1;
+    return known > 0;
 }
 
 int ldcat_has_implementation(int implementation) {
