@@ -14,16 +14,15 @@ from sevsnpmeasure import guest, vcpu_types, vmm_types
 from sevsnpmeasure.sev_mode import SevMode
 
 from catalog.abi.launch_measure import MeasureContext
-from catalog.abi.sha256 import Sha256State
 from catalog.files.direct_io import keep_freed_memory
 from catalog.firmware.ovmf import Section, SectionType
-from catalog.launch.hashing import compiled
 from catalog.launch.hashing.backends import PYTHON, HashBackend, sha256_implementations, sha384_implementations
 from catalog.launch.measure_scan import scan_launch_measure
+from catalog.launch.technology import technology_named
 from tests.support.firmware_builder import build_ovmf
+from tools.bench_groups import COUNTS, chains_of
 
 CHAINS = 240
-COUNTS = range(1, 129)
 DIGESTS = CHAINS * len(COUNTS)
 CANDIDATES = 200_000
 
@@ -33,8 +32,7 @@ def kernel_rates(work: Path) -> list[str]:
     keep_freed_memory()  # as a build does
     chance = random.Random(1)
     page, tail = chance.randbytes(4096), chance.randbytes(64)
-    states = [Sha256State().update(chance.randbytes(176)) for _ in range(CHAINS)]
-    digests = [chance.randbytes(48) for _ in range(CHAINS)]
+    es_chains, snp_chains = chains_of("sev-es", CHAINS), chains_of("sev-snp", CHAINS)
     context = MeasureContext(1, 55, 21, 0, bytes(16))
     key, candidates = chance.randbytes(16), chance.randbytes(32 * CANDIDATES)
 
@@ -43,10 +41,12 @@ def kernel_rates(work: Path) -> list[str]:
         return count
 
     def es(path: str) -> int:
-        return len(compiled.sha256_chains(path, states, [page] * CHAINS, [page] * CHAINS, COUNTS)) // 32
+        technology_named("sev-es").fold_chains(es_chains, COUNTS, HashBackend(path, PYTHON))
+        return DIGESTS
 
     def snp(path: str) -> int:
-        return len(compiled.sha384_chains(path, digests, [tail] * CHAINS, [tail] * CHAINS, COUNTS)) // 48
+        technology_named("sev-snp").fold_chains(snp_chains, COUNTS, HashBackend(PYTHON, path))
+        return DIGESTS
 
     theirs = {mode: _rate(partial(_sev_snp_measure, work, mode)) for mode in (SevMode.SEV_ES, SevMode.SEV_SNP)}
     lines = [
