@@ -17,6 +17,7 @@ from pathlib import Path
 from catalog.build.distinguished import distinguished_records
 from catalog.build.measuring import measure_sweeps
 from catalog.files.direct_io import Appended
+from catalog.launch.chain import SIDE_BY_SIDE
 from catalog.launch.hashing.backends import HashBackend
 from catalog.rows.launch_config import VcpuSweep
 from catalog.store import row_records
@@ -29,9 +30,6 @@ ROWS_PER_PART = 1 << 21
 
 _CHUNK = (1 << 18, 1 << 20)
 """Fewest and most steps that are hashed at once, if the backend is compiled code."""
-
-_SIDE_BY_SIDE = 48
-"""Sweeps that are hashed at once by the widest hash implementations, or in three passes of 16."""
 
 _HELD = 1 << 27
 """Bytes: memory for spilled records of all shards, until they are written in long runs."""
@@ -196,7 +194,7 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
         steps = sweeps[number].vcpus[-1] or 1
         if taken and taken + steps > limit:
             count = at - start
-            end = at - count % _SIDE_BY_SIDE if count > _SIDE_BY_SIDE else at
+            end = at - count % SIDE_BY_SIDE if count > SIDE_BY_SIDE else at
             yield sorted(numbers[start:end])
             start, taken = end, sum(sweeps[left].vcpus[-1] or 1 for left in numbers[end:at])
         taken += steps

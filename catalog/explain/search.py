@@ -18,7 +18,7 @@ from catalog.errors import CannotLaunch
 from catalog.explain.candidate import Candidate
 from catalog.explain.search_space import Choice, SearchSpace, Stage
 from catalog.explain.stages import VCPU_AXES
-from catalog.launch.chain import Digests, VcpuChain
+from catalog.launch.chain import SIDE_BY_SIDE, Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.profile import VmmProfile
@@ -210,13 +210,15 @@ class _Plan:
         counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
         candidates: list[Candidate] = []
         chains: list[VcpuChain] = []
-        steps = _STEPS if self.backend.compiled else _SLOW_STEPS
         if not counts:
             return
+        at_once = -(-(_STEPS if self.backend.compiled else _SLOW_STEPS) // counts[-1])
+        if at_once > SIDE_BY_SIDE:
+            at_once -= at_once % SIDE_BY_SIDE
         for candidate, chain in self._launches(stage, technology):
             candidates.append(candidate)
             chains.append(chain)
-            if len(chains) * counts[-1] >= steps:
+            if len(chains) == at_once:
                 yield self._batch(stage, candidates, chains, counts)
                 candidates, chains = [], []
         if chains:

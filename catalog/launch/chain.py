@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from catalog.abi.digest import LaunchDigest
 from catalog.launch.update import LaunchUpdate
 
+SIDE_BY_SIDE = 48
+"""Chains that the widest hash implementations hash at once, or in three passes: groups of many are multiples of it."""
+
 Digests = bytes | memoryview
 """Launch digests of one size, one after the other."""
 
