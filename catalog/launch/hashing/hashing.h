@@ -7,20 +7,21 @@
 
 enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY };
 
-/* How many SHA-256 chains an implementation hashes at once: the most for number 0, fewer from number to number; then 0. */
+/* How many SHA-256 chains an implementation hashes at once: the most for number 0, fewer for each after it; then 0. */
 size_t ldcat_sha256_lanes(int implementation, size_t number);
 
 /* SHA-256 after `counts[i]` vCPUs, for every chain and count: its page `bsp`, then its page `ap` again and again.
  *
- * lanes: one of ldcat_sha256_lanes. midstates: chains times 32 bytes, big-endian; lengths: bytes hashed so far; carried:
- * chains times 64 bytes, of which the first lengths % 64 are those after the last whole block. pages: 4096 bytes each;
- * bsp, ap: numbers of pages. counts: ascending, from 1 on. out: chains times counts times 32 bytes.
+ * lanes: one of ldcat_sha256_lanes. midstates: chains times 32 bytes, big-endian; lengths: bytes hashed so far;
+ * carried: chains times 64 bytes, of which the first lengths % 64 are those after the last whole block.
+ * pages: 4096 bytes each; bsp, ap: numbers of pages. counts: ascending, from 1 on.
+ * out: chains times counts times 32 bytes.
  */
 int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
                         const uint8_t *carried, const uint64_t *lengths, const uint8_t *pages, const uint32_t *bsp,
                         const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
-/* Nanoseconds, 1 or more, that as many chains as there are lanes take for a few vCPUs; it does not depend on their bytes. */
+/* Nanoseconds, 1 or more, that as many chains as there are lanes take for a few vCPUs, whatever their bytes are. */
 uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
 
 /* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */

@@ -1,8 +1,8 @@
 /* SEV-ES vCPU chains: SHA-256 over one VMSA page a vCPU, many chains at once, each with VMSA pages of its own.
  *
- * All pages after the second are the same, so the message schedules of a page are made for the first vCPU, for the
- * second, and where that one's page follows itself. 4096 is a multiple of 64: how many bytes of a chain are carried over
- * from block to block never changes, and each digest is that of the state after a page, the carried bytes and the padding.
+ * From the second vCPU on all pages of a chain are the same, so that message schedules are made for two pages only.
+ * 4096 is a multiple of 64: how many bytes of a chain are carried over from block to block never changes, and each
+ * digest is that of the state after a page, the carried bytes and the padding.
  */
 #include "hashing.h"
 
@@ -61,7 +61,7 @@ static void schedule_seam(struct pass *pass) {
     schedule(pass, 0, bytes);
 }
 
-/* The blocks that lie wholly in the pages. Most of a VMSA are zeros: such a block has the schedule of the one before. */
+/* The blocks that lie wholly in the pages. Most of a VMSA is zeros: such a block has the schedule of the one before. */
 static void schedule_rest(struct pass *pass) {
     const uint8_t *bytes[MAX_SHA256_LANES];
     for (size_t number = 1; number < PAGE_BLOCKS; number++) {
@@ -109,7 +109,7 @@ static void digests_of(const struct pass *pass, uint32_t *finished) {
             memcpy(finished + 8 * lane, longer + 8 * lane, 32);
 }
 
-/* From the states, with the page of the BSP, to the last count; with the pages `ap` from the second vCPU on. */
+/* From the states, with the page of the BSP, to the last count. ap: page of each lane from the second vCPU on. */
 static void walk(struct pass *pass, size_t chains, const uint8_t *const ap[MAX_SHA256_LANES], const uint32_t *counts,
                  size_t count_of_counts, uint8_t *out) {
     uint32_t finished[8 * MAX_SHA256_LANES];
