@@ -47,31 +47,38 @@ class DigestPart:
         """
         from catalog.rows.arrow import complete
 
-        found = self.files.verified(self.name) if data is None else data
         with parquet_errors(self.name, _WHAT):
-            file = self._open(found)
-            if encoded:
-                file = open_parquet(self.files, self.name, found, read_dictionary=self._there(file, encoded))
+            file = self._open(data, encoded)
             return complete(file.read(self._there(file, columns), use_threads=False), columns)
 
-    def groups(self, columns: Sequence[str] = EVERY, *, digests: Sequence[bytes] | None = None) -> Iterator[pa.Table]:
+    def groups(
+        self,
+        columns: Sequence[str] = EVERY,
+        *,
+        digests: Sequence[bytes] | None = None,
+        data: bytes | memoryview | None = None,
+        encoded: Sequence[str] = (),
+    ) -> Iterator[pa.Table]:
         """The same, a row group of at most 65,536 rows at a time. digests: only groups that may have one of them."""
         from catalog.rows.arrow import complete
 
         with parquet_errors(self.name, _WHAT):
-            file = self._open(None)
+            file = self._open(data, encoded)
             for group in range(file.num_row_groups):
                 range_of = file.metadata.row_group(group).column(0).statistics
                 if digests is None or range_of is None or any(range_of.min <= one <= range_of.max for one in digests):
                     found = file.read_row_group(group, self._there(file, columns), use_threads=False)
                     yield complete(found, columns)
 
-    def _open(self, data: bytes | memoryview | None) -> pq.ParquetFile:
+    def _open(self, data: bytes | memoryview | None, encoded: Sequence[str]) -> pq.ParquetFile:
         from catalog.rows.arrow import check_schema
 
-        file = open_parquet(self.files, self.name, data)
+        found = self.files.verified(self.name) if data is None else data
+        file = open_parquet(self.files, self.name, found)
         check_schema(file.schema_arrow, self.technology, self.name)
-        return file
+        if not encoded:
+            return file
+        return open_parquet(self.files, self.name, found, read_dictionary=self._there(file, encoded))
 
     def _there(self, file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
         return [name for name in columns if name in file.schema_arrow.names]

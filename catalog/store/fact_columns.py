@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from catalog.errors import LdcatError, MalformedRecord
@@ -21,8 +21,8 @@ _FROM = tuple(
 )
 
 
-def fact_faults(components: Components) -> Iterator[str]:
-    """A line for each part and combination of inputs with a wrong derived value.
+def fact_faults(components: Components, technologies: Collection[str] | None = None) -> Iterator[str]:
+    """A line for each part of these technologies, by default all, and combination of inputs, with a wrong value.
 
     Invalid parts, and rows with a component that the catalog lacks, are reported by other checks.
     """
@@ -32,7 +32,7 @@ def fact_faults(components: Components) -> Iterator[str]:
         {profile.name: profile for profile in components.profiles.values()},
         components.launch_bases,
     )
-    for technology in components.manifest.known:
+    for technology in components.manifest.known if technologies is None else technologies:
         for part in digest_parts(components, technology):
             for row in _combinations(part):
                 if names := _false(row, known):

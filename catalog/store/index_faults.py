@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -28,20 +28,22 @@ from catalog.store.digest_parts import DigestPart, digest_parts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COMPONENTS = tuple(field.name for field in COMPONENTS if field.name != "technology")
+GROUPED = tuple(field.name for field in COMPONENTS if field.name != "technology")
+"""Columns of the components that all rows of a group have in common."""
+
 _AXES = tuple(field.name for field in AXES)
 
 
-def index_faults(components: Components) -> Iterator[str]:
-    """A line for each part of a technology, or of its index, that is wrong.
+def index_faults(components: Components, technologies: Collection[str] | None = None) -> Iterator[str]:
+    """A line for each part of these technologies, by default all, or of their indexes, that is wrong.
 
     An index of distinguished digests has no rows to compare it with: a lookup there measures what it finds. Raises as
     `Components.verified`, and MalformedRecord for a part that is not a table of launch digests.
     """
     data = components.verified(manifest.NAMES)
     yield from tree_faults(components, manifest.NAMES, data)
-    for technology, entry in components.manifest.known.items():
-        name = f"{technology}/{manifest.INDEX}"
+    for technology in components.manifest.known if technologies is None else technologies:
+        entry, name = components.manifest.known[technology], f"{technology}/{manifest.INDEX}"
         packed = components.verified(name)
         yield from tree_faults(components, name, packed)
         if not entry.parts:
@@ -87,7 +89,7 @@ class _IndexRows:
         number, name = part.number, part.name
         data = self._components.verified(name)
         yield from (fault.removeprefix(f"{name}: ") for fault in tree_faults(self._components, name, data))
-        columns = ("launch_digest", *_COMPONENTS, *_AXES)
+        columns = ("launch_digest", *GROUPED, *_AXES)
         table = part.table(columns, data=data).combine_chunks()
         first, count, layout = self._rows, len(table), self._layout
         self._rows += count
@@ -159,7 +161,7 @@ class _Groups:
         from catalog.rows.arrow import arrow_type
 
         firsts = array("Q", [0])
-        components: dict[str, list[Any]] = {name: [] for name in _COMPONENTS}
+        components: dict[str, list[Any]] = {name: [] for name in GROUPED}
         values: dict[str, list[int | None]] = {name: [] for name in _AXES}
         places: dict[str, dict[tuple[int, ...], int]] = {name: {} for name in _AXES}
         starts: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in _AXES}
@@ -167,7 +169,7 @@ class _Groups:
             if group.first != firsts[-1] or group.first + group.rows > index.rows:
                 raise DamagedBlock("its groups are not consecutive")
             firsts.append(group.first + group.rows)
-            for name, value in zip(_COMPONENTS, _find_components(group, names), strict=True):
+            for name, value in zip(GROUPED, group_components(group, names), strict=True):
                 components[name].append(value)
             for name, listed in zip(_AXES, (group.signatures, group.features, group.counts), strict=True):
                 if listed not in places[name]:
@@ -223,8 +225,8 @@ class _Groups:
         return pa.array(found, pa.uint32())
 
 
-def _find_components(group: Group, names: Names) -> tuple[bytes | str | None, ...]:
-    """The values of _COMPONENTS of a group; raises DamagedBlock for a component without a hash."""
+def group_components(group: Group, names: Names) -> tuple[bytes | str | None, ...]:
+    """The values of GROUPED of a group, hashes as bytes; raises DamagedBlock for a component without a hash."""
     try:
         table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0] or ""
         return (
