@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import ExitStack
 
 import pyarrow as pa
 
@@ -11,13 +12,13 @@ from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
 from catalog.audit.audit_rows import InputsSeen, component_findings, inputs_seen, order_findings, read_parts
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
+from catalog.audit.regenerated import Regenerated, regenerate
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.records import parse_row
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
-from catalog.operate.finding import Severity
 from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -48,10 +49,16 @@ def catalog_findings(
     start_progress: called with the name and the number of rows of each technology.
     recomputed: called with numbers of rows whose digests were recomputed and compared.
     """
-    yield from file_findings(catalog)
+    of_files = list(file_findings(catalog))
+    yield from of_files
     yield from _guarded("image", _image_findings(catalog, images))
+    right: dict[str, Regenerated] = {}
+    if not {finding.rule for finding in of_files} & {"file", "tree"}:
+        for technology in _recomputed_whole(catalog, remeasure):
+            progress = start_progress(technology, catalog.manifest.technologies[technology].rows)
+            right[technology] = regenerate(catalog, technology, engine=engine, backend=backend, progress=progress)
     malformed = set()
-    for derived, fault in all_faults(catalog.components):
+    for derived, fault in all_faults(catalog.components, [name for name, found in right.items() if found.whole]):
         malformed.add(derived.file)
         yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
     if manifest.ENDORSED not in malformed:
@@ -59,32 +66,55 @@ def catalog_findings(
     for technology, entry in catalog.manifest.unknown.items():
         what = "not recomputed, nor is their index compared, nor the spec of the catalog"
         yield unchecked(technology, unknown_technology(technology, entry.rows, what).text)
-    with inputs_seen() as seen:
+    with ExitStack() as opened:
+        seen: InputsSeen | None = None
         for technology, entry in catalog.manifest.known.items():
+            same = right.get(technology, Regenerated())
+            if same.whole:
+                yield from _profile_findings(catalog)
+                recomputed(entry.rows)
+                continue
+            seen = seen or opened.enter_context(inputs_seen())
             progress = start_progress(technology, entry.rows)
             chosen = entry.rows if remeasure is None else remeasure
-            yield from _technology_findings(catalog, technology, chosen, seen, engine, backend, progress, recomputed)
+            yield from _technology_findings(
+                catalog, technology, chosen, same.parts, seen, engine, backend, progress, recomputed
+            )
+
+
+def _recomputed_whole(catalog: Catalog, remeasure: int | None) -> list[str]:
+    """Technologies of which every digest is kept, and recomputed."""
+    known = catalog.manifest.known.items()
+    return [name for name, entry in known if entry.parts and (remeasure is None or remeasure >= entry.rows)]
 
 
 def _technology_findings(
     catalog: Catalog,
     technology: str,
     chosen: int,
+    same: Container[int],
     seen: InputsSeen,
     engine: Engine,
     backend: HashBackend,
     progress: Progress,
     recomputed: Progress,
 ) -> Iterator[AuditFinding]:
-    """Audit the rows of a technology part by part, so that only one part is in memory."""
+    """Audit the rows of a technology part by part, so that only one part is in memory.
+
+    same: numbers of the parts that are equal to generated rows.
+    """
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
     seen.forget()
     for part in read_parts(catalog, technology, of_tables):
-        yield from order_findings(part)
-        yield from _guarded("component", component_findings(catalog, part))
-        table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
-        yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
+        if part.number in same:
+            yield from _profile_findings(catalog)
+            recomputed(len(part.table))
+        else:
+            yield from order_findings(part)
+            yield from _guarded("component", component_findings(catalog, part))
+            table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
+            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
         seen.add(part)
         rows += len(part.table)
         progress(len(part.table))
@@ -118,19 +148,28 @@ def _digest_findings(
     for row in map(parse_row, row_leaves(table)):
         inputs = sweep_inputs(row)
         groups.setdefault(inputs, EqualRows()).add(row)
-    number = catalog.release.number if catalog.release else 0
-    made = Recomputation(catalog, number, Revocations(()))
+    made = _recomputation(catalog)
     others, made_again = 0, len(table)
+    yield from _profile_findings(catalog)
     for found in made.differences(groups, engine, backend, lambda _: None):
         if found.row is None:
             made_again -= found.rows
-            error = found.severity is Severity.ERROR
-            yield wrong("digest", name, found.what) if error else odd("profile", "catalog", found.what)
+            yield wrong("digest", name, found.what)
         elif (others := others + 1) <= _DIGESTS_NAMED:
             yield wrong("digest", found.row.launch_digest, f"its inputs give {found.recomputed}")
     if others > _DIGESTS_NAMED:
         yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are wrong")
     recomputed(made_again)
+
+
+def _profile_findings(catalog: Catalog) -> Iterator[AuditFinding]:
+    """Yield VMM profiles that differ from those of this version; digests are recomputed with those of the catalog."""
+    for found in _recomputation(catalog).foreign_profiles():
+        yield odd("profile", "catalog", found.what)
+
+
+def _recomputation(catalog: Catalog) -> Recomputation:
+    return Recomputation(catalog, catalog.release.number if catalog.release else 0, Revocations(()))
 
 
 def _chosen(first: int, count: int, chosen: int, rows: int) -> Sequence[int]:

@@ -85,6 +85,7 @@ def rebuild(
             found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))
             progress(count)
             continue
+        found += made.foreign_profiles()
         found += made.differences(groups, engine, backend, progress)
         found += false_components(catalog, record.release)
         found += _unknown_technologies(catalog, record.release)

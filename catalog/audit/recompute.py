@@ -18,7 +18,7 @@ from catalog.log.records import RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
 from catalog.rows.digest_record import INPUTS, DigestRecord, parse_values, value_in
-from catalog.rows.launch_config import VcpuSweep
+from catalog.rows.launch_config import LaunchComponents, VcpuSweep
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
@@ -118,8 +118,7 @@ class Recomputation:
     def differences(
         self, groups: Mapping[Inputs, EqualRows], engine: Engine, backend: HashBackend, progress: Progress
     ) -> Iterator[Difference]:
-        """Yield every difference between the rows and their recomputed digests."""
-        yield from self._foreign_profiles()
+        """Yield every difference between the rows and their recomputed digests, without `foreign_profiles`."""
         sweeps: list[tuple[Inputs, VcpuSweep]] = []
         counts: dict[
             tuple[int | None, ...], tuple[int | None, ...]
@@ -139,7 +138,7 @@ class Recomputation:
                     yield from self._compared(groups[inputs], inputs, sweep, digests)
                     progress(len(groups[inputs]))
 
-    def _foreign_profiles(self) -> Iterator[Difference]:
+    def foreign_profiles(self) -> Iterator[Difference]:
         """Yield profiles that differ from those of this version; the release is recomputed with its own."""
         for name, profile in self._profiles.items():
             known = embedded.profiles().get(name)
@@ -149,21 +148,7 @@ class Recomputation:
 
     def _sweep(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> VcpuSweep:
         """Raises MalformedRecord for components that the release lacks, and for a configuration that cannot launch."""
-        row = parse_values(dict(zip(GROUPED, inputs, strict=True)))
-        if row["technology"] not in technologies():
-            raise MalformedRecord(f"unknown technology {row['technology']!r}")
-        technology = technologies()[row["technology"]]
-        sweep = VcpuSweep(self._components.config({**row, "vcpus": None}), vcpus)
-        firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
-        for count in (vcpus[0], vcpus[-1]):
-            config = sweep.at(count)
-            if not isinstance(config.point, technology.point_type) or (
-                isinstance(config.point, FirmwarePoint) != firmware_alone
-            ):
-                raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
-            if reason := config.blocker:
-                raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
-        return sweep
+        return sweep_of(self._components, parse_values(dict(zip(GROUPED, inputs, strict=True))), vcpus)
 
     def _compared(self, rows: EqualRows, inputs: Inputs, sweep: VcpuSweep, made: bytes) -> Iterator[Difference]:
         size = len(made) // len(sweep.vcpus)
@@ -181,6 +166,28 @@ class Recomputation:
             what = f"the digest is wrong, and revoked: {status.reason}"
             return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
         return Difference(Severity.ERROR, self._number, "the digest is wrong", 1, row, recomputed)
+
+
+def sweep_of(components: LaunchComponents, row: Mapping[str, Any], vcpus: tuple[int | None, ...]) -> VcpuSweep:
+    """The sweep of rows that differ only in the vCPU count. row: values of the fields GROUPED, by column.
+
+    Raises MalformedRecord for components that are not there, and for a configuration that cannot launch; UsageError for
+    values that no configuration has.
+    """
+    if row["technology"] not in technologies():
+        raise MalformedRecord(f"unknown technology {row['technology']!r}")
+    technology = technologies()[row["technology"]]
+    sweep = VcpuSweep(components.config({**row, "vcpus": None}), vcpus)
+    firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
+    for count in (vcpus[0], vcpus[-1]):
+        config = sweep.at(count)
+        if not isinstance(config.point, technology.point_type) or (
+            isinstance(config.point, FirmwarePoint) != firmware_alone
+        ):
+            raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
+        if reason := config.blocker:
+            raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
+    return sweep
 
 
 def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:

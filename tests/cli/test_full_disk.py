@@ -14,6 +14,7 @@ import pytest
 from catalog.audit.audit_rows import InputsSeen
 from catalog.build.builder import BuildResult
 from tests.support.cli import Run
+from tests.support.forged_catalogs import forged, one_digest
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -37,24 +38,26 @@ def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) ->
 
 @pytest.mark.parametrize("command", [("audit",), ("diff", "")])
 def test_a_full_disk_is_reported_with_its_folder(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
-    code, out, err = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
+    forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": one_digest})  # a right one needs no disk
+    code, out, err = ended(tmp_path, 5000, command[0], *[str(tmp_path / "lie")] * len(command))
     assert (code, out) == (5, ""), err
     error, hint = err.splitlines()
     assert error.startswith(f"ldcat: error: {tmp_path}/ldcat-")
     assert error.endswith(": the file would exceed the largest file size")
     assert hint.startswith("ldcat: hint: free some space")
-    assert [path.name for path in tmp_path.iterdir()] == ["stdout"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lie", "stdout"]
 
 
 @pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
 def test_an_io_error_is_not_an_internal_error(
-    run: Run, small: BuildResult, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
+    run: Run, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
 ) -> None:
     def broken(*_: object) -> None:
         raise failure('IO Error: Could not write file "x": Input/output error\nand more')
 
     monkeypatch.setattr(InputsSeen, "add", broken)
-    code, out, err = run("audit", str(small.folder), "-q")
+    forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": one_digest})
+    code, out, err = run("audit", str(tmp_path / "lie"), "-q")
     assert (code, out) == (5, "")
     error, hint = err.splitlines()
     assert error.startswith("ldcat: error: ")
