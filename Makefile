@@ -9,7 +9,7 @@ COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
 .NOTPARALLEL:  # what installs would get in each other's way
-.PHONY: catalog help man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
+.PHONY: catalog help help-pages man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	@echo 'compiling modules, so that no lookup has to'
@@ -81,6 +81,9 @@ lock: $(VENV)/.installed-release  ## update the versions and hashes of the packa
 sbom: $(VENV)/.installed-release  ## write the software bill of materials of the service's image, as CycloneDX
 	mkdir -p dist
 	$(BIN)/python -m tools.sbom dist/ldcat.cdx.json
+
+help-pages: $(VENV)/.installed  ## write the help of all commands to the file that --help prints
+	$(BIN)/python -m tools.help_pages
 
 man: $(VENV)/.installed  ## write the man pages of all commands to man/
 	$(BIN)/python -m tools.man_pages man

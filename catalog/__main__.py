@@ -1,4 +1,4 @@
-"""The command `ldcat`, also `python -m catalog`: lookups on the fast or the light path, all else by cli/main.py."""
+"""The command `ldcat`, also `python -m catalog`: what can be done at once, all else by cli/main.py."""
 
 import _signal
 import os
@@ -7,18 +7,12 @@ import sys
 if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # as bin/ldcat does
     _signal.signal(_signal.SIGINT, lambda *_: (os.write(2, b"ldcat: error: interrupted\n"), os._exit(130)))
 
-from catalog.fast.plain_lookup import plain_lookup
-
 
 def main() -> None:
     """The command `ldcat`."""
     try:
-        if sys.argv[1:2] == ["lookup"] and sys.stdout and sys.stderr:  # the caller may have closed one
-            answer = plain_lookup(sys.argv[2:])
-            if answer is None:
-                from catalog.cli.light_lookup import light_lookup
-
-                answer = light_lookup(sys.argv[2:])
+        if len(sys.argv) > 1 and sys.stdout and sys.stderr:  # the caller may have closed one
+            answer = _at_once(sys.argv[1:])
             if answer is not None:
                 _end(*answer)
         from catalog.cli.main import main as full
@@ -26,6 +20,29 @@ def main() -> None:
         os.write(2, b"ldcat: error: out of memory\n")
         os._exit(13)
     full()
+
+
+def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
+    """What to print on stdout and stderr, and the exit code; None: take the full path.
+
+    A lookup is on the fast or the light path; so are help and the version.
+    """
+    command, *rest = arguments
+    if arguments[-1] in ("--version", "--help", "-h"):
+        from catalog.cli.at_once import said_at_once
+
+        said = said_at_once(arguments)
+        return None if said is None else (said, "", 0)
+    if command == "lookup":
+        from catalog.fast.plain_lookup import plain_lookup
+
+        answer = plain_lookup(rest)
+        if answer is None:
+            from catalog.cli.light_lookup import light_lookup
+
+            answer = light_lookup(rest)
+        return answer
+    return None
 
 
 def _end(out: str, note: str, code: int) -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from catalog.abi import sha256
+from catalog.abi.sha256_compression import in_use
 from catalog.launch.hashing.backends import choose
 from tools.bench_audit import audit_lines
 from tools.bench_builds import MIB, Build, built, default_build
@@ -72,7 +72,7 @@ def report(
         "",
         "Written by `make bench` in one run. Compare the figures with each other, not with those of other machines.",
         "",
-        f"Python {platform.python_version()}, {os.cpu_count()} processors. SHA-256 midstates: {sha256.in_use}.",
+        f"Python {platform.python_version()}, {os.cpu_count()} processors. SHA-256 midstates: {in_use}.",
         f"{choose()}.",
         "",
         "## Hash backends: digests a second, one thread",

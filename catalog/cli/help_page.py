@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from catalog.cli.command_modules import examples_of, exit_codes_of, group_of
 from catalog.cli.help_form import Example, Group
+from catalog.cli.manuals.plain_page import PlainPage
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -55,6 +56,20 @@ class HelpPage(NamedTuple):
     commands: Mapping[str, tuple[tuple[str, str], ...]]
     """Name and summary of each, by the title of its group, in order."""
     exit_codes: Mapping[int, str]
+
+    def plain(self) -> PlainPage:
+        """What help shows of it; sections without entries are left out."""
+        sections: dict[str, list[tuple[str, str]]] = {title: list(lines) for title, lines in self.commands.items()}
+        sections["Arguments"] = [(one.value, one.whole_text()) for one in self.arguments]
+        sections |= {title: [(one.title(), one.whole_text()) for one in found] for title, found in self.options.items()}
+        sections["Exit codes"] = [(str(code), text) for code, text in self.exit_codes.items()]
+        return PlainPage(
+            name=self.name,
+            usage=self.usage,
+            paragraphs=(self.summary, *self.paragraphs),
+            examples=tuple((example.line, example.what) for example in self.examples),
+            sections=tuple((title, tuple(pairs)) for title, pairs in sections.items() if pairs),
+        )
 
 
 class Described(Protocol):

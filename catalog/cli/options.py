@@ -14,7 +14,6 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.cli.declare.declared import Argument, BadValue, Option
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
-from catalog.launch.hashing.backends import HashBackend, choose
 from catalog.rows import numbers
 from catalog.terminal.render import Format
 from catalog.transparency.durations import parse_duration
@@ -84,14 +83,6 @@ def signature_number(value: int | None, family: int | None, model: int | None, s
             "give all three, or the signature alone",
         )
     return VcpuSignature.of(family=family, model=model, stepping=stepping).value
-
-
-def hash_backend() -> HashBackend:
-    """The hash backend that LDCAT_HASH_BACKEND, or its older name LDCAT_KERNELS, names; otherwise the fastest one.
-
-    Raises UsageError if this machine has no such backend.
-    """
-    return choose(os.environ.get("LDCAT_HASH_BACKEND") or os.environ.get("LDCAT_KERNELS") or None)
 
 
 def read_passphrase(path: Path | None) -> bytes | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.abi import sha256
+from catalog.abi import sha256_compression
 from catalog.build.builder import BuildResult
 from catalog.launch.hashing.backends import choose
 from catalog.version import __version__
@@ -28,7 +28,7 @@ def digest(small: BuildResult) -> str:
 
 
 def test_version(run: Run) -> None:
-    expected = f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {choose()})\n"
+    expected = f"ldcat {__version__} (SHA-256 midstates: {sha256_compression.in_use}; {choose()})\n"
     assert run("--version") == (0, expected, "")
 
 

@@ -20,13 +20,13 @@ PAGES = {page.name: page for page in pages_below(typer.main.get_command(make_app
 
 
 def text_of(page: HelpPage, width: int = 80) -> str:
-    return "\n".join(help_lines(page, width, colours=False))
+    return "\n".join(help_lines(page.plain(), width, colours=False))
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 def test_no_line_is_wider_than_the_terminal_unless_a_name_is(page: HelpPage, width: int) -> None:
-    wide = [line for line in help_lines(page, width, colours=False) if len(line) > width]
+    wide = [line for line in help_lines(page.plain(), width, colours=False) if len(line) > width]
     names = [f"  {one.title()}" for group in page.options.values() for one in group]
     words = {line: shlex.split(line.removesuffix("\\")) for line in wide if line not in names}
     assert [line for line, found in words.items() if len(found) > 1] == []
@@ -101,7 +101,7 @@ def test_without_a_command_help_comes_before_the_error(run: Run) -> None:
 
 def test_colours_mark_headings_and_names_and_change_no_text() -> None:
     page = PAGES["ldcat keygen"]
-    inked = "\n".join(help_lines(page, 80, colours=True))
+    inked = "\n".join(help_lines(page.plain(), 80, colours=True))
     assert "\033[1mOptions:\033[0m" in inked
     assert re.sub(r"\033\[\d*m", "", inked) == text_of(page)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from catalog.abi import sha256
+from catalog.abi import sha256, sha256_compression
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
@@ -103,7 +103,7 @@ def test_a_sample_is_measured_with_measure(components: Components) -> None:
 
 def test_a_sample_is_measured_in_pure_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only SEV and SEV-ES resume SHA-256 midstates; one complete image is also reduced."""
-    monkeypatch.setattr(sha256, "compress", sha256.compress_in_python)
+    monkeypatch.setattr(sha256, "compress", sha256_compression.compress_in_python)
     few = [row for row in rows() if row["technology"] == "sev" or (row["technology"] == "sev-es" and row["vcpus"] <= 8)]
     sample = few[::4]
     assert {row["technology"] for row in sample} == {"sev", "sev-es"}
@@ -117,7 +117,7 @@ def test_an_image_is_reduced_in_pure_python(monkeypatch: pytest.MonkeyPatch) -> 
     key = "bookworm/ovmf/OVMF_CODE.fd"
     compiled = from_images()[key]
     data = lzma.decompress((SHARED / "firmware" / "bookworm_ovmf_OVMF_CODE.fd.xz").read_bytes())
-    monkeypatch.setattr(sha256, "compress", sha256.compress_in_python)
+    monkeypatch.setattr(sha256, "compress", sha256_compression.compress_in_python)
     assert FirmwareComponent.from_image(OvmfImage.parse(data)) == compiled
 
 

@@ -27,6 +27,7 @@ from catalog.cli.candidate_options import (
     known_inputs,
 )
 from catalog.cli.catalogs import open_if_any, print_image_notes
+from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -48,7 +49,6 @@ from catalog.cli.options import (
     SkipVerifyOption,
     TableFormatOption,
     TrustOption,
-    hash_backend,
     said_again,
     seconds_option,
 )

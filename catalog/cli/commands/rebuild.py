@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
@@ -16,7 +17,6 @@ from catalog.cli.options import (
     PassphraseOption,
     QuietOption,
     TableFormatOption,
-    hash_backend,
     named_location,
 )
 from catalog.cli.trust_files import trust_in

@@ -18,7 +18,7 @@ class HelpCommand(TyperCommand):
     """A command with our help instead of rich's."""
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        formatter.write(help_text(page_of(ctx)))
+        formatter.write(help_text(page_of(ctx).plain()))
 
 
 class HelpGroup(TyperGroup):
@@ -26,9 +26,9 @@ class HelpGroup(TyperGroup):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         if not args:
-            sys.stdout.write(help_text(page_of(ctx)))
+            sys.stdout.write(help_text(page_of(ctx).plain()))
             ctx.fail("no command is given")
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        formatter.write(help_text(page_of(ctx)))
+        formatter.write(help_text(page_of(ctx).plain()))

@@ -80,7 +80,7 @@ def run_slim(arguments: Sequence[str]) -> object:
     if name == "--version":
         render.line(version_line())
     elif not arguments or name in _HELP:
-        sys.stdout.write(help_text(_program()))
+        sys.stdout.write(help_text(_program().plain()))
         if not arguments:
             raise UsageError("no command is given", "ldcat --help")
     elif name in SLIM_COMMANDS:
@@ -98,7 +98,7 @@ def _run(name: str, arguments: Sequence[str]) -> object:
     command = described(name)
     try:
         if is_given(_HELP_OPTION, command.parameters, arguments):
-            sys.stdout.write(help_text(page_of(command)))
+            sys.stdout.write(help_text(page_of(command).plain()))
             return None
         values = parse_line(command.parameters, arguments)
     except UsageError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from catalog.abi import sha256
-from catalog.cli.options import hash_backend
+from catalog.abi import sha256_compression
+from catalog.cli.chosen_backend import hash_backend
 from catalog.version import __version__
 
 
 def version_line() -> str:
     """What `ldcat --version` prints."""
-    return f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {hash_backend()})"
+    return f"ldcat {__version__} (SHA-256 midstates: {sha256_compression.in_use}; {hash_backend()})"

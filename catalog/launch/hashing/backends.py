@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.errors import UsageError
+from catalog.values import Value
 
 try:
     from catalog.launch.hashing._hashing import ffi, lib
@@ -34,8 +33,7 @@ _SHA256 = ("avx512", "sha-ni", "avx2", "portable")
 _SHA384 = ("avx512", "avx2", "portable")
 
 
-@dataclass(frozen=True, slots=True)
-class HashBackend:
+class HashBackend(Value):
     """The implementation of each hash, by name."""
 
     sha256: str
