@@ -25,7 +25,7 @@ def main() -> None:
 def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path.
 
-    A lookup is on the fast or the light path; so are help and the version.
+    Lookups are on the fast or the light path; so are plain launch digests, help and the version.
     """
     command, *rest = arguments
     if arguments[-1] in ("--version", "--help", "-h"):
@@ -42,6 +42,10 @@ def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
 
             answer = light_lookup(rest)
         return answer
+    if command == "measure":
+        from catalog.cli.light_measure import light_measure
+
+        return light_measure(rest)
     return None
 
 

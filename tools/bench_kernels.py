@@ -15,7 +15,7 @@ from sevsnpmeasure.sev_mode import SevMode
 
 from catalog.abi.launch_measure import MeasureContext
 from catalog.files.direct_io import keep_freed_memory
-from catalog.firmware.ovmf import Section, SectionType
+from catalog.firmware.metadata import Section, SectionType
 from catalog.launch.hashing.backends import PYTHON, HashBackend, sha256_implementations, sha384_implementations
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.technology import technology_named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catalog.abi.vcpu_start import signature_value
 from catalog.errors import UsageError
 
 
@@ -33,8 +34,7 @@ class VcpuSignature:
         ):
             if not 0 <= number <= top:
                 raise UsageError(f"vCPU {name} {number} is not between 0 and {top}")
-        base_family = min(family, 0xF)
-        return cls((family - base_family) << 20 | (model >> 4) << 16 | base_family << 8 | (model & 0xF) << 4 | stepping)
+        return cls(signature_value(family, model, stepping))
 
     @property
     def family(self) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.measure_notes import kernel_warnings, not_known, why
 from catalog.ask.measure_request import Request, parse_fields, request_from
 from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
@@ -61,23 +62,18 @@ class Measured:
         """Warnings: the build is not expected to launch, or does not enforce kernel hashes, or that is unknown."""
         found = []
         if self.launchable.verdict == "no":
-            text = f"{self.build.name} is not expected to launch under {self._why()}"
+            reason = why(self.technology, self.launchable.reason, self.launchable.source)
+            text = f"{self.build.name} is not expected to launch under {reason}"
             found.append(Note("launch-not-expected", text))
-        enforced = self.build.component.kernel_hashes_enforced
-        if self.config.kernel_hashes and enforced is Enforced.NO:
-            text = f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes"
-            found.append(Note("kernel-hashes-not-enforced", text))
-        if self.config.kernel_hashes and enforced is Enforced.UNKNOWN:
-            text = f"whether {self.build.name} enforces kernel hashes is unknown"
-            found.append(Note("kernel-hashes-maybe-enforced", text))
+        if self.config.kernel_hashes:
+            found += kernel_warnings(self.build.name, self.build.component.kernel_hashes_enforced.value)
         return found
 
     def notes(self) -> list[Note]:
         """Notes: of less weight than warnings."""
         found = list(self.build.notes)
         if self.launchable.verdict == "unknown":
-            text = f"{self.build.name} is not known to launch under {self._why()}"
-            found.append(Note("launch-not-known", text))
+            found.append(not_known(self.build.name, self.technology, self.launchable.reason, self.launchable.source))
         if self.ignored:
             text = f"this digest does not depend on: {', '.join(self.ignored)}"
             found.append(Note("digest-ignores-input", text))
@@ -107,10 +103,6 @@ class Measured:
         elif enforced is Enforced.YES:
             found.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
         return worst_first(list(dict.fromkeys(found)))
-
-    def _why(self) -> str:
-        source = f" ({self.launchable.source})" if self.launchable.source else ""
-        return f"{self.technology}: {self.launchable.reason}{source}"
 
 
 def requested(technology: str, firmware: str, inputs: Mapping[str, Any]) -> Request:

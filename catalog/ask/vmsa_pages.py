@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa, vmsa_layout
 from catalog.abi.page_info import contents_digest
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP, SIGNATURE, SNP_ACTIVE
 from catalog.ask.vmsa_record import page_of_json
 from catalog.errors import CannotLaunch, MalformedInput, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import RESET_EIP, SIGNATURE, VmmProfile
+from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology, technologies, technology_named
-from catalog.launch.vmsa_updates import SNP_ACTIVE, vmsa_updates
+from catalog.launch.vmsa_updates import vmsa_updates
 from catalog.notes import Note
 from catalog.spec import embedded, named_builds
 
@@ -77,8 +78,8 @@ class SaveArea:
         if b"\0" not in data and data.lstrip().startswith(b"{"):
             return cls(page_of_json(data, name))
         page = _unhex(data)
-        if len(page) != vmsa.VMSA_SIZE:
-            raise MalformedInput(f"{name}: a VMSA is {vmsa.VMSA_SIZE} bytes, not {len(page)}", _FORMS)
+        if len(page) != vmsa_layout.VMSA_SIZE:
+            raise MalformedInput(f"{name}: a VMSA is {vmsa_layout.VMSA_SIZE} bytes, not {len(page)}", _FORMS)
         return cls(page)
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class SaveArea:
             "sha384": contents_digest(self.page).hex(),
             "registers": {name: f"{value:#x}" for name, value in registers.values.items() if value},
             "segments": {
-                name: {field: f"{getattr(segment, field):#x}" for field in vmsa.SEGMENT_BITS}
+                name: {field: f"{getattr(segment, field):#x}" for field in vmsa_layout.SEGMENT_BITS}
                 for name, segment in registers.segments.items()
             },
             "unnamed": [{"offset": f"{at:#x}", "data": data.hex()} for at, data in vmsa.unnamed(self.page)],
@@ -254,7 +255,7 @@ def _values(area: SaveArea) -> dict[str, int]:
     segments = {
         f"{name}.{field}": getattr(segment, field)
         for name, segment in registers.segments.items()
-        for field in vmsa.SEGMENT_BITS
+        for field in vmsa_layout.SEGMENT_BITS
     }
     return segments | dict(registers.values)
 

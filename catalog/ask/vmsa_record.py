@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa, vmsa_layout
 from catalog.abi.page_info import contents_digest
 from catalog.errors import MalformedRecord, UnknownName
 from catalog.wire import Wire, decode_json
@@ -65,7 +65,7 @@ def page_of_json(text: bytes, name: str) -> bytes:
     runs = [(_fitting(run.offset, 12, f"{name}: unnamed offset"), bytes.fromhex(run.data)) for run in record.unnamed]
     for offset, data in runs:
         page[offset : offset + len(data)] = data
-    if len(page) != vmsa.VMSA_SIZE or vmsa.unnamed(page) != runs:
+    if len(page) != vmsa_layout.VMSA_SIZE or vmsa.unnamed(page) != runs:
         raise MalformedRecord(
             f"{name}: unnamed does not list the runs of nonzero bytes that no register covers",
             "each run is as long as possible, and offsets ascend",
@@ -82,13 +82,13 @@ def page_of_json(text: bytes, name: str) -> bytes:
 
 
 def _registers(record: PageRecord, name: str) -> vmsa.Registers:
-    _check_names("register", record.registers, vmsa.REGISTERS, name)
-    _check_names("segment", record.segments, vmsa.SEGMENTS, name)
+    _check_names("register", record.registers, vmsa_layout.REGISTERS, name)
+    _check_names("segment", record.segments, vmsa_layout.SEGMENTS, name)
     segments = {
         segment: vmsa.Segment(
             **{
                 field: _fitting(getattr(fields, field), bits, f"{name}: {segment}.{field}")
-                for field, bits in vmsa.SEGMENT_BITS.items()
+                for field, bits in vmsa_layout.SEGMENT_BITS.items()
             }
         )
         for segment, fields in record.segments.items()

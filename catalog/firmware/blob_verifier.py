@@ -8,10 +8,16 @@ Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from catalog.abi.kernel_table import KERNEL_GUID
+from catalog.errors import MalformedFirmware
+from catalog.firmware.lzma_sections import UNPACKED_LIMIT, lzma_sections, unpack, unpacked_size
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Enforced(StrEnum):
@@ -22,8 +28,7 @@ class Enforced(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Enforcement:
+class Enforcement(Value):
     """What an image says about enforcing kernel hashes.
 
     enforced: YES means that a verifier is linked, not that it works (edk2 before pull request 5769 did not halt on an
@@ -35,14 +40,26 @@ class Enforcement:
     why_unknown: str | None = None
 
 
-@dataclass(slots=True)
-class VerifierSearch:
-    """Searches the contents of a firmware volume, given part by part, for the blob verifier."""
+def enforcement_in(image: bytes, feed: Callable[[bytes], None] | None = None) -> Enforcement:
+    """YES if a compressed volume holds the blob verifier, NO if all volumes unpack and none holds it, else UNKNOWN.
 
-    found: bool = False
-    _tail: bytes = b""
+    Memory: that of the decoder, at most DICTIONARY_LIMIT. Unpacks at most UNPACKED_LIMIT bytes.
 
-    def feed(self, part: bytes) -> None:
-        """Take the next part of the contents."""
-        self.found = self.found or KERNEL_GUID in self._tail + part
-        self._tail = (self._tail + part)[1 - len(KERNEL_GUID) :]
+    feed: gets what is unpacked too, part by part.
+    """
+    enforcement, left = Enforcement(Enforced.UNKNOWN, "the image has no LZMA-compressed volume"), UNPACKED_LIMIT
+    for packed in lzma_sections(image):
+        found, tail = False, b""
+        try:
+            for part in unpack(packed, limit=left):
+                found = found or KERNEL_GUID in tail + part
+                tail = (tail + part)[1 - len(KERNEL_GUID) :]
+                if feed:
+                    feed(part)
+        except MalformedFirmware as error:
+            return Enforcement(Enforced.UNKNOWN, str(error))
+        left -= unpacked_size(packed)
+        enforcement = Enforcement(Enforced.YES if found else Enforced.NO)
+        if found:
+            break
+    return enforcement

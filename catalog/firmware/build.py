@@ -12,7 +12,8 @@ from typing import Literal
 from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.firmware.metadata import Area, Section, SectionType
+from catalog.firmware.not_recorded import NOT_RECORDED_REASON
 from catalog.firmware.variable_store import Code
 from catalog.notes import Note
 from catalog.wire import U32, Wire, decode_toml, unhex
@@ -97,8 +98,7 @@ class BuildWire(Wire, frozen=True):
     launchable: dict[str, LaunchableWire] = {}
 
 
-NOT_RECORDED = LaunchableWire(verdict="unknown", reason="nobody has recorded it for this build", source="")
-"""These words are in the files of catalogs, which audits recompute byte for byte: another text is another format."""
+NOT_RECORDED = LaunchableWire(verdict="unknown", reason=NOT_RECORDED_REASON, source="")
 
 
 @dataclass(frozen=True, slots=True)

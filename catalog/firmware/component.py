@@ -15,15 +15,8 @@ from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.firmware_version import TEXT_PATTERN
-from catalog.firmware.ovmf import (
-    FOUR_GIB,
-    MAX_IMAGE_SIZE,
-    PAGE_SIZE,
-    Area,
-    OvmfImage,
-    Section,
-    metadata_fault,
-)
+from catalog.firmware.metadata import PAGE_SIZE, Area, Section, metadata_fault
+from catalog.firmware.ovmf import FOUR_GIB, MAX_IMAGE_SIZE, OvmfImage
 from catalog.firmware.variable_store import Code, code_of
 from catalog.firmware.volume_contents import read_volumes
 

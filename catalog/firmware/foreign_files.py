@@ -6,10 +6,9 @@ Virtual Firmware Design Guide (TDVF metadata). Formats that are unwrapped are in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.firmware.machine import X86_64, machine_name, machine_of
 from catalog.firmware.volumes import VARIABLE_STORE, Volume, first_volume
+from catalog.values import Value
 
 QCOW2 = b"QFI\xfb"
 VMDK = b"KDMV"
@@ -23,8 +22,7 @@ RPM = b"\xed\xab\xee\xdb"
 _CONVERT = "qemu-img convert -O raw FILE OVMF.fd"
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Value):
     """A file of another format. what: it is, with its article. hint: what to do; FILE stands for its name."""
 
     what: str

@@ -5,10 +5,13 @@ Source: edk2 OvmfPkg/ResetVector/Ia16/ResetVectorVtf0.nasm.inc; QEMU hw/i386/pc_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from catalog.errors import MalformedFirmware
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
 SEV_ES_RESET_BLOCK = UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")

@@ -10,9 +10,12 @@ from uuid import UUID
 
 from catalog.firmware.guid_table import SEV_METADATA, SVSM_INFO, TDX_METADATA
 from catalog.firmware.machine import X86_64, machine_name, machine_of
-from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.volumes import begins_with_volume
 from catalog.notes import Note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.firmware.ovmf import OvmfImage
 
 FLASH_LIMIT = 16 << 20
 """Bytes: the most that QEMU maps as flash, with max-fw-size; without it 8 MiB."""

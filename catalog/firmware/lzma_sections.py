@@ -6,11 +6,13 @@ Source: PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/L
 
 from __future__ import annotations
 
-import lzma
-from collections.abc import Iterator
 from uuid import UUID
 
 from catalog.errors import MalformedFirmware
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
 
@@ -54,6 +56,8 @@ def unpack(packed: bytes, *, limit: int) -> Iterator[bytes]:
     limit: bytes that it may unpack to. Raises MalformedFirmware for a stream that states more, that needs a dictionary
     above DICTIONARY_LIMIT, that is damaged or that ends early; parts before the damage may have been given by then.
     """
+    import lzma  # only here: most launches are measured without it
+
     size = unpacked_size(packed)
     if len(packed) < _HEADER_SIZE or packed[0] >= 9 * 5 * 5 or size == 0:
         raise MalformedFirmware("a compressed volume has no valid LZMA header")

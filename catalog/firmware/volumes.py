@@ -6,9 +6,13 @@ Source: PI specification volume 3, EFI_FIRMWARE_VOLUME_HEADER and EFI_FFS_FILE_H
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
+
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VARIABLE_STORE = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
 """EFI_SYSTEM_NV_DATA_FV_GUID: the "file system" of a volume that holds variables."""
@@ -26,8 +30,7 @@ _LARGE_FILE_HEADER_SIZE = 32
 _LARGE_FILE = 0x01
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Value):
     """A firmware volume. start, end: offsets in the image. files: where its first file begins. filesystem: its GUID."""
 
     start: int

@@ -12,7 +12,8 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE, PAGE_SIZE, Area, Section
+from catalog.firmware.metadata import PAGE_SIZE, Area, Section
+from catalog.firmware.ovmf import MAX_IMAGE_SIZE
 from catalog.imports.fact_checks import U32_LIMIT, check_hash, check_number, check_text
 
 MOST_SECTIONS = 64

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from catalog.firmware.build import OriginWire, toml_text
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_toml import import_toml, kernel_toml

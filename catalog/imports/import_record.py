@@ -6,7 +6,7 @@ import re
 
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import section_type
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_wire import BaseWire, EndorsedWire, EndorserWire, FirmwareWire, ImportWire, KernelWire

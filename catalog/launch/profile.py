@@ -11,16 +11,11 @@ from typing import Literal
 from catalog.abi import vmsa
 from catalog.abi.page_info import PAGE_SIZE, PageType
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP, SIGNATURE
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import SectionType
+from catalog.firmware.metadata import SectionType
 from catalog.launch.update import LaunchUpdate
 from catalog.wire import U16, U32, PageAddress, Wire, decode_toml
-
-RESET_EIP = 0xFFFFFFF0
-"""Address where the BSP starts: the x86 reset vector."""
-
-SIGNATURE = "vcpu-signature"
-"""Value of a register that holds the vCPU signature, CPUID Fn0000_0001 EAX."""
 
 
 class SegmentWire(Wire, frozen=True):

@@ -6,14 +6,12 @@ import hashlib
 from collections.abc import Iterator
 
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import RESET_EIP, VmmProfile
+from catalog.launch.profile import VmmProfile
 from catalog.launch.update import LaunchUpdate, UpdateRun
-
-SNP_ACTIVE = 1 << 0
-"""sev_features bit 0, set under SEV-SNP only. Source: AMD APM volume 2, table B-4."""
 
 _UNMEASURED = VcpuSignature(0)
 

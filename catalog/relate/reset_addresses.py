@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from catalog.abi.page_info import PageType, contents_digest, page_info_tail
-from catalog.abi.vmsa import REGISTERS
+from catalog.abi.vmsa_layout import REGISTERS
 from catalog.launch.hashing.backends import HashBackend
 from catalog.relate.ap_pages import PageForm, page_forms
 from catalog.relate.equal_steps import STEPS_AT_ONCE, equal_steps

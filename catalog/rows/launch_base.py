@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import SNP_ACTIVE
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.imports.endorsed_facts import Base
 from catalog.launch.chain import VcpuChain, fold_chain
@@ -18,7 +19,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.update import LaunchUpdate
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.launch.vmsa_updates import SNP_ACTIVE, ap_update
+from catalog.launch.vmsa_updates import ap_update
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,14 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.spec.data_files import data_path
 
 _Named = TypeVar("_Named", FirmwareBuild, KernelRecord, VmmProfile)
-
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def data_folder() -> Path:
     """The folder data/: inside the installed package, or beside it in a checkout."""
-    installed = _PACKAGE / "data"
-    return installed if installed.is_dir() else _PACKAGE.parent / "data"
+    return Path(data_path())
 
 
 @cache

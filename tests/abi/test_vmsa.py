@@ -10,39 +10,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sevsnpmeasure.vmsa import SevEsSaveArea
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa, vmsa_layout
 
 WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}
 
 
-@pytest.mark.parametrize("name", sorted(vmsa.REGISTERS))
+@pytest.mark.parametrize("name", sorted(vmsa_layout.REGISTERS))
 def test_register_offsets_match_sev_snp_measure(name: str) -> None:
-    offset, width = vmsa.REGISTERS[name]
+    offset, width = vmsa_layout.REGISTERS[name]
     field = getattr(SevEsSaveArea, name)
     assert (offset, WIDTHS[width]) == (field.offset, field.size)
 
 
-@pytest.mark.parametrize("name", sorted(vmsa.SEGMENTS))
+@pytest.mark.parametrize("name", sorted(vmsa_layout.SEGMENTS))
 def test_segment_offsets_match_sev_snp_measure(name: str) -> None:
-    assert vmsa.SEGMENTS[name] == getattr(SevEsSaveArea, name).offset
+    assert vmsa_layout.SEGMENTS[name] == getattr(SevEsSaveArea, name).offset
 
 
 @given(
-    name=st.sampled_from(sorted(vmsa.SEGMENTS)),
+    name=st.sampled_from(sorted(vmsa_layout.SEGMENTS)),
     fields=st.tuples(*(st.integers(0, 2**bits - 1) for bits in (16, 16, 32, 64))),
 )
 def test_a_segment_is_little_endian_and_changes_no_other_byte(name: str, fields: tuple[int, int, int, int]) -> None:
     page = vmsa.encode(vmsa.Registers({name: vmsa.Segment(*fields)}, {}))
-    offset = vmsa.SEGMENTS[name]
-    assert len(page) == vmsa.VMSA_SIZE
+    offset = vmsa_layout.SEGMENTS[name]
+    assert len(page) == vmsa_layout.VMSA_SIZE
     assert page[offset : offset + 16] == struct.pack("<HHIQ", *fields)
     assert not any(page[:offset] + page[offset + 16 :])
 
 
 @given(st.data())
 def test_a_register_is_little_endian_and_changes_no_other_byte(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(vmsa.REGISTERS)))
-    offset, letter = vmsa.REGISTERS[name]
+    name = data.draw(st.sampled_from(sorted(vmsa_layout.REGISTERS)))
+    offset, letter = vmsa_layout.REGISTERS[name]
     width = WIDTHS[letter]
     value = data.draw(st.integers(0, 256**width - 1))
     page = vmsa.encode(vmsa.Registers({}, {name: value}))

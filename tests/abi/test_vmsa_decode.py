@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa, vmsa_layout
+from catalog.abi.vmsa_layout import SEGMENT_BITS
 from catalog.errors import MalformedInput
 from tests.support.strategies import VMSA_PAGES
 
 REGISTERS = st.fixed_dictionaries(
-    {name: st.integers(0, (1 << vmsa.register_bits(name)) - 1) for name in vmsa.REGISTERS}
+    {name: st.integers(0, (1 << vmsa.register_bits(name)) - 1) for name in vmsa_layout.REGISTERS}
 )
 SEGMENTS = st.fixed_dictionaries(
     {
-        name: st.builds(vmsa.Segment, **{f: st.integers(0, (1 << bits) - 1) for f, bits in vmsa.SEGMENT_BITS.items()})
-        for name in vmsa.SEGMENTS
+        name: st.builds(vmsa.Segment, **{f: st.integers(0, (1 << bits) - 1) for f, bits in SEGMENT_BITS.items()})
+        for name in vmsa_layout.SEGMENTS
     }
 )
 
@@ -44,9 +45,9 @@ def test_a_page_consists_of_its_fields_and_its_unnamed_bytes(page: bytes) -> Non
 
 
 def test_registers_and_segments_of_zero_are_decoded() -> None:
-    registers = vmsa.decode(bytes(vmsa.VMSA_SIZE))
-    assert registers.segments == dict.fromkeys(vmsa.SEGMENTS, vmsa.Segment())
-    assert registers.values == dict.fromkeys(vmsa.REGISTERS, 0)
+    registers = vmsa.decode(bytes(vmsa_layout.VMSA_SIZE))
+    assert registers.segments == dict.fromkeys(vmsa_layout.SEGMENTS, vmsa.Segment())
+    assert registers.values == dict.fromkeys(vmsa_layout.REGISTERS, 0)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_registers_and_segments_of_zero_are_decoded() -> None:
     ],
 )
 def test_unnamed_bytes_end_where_a_field_begins(offset: int, runs: list[tuple[int, bytes]]) -> None:
-    page = bytearray(vmsa.VMSA_SIZE)
+    page = bytearray(vmsa_layout.VMSA_SIZE)
     page[offset : offset + 4] = b"\xff" * 4
     if offset == 0xC9:
         page[0xCC] = 0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from catalog.abi import vmsa
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.ask.vmsa_pages import PageRequest, SaveArea, differences
 from catalog.errors import (
     CannotLaunch,
@@ -24,7 +25,6 @@ from catalog.errors import (
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import technologies, technology_named
 from catalog.notes import Note
 from catalog.spec import embedded

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa, vmsa_layout
 from catalog.ask.vmsa_pages import MAX_INPUT, SaveArea
 from catalog.errors import MalformedInput, MalformedRecord
 from tests.support.strategies import VMSA_PAGES
@@ -34,7 +34,7 @@ def test_every_form_gives_the_page(page: bytes) -> None:
 
 
 def test_the_longest_json_is_accepted() -> None:
-    area = SaveArea(bytes(at % 2 for at in range(vmsa.VMSA_SIZE)))
+    area = SaveArea(bytes(at % 2 for at in range(vmsa_layout.VMSA_SIZE)))
     text = json.dumps(area.to_dict(), indent=2).encode()
     assert MAX_INPUT // 2 < len(text) < MAX_INPUT
     assert SaveArea.parse(text, "x") == area

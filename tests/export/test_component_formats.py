@@ -14,7 +14,8 @@ from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, export_format_named
 from catalog.export.exported import Export, ExportRow
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import OvmfImage, Section
+from catalog.firmware.metadata import Section
+from catalog.firmware.ovmf import OvmfImage
 from catalog.imports.component_facts import FirmwareFacts
 from catalog.imports.documents import read_document
 from catalog.spec import embedded

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED, FirmwareBuild, LaunchableWire, OriginWire
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import OvmfImage, Section
+from catalog.firmware.metadata import Section
+from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.variable_store import Code
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 

@@ -12,7 +12,8 @@ from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage, Section
+from catalog.firmware.metadata import Area, Section
+from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
 from tests.support.firmware_builder import (
     AMDSEV_AREA,
     AMDSEV_SECTIONS,
@@ -130,14 +131,14 @@ def test_a_component_agrees_with_one_that_knows_more(change: dict[str, Any], agr
     assert replace(IN_PART, **change).agrees_with(FIRMWARE) is agrees
 
 
-AREA_ALONE = replace(AMDSEV_AREA, size=None)
+AREA_ALONE = Area(AMDSEV_AREA.gpa, None)
 
 
 def test_an_area_without_its_size_agrees_with_the_whole_one() -> None:
     part = replace(IN_PART, hashes_area=AREA_ALONE)
     assert part.agrees_with(FIRMWARE)
     assert not FIRMWARE.agrees_with(part)
-    assert not replace(part, hashes_area=replace(AREA_ALONE, gpa=0x1000)).agrees_with(FIRMWARE)
+    assert not replace(part, hashes_area=Area(0x1000, AREA_ALONE.size)).agrees_with(FIRMWARE)
 
 
 def test_every_fact_that_contradicts_another_component_is_named() -> None:
@@ -171,8 +172,8 @@ HASHES = ("sha256", "sha384", "size")
     [
         ("reset_vector", 0x80B008),
         ("sections", ()),
-        ("hashes_area", replace(AMDSEV_AREA, size=AMDSEV_AREA.gpa)),
-        ("hashes_area", replace(AREA_ALONE, gpa=0x1000)),
+        ("hashes_area", Area(AMDSEV_AREA.gpa, AMDSEV_AREA.gpa)),
+        ("hashes_area", Area(0x1000, AREA_ALONE.size)),
         ("kernel_hashes_enforced", Enforced.NO),
         ("snp_baseline", bytes(48)),
     ],

@@ -8,7 +8,8 @@ import pytest
 
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage, Section, metadata_fault
+from catalog.firmware.metadata import Area, Section, metadata_fault
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.technology import measure, technologies
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, build_ovmf
 from tests.support.profiles import a_point

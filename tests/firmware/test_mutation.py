@@ -13,7 +13,8 @@ from catalog.abi import sha256_compression
 from catalog.errors import LdcatError
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.lzma_sections import DICTIONARY_LIMIT
-from catalog.firmware.ovmf import Area, OvmfImage, Section
+from catalog.firmware.metadata import Area, Section
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.technology import measure, technologies
 from tests.support.firmware_builder import (
     AMDSEV_AREA,

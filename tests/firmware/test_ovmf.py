@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from catalog.errors import MalformedFirmware
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE, Area, OvmfImage, Section, SectionType
+from catalog.firmware.metadata import Area, Section, SectionType
+from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
 from tests.support.firmware_builder import (
     AMDSEV_AREA,
     AMDSEV_SECTIONS,

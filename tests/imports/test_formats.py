@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document
 from catalog.imports.endorsed_facts import Base, Claims, Endorser

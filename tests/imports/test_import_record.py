@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports import import_wire
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document

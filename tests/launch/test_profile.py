@@ -12,9 +12,10 @@ from sevsnpmeasure.vmsa import VMSA
 
 from catalog.abi.page_info import PageType
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import SectionType
-from catalog.launch.profile import RESET_EIP, VmmProfile
+from catalog.firmware.metadata import SectionType
+from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technologies
 from tests.support.profiles import DATA, EPYC, PROFILES
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from catalog.abi.kernel_table import TABLE_SIZE
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage
+from catalog.firmware.metadata import Area
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import measure, technologies
 from catalog.launch.vmsa_updates import vmsa_page_hashes, vmsa_updates
 from tests.support.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage, Section, SectionType
+from catalog.firmware.metadata import Area, Section, SectionType
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import FirmwarePoint, VcpuPoint
-from catalog.launch.profile import RESET_EIP, VmmProfile
+from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import measure, technologies
 from tests.support.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf
 from tests.support.profiles import DATA, EPYC, HASHES, PROFILES, a_point

@@ -24,7 +24,8 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch, MalformedFirmware, UsageError
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage, Section
+from catalog.firmware.metadata import Area, Section
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.technology import measure, technologies
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, RESET_VECTOR, build_ovmf

@@ -12,7 +12,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.export.export_format import export_format_named
 from catalog.export.exported import Export, ExportRow
 from catalog.export.settings import GivenFile, Settings
-from catalog.firmware.ovmf import Area
+from catalog.firmware.metadata import Area
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Given, read_document
 from catalog.imports.endorsed_facts import Claims

@@ -14,7 +14,8 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage
+from catalog.firmware.metadata import Area
+from catalog.firmware.ovmf import OvmfImage
 from catalog.imports.chains import parse_trusted
 from catalog.imports.component_facts import KernelFacts
 from catalog.imports.documents import Given, read_document

@@ -19,7 +19,8 @@ from catalog.abi.report import AttestationReport
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import OvmfImage, Section
+from catalog.firmware.metadata import Section
+from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, measure, technologies

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 
 FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
 RESET_BLOCK = UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from catalog.abi import vmsa
+from catalog.abi import vmsa_layout
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
-from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.launch.point import Point
 from catalog.launch.technology import Technology
 from catalog.rows.arrow import digest_schema
@@ -78,9 +78,9 @@ def points(draw: st.DrawFn, technology: Technology) -> Point:
     return point
 
 
-VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa.VMSA_SIZE)) | st.dictionaries(
-    st.integers(0, vmsa.VMSA_SIZE - 1), st.integers(0, 255)
-).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa.VMSA_SIZE)))
+VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa_layout.VMSA_SIZE)) | st.dictionaries(
+    st.integers(0, vmsa_layout.VMSA_SIZE - 1), st.integers(0, 255)
+).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa_layout.VMSA_SIZE)))
 """Pages of random bytes, and pages that are zero except for a few bytes."""
 
 ROW_HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])

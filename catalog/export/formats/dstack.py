@@ -17,7 +17,7 @@ from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.one_image import any_launch_note, one_image
 from catalog.export.writers.cbor_writer import encode
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import SectionType
+from catalog.firmware.metadata import SectionType
 from catalog.imports.cbor import MAP, head
 from catalog.notes import Note
 

@@ -13,7 +13,7 @@ from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.one_image import any_launch_note, one_image
-from catalog.firmware.ovmf import SectionType
+from catalog.firmware.metadata import SectionType
 from catalog.notes import Note
 
 _MEASURED = (SectionType.SNP_SEC_MEM, SectionType.SNP_SECRETS, SectionType.CPUID, SectionType.SVSM_CAA)

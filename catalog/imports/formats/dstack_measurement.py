@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from catalog.errors import MalformedRecord, VerificationFailed
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports import cbor
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Document, Form, Given

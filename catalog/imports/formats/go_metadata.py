@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Section
+from catalog.firmware.metadata import Section
 from catalog.imports.component_facts import FirmwareFacts
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.imported import Imported

@@ -7,7 +7,7 @@ Source: scrtlabs/secretvm-verify, artifacts_registry/sev.json; node/src/workload
 from __future__ import annotations
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Area, Section
+from catalog.firmware.metadata import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.imported import Imported

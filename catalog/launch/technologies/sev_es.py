@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from catalog.abi.vcpu_start import SNP_ACTIVE
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.contents_hash import ContentsHash
 from catalog.launch.point import VcpuPoint
 from catalog.launch.update import UpdateRun
-from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
+from catalog.launch.vmsa_updates import reset_vector_blocker, vmsa_runs
 
 _NO_GPA = 0  # SEV-ES measures no address
 

@@ -17,8 +17,9 @@ from catalog.abi.page_info import (
     fold_pages,
     page_info_tail,
 )
+from catalog.abi.vcpu_start import SNP_ACTIVE
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha384_chains
@@ -26,7 +27,7 @@ from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import SnpLaunchRules
 from catalog.launch.technology import Technology
 from catalog.launch.update import LaunchUpdate, UpdateRun
-from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
+from catalog.launch.vmsa_updates import reset_vector_blocker, vmsa_runs
 
 
 class SevSnp(Technology):
