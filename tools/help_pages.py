@@ -9,7 +9,7 @@ import typer.main
 from catalog.cli.help_page import pages_below
 from catalog.cli.program.app import make_app
 
-PAGES = Path(__file__).parent.parent / "catalog" / "cli" / "manuals" / "pages.txt"
+PAGES = Path(__file__).parent.parent / "catalog" / "cli" / "pages.txt"
 
 CHANGING = ("ldcat export",)
 """Pages that are made when they are asked for: the options of `export` are those of the formats in its folder."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from catalog.cli.command_modules import examples_of, exit_codes_of, group_of
 from catalog.cli.help_form import Example, Group
-from catalog.cli.manuals.plain_page import PlainPage
+from catalog.cli.plain_page import PlainPage
 
 if TYPE_CHECKING:
     from typer._click import Context

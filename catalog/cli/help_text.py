@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from catalog.cli.manuals.plain_page import PlainPage
+    from catalog.cli.plain_page import PlainPage
 
 _HEADING, _NAME = "1", "36"
 _COLUMN = 28

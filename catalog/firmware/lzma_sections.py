@@ -6,6 +6,7 @@ Source: PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/L
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from catalog.errors import MalformedFirmware
@@ -43,6 +44,15 @@ def lzma_sections(image: bytes) -> Iterator[bytes]:
         if 4 + 20 <= data_offset < size <= len(image) - start:
             after = start + size
             yield image[start + data_offset : after]
+
+
+def sections_sha256(image: bytes) -> bytes:
+    """SHA-256 of all `lzma_sections` of an image, each after its size: what depends on them alone is known by it."""
+    of_all = hashlib.sha256()
+    for packed in lzma_sections(image):
+        of_all.update(len(packed).to_bytes(8, "little"))
+        of_all.update(packed)
+    return of_all.digest()
 
 
 def unpacked_size(packed: bytes) -> int:

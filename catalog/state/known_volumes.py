@@ -6,13 +6,12 @@ again would, so it may be lost at any time.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from catalog.fast.beneath import open_file
 from catalog.fast.xdg import state_home
 from catalog.firmware.blob_verifier import Enforced, enforcement_in
-from catalog.firmware.lzma_sections import lzma_sections
+from catalog.firmware.lzma_sections import sections_sha256
 
 _FOLDER = "enforced"
 _KNOWN = (Enforced.YES, Enforced.NO)
@@ -23,7 +22,7 @@ def enforced_by(image: bytes) -> Enforced:
 
     Raises OSError if the state folder cannot be read, or if others can write it.
     """
-    name, home = _name(image), state_home()
+    name, home = sections_sha256(image).hex(), state_home()
     for verdict in _KNOWN if home else ():
         try:
             os.close(open_file(f"{home}", f"{_FOLDER}/{name}-{verdict.value}", private=True))
@@ -38,12 +37,3 @@ def enforced_by(image: bytes) -> Enforced:
 
         Receipts(Path(home) / _FOLDER).keep(f"{name}-{found.value}")
     return found
-
-
-def _name(image: bytes) -> str:
-    """SHA-256 of the compressed volumes of an image, each with its size: the verdict depends on nothing else."""
-    of_all = hashlib.sha256()
-    for packed in lzma_sections(image):
-        of_all.update(len(packed).to_bytes(8, "little"))
-        of_all.update(packed)
-    return of_all.hexdigest()

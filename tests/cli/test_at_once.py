@@ -10,7 +10,7 @@ import pytest
 
 from catalog.cli.at_once import said_at_once
 from catalog.cli.main import run
-from catalog.cli.manuals.plain_page import page_in
+from catalog.cli.plain_page import page_in
 from tools.help_pages import CHANGING, PAGES, pages_text
 
 NAMES = [line.removeprefix("page\t") for line in PAGES.read_text().splitlines() if line.startswith("page\t")]
@@ -19,7 +19,7 @@ ALLOWED = {
     "catalog.cli.at_once",
     "catalog.cli.chosen_backend",
     "catalog.cli.help_text",
-    "catalog.cli.manuals",
+    "catalog.cli.plain_page",
     "catalog.cli.program",
     "catalog.errors",
     "catalog.fast",

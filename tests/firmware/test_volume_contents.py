@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.firmware.blob_verifier import Enforced, Enforcement
-from catalog.firmware.lzma_sections import UNPACKED_LIMIT
+from catalog.firmware.lzma_sections import UNPACKED_LIMIT, sections_sha256
 from catalog.firmware.volume_contents import read_volumes
 from tests.support.firmware_builder import KERNEL_ENTRY, build_ovmf, packed_volume, volume_contents
 from tests.support.module_builder import VERSION, smbios_platform_dxe, ui_app, volume_with_version
@@ -95,3 +95,10 @@ def test_the_version_is_that_of_all_volumes_together() -> None:
 def test_an_image_with_a_damaged_volume_has_no_version() -> None:
     volume = packed_volume(volume_with_version()) + packed_volume(WITHOUT, cut=400)
     assert read_volumes(build_ovmf(volume=volume)).firmware_version is None
+
+
+def test_volumes_are_known_by_their_sha256_wherever_they_lie() -> None:
+    one, other = packed_volume(WITH), packed_volume(WITHOUT)
+    hashes = [sections_sha256(data) for data in (one, other, one + other, other + one, b"")]
+    assert len(set(hashes)) == len(hashes)
+    assert sections_sha256(bytes(5) + one + b"x" + other) == hashes[2]
