@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Option
 from catalog.cli.options import named_path
 from catalog.explain.baseline import KnownInputs, collect_known
 from catalog.store.catalog import Catalog
@@ -16,11 +15,11 @@ _CANDIDATES = "Candidates to try, in addition to the known ones"
 
 FirmwareOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE|NAME", help="Firmware to try. May be repeated.", rich_help_panel=_CANDIDATES),
+    Option(metavar="FILE|NAME", help="Firmware to try. May be repeated.", rich_help_panel=_CANDIDATES),
 ]
 KernelFilesOption = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         parser=named_path,
         metavar="FILE|DIR",
         help="Kernel, or folder of kernels, to try. May be repeated.",
@@ -29,7 +28,7 @@ KernelFilesOption = Annotated[
 ]
 InitrdFilesOption = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         parser=named_path,
         metavar="FILE|DIR",
         help="Initrd, or folder of initrds, to try. May be repeated.",
@@ -38,7 +37,7 @@ InitrdFilesOption = Annotated[
 ]
 CmdlinesOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="TEXT", help="Kernel command line to try. May be repeated.", rich_help_panel=_CANDIDATES),
+    Option(metavar="TEXT", help="Kernel command line to try. May be repeated.", rich_help_panel=_CANDIDATES),
 ]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from catalog.cli.help_form import Example, Group
@@ -27,12 +26,15 @@ def command_names() -> list[str]:
 
     No module is imported.
     """
-    names = (info.name for info in iter_modules([str(Path(__file__).parent / "commands")]))
-    return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
+    files = sorted(os.listdir(Path(__file__).parent / "commands"))  # noqa: PTH208
+    names = (file.removesuffix(".py") for file in files if file.endswith(".py") and not file.startswith("_"))
+    return [name.rstrip("_").replace("_", "-") for name in names]
 
 
 def no_such_command(called: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for an unknown command, with the nearest one. called: what precedes it, such as `ldcat`."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, list(known), n=1)
     hint = f"{called} {near[0]} is the nearest; {called} --help lists all" if near else f"{called} --help"
     return UsageError(f"no such command {name!r}", hint)

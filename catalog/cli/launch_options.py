@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Option
 from catalog.cli.options import number_option
 
 _KERNEL = "Kernel hashes"
 _VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
 
 KernelOption = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Kernel file as the VMM gets it.", rich_help_panel=_KERNEL)
+    str | None, Option(metavar="FILE", help="Kernel file as the VMM gets it.", rich_help_panel=_KERNEL)
 ]
 KernelHashOption = Annotated[
-    str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
+    str | None, Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
 ]
 InitrdOption = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Initrd file as the VMM gets it.", rich_help_panel=_KERNEL)
+    str | None, Option(metavar="FILE", help="Initrd file as the VMM gets it.", rich_help_panel=_KERNEL)
 ]
 InitrdHashOption = Annotated[
-    str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
+    str | None, Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
 ]
 AppendOption = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL)
+    str | None, Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL)
 ]
 AppendSha256Option = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="HEX",
         help="SHA-256 of the command line and its NUL, instead of the command line.",
         rich_help_panel=_KERNEL,
@@ -36,7 +35,7 @@ AppendSha256Option = Annotated[
 ]
 KernelHashesOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="NAME|RECORD.toml",
         help="Catalogued kernel, initrd and command line, or a kernel record.",
         rich_help_panel=_KERNEL,
@@ -44,18 +43,18 @@ KernelHashesOption = Annotated[
 ]
 VmmOption = Annotated[
     str | None,
-    typer.Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.", rich_help_panel=_VCPUS),
+    Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.", rich_help_panel=_VCPUS),
 ]
 VcpusOption = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Number of vCPUs at launch, or several numbers: 1-64,96.", rich_help_panel=_VCPUS),
+    Option(metavar="N", help="Number of vCPUs at launch, or several numbers: 1-64,96.", rich_help_panel=_VCPUS),
 ]
 VcpuTypeOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
+    str | None, Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
 ]
 VcpuSignatureOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="N",
         help="vCPU signature: CPUID Fn0000_0001 EAX.",
@@ -64,7 +63,7 @@ VcpuSignatureOption = Annotated[
 ]
 VcpuFamilyOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="N",
         help="vCPU family; with model and stepping in place of the signature.",
@@ -72,14 +71,14 @@ VcpuFamilyOption = Annotated[
     ),
 ]
 VcpuModelOption = Annotated[
-    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
+    int | None, Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
 ]
 VcpuSteppingOption = Annotated[
-    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS)
+    int | None, Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS)
 ]
 SevFeaturesOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         parser=number_option,
         metavar="BITS",
         help="sev_features of the VMSA; by default 0x1 under SEV-SNP, 0 under SEV-ES.",

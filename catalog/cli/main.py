@@ -91,11 +91,11 @@ def _result(arguments: Sequence[str]) -> object:
 
 
 def _program() -> Callable[[Sequence[str]], object]:
-    """What parses the command line and runs a command: with typer, or without it in a slim install."""
+    """What parses the command line and runs a command; a slim install has no typer to fall back to."""
     if find_spec("typer"):
-        from catalog.cli.program.app import run_in_typer
+        from catalog.cli.program.direct import run_directly
 
-        return run_in_typer
+        return run_directly
     from catalog.cli.program.slim import run_slim
 
     return run_slim

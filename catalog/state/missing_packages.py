@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, distribution
-
 from catalog.errors import UsageError
 
 SLIM = "ldcat-slim"
@@ -35,6 +33,8 @@ def how_to_get(extra: str) -> str:
     ldcat-slim is another distribution with files of the same names. Whichever of the two is uninstalled takes those of
     the other with it, so ldcat goes into an environment of its own.
     """
+    from importlib.metadata import PackageNotFoundError, distribution
+
     wanted = "ldcat" if extra == "full" else f"'ldcat[{extra}]'"
     try:
         distribution(SLIM)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from catalog.state import missing_packages
 from catalog.state.missing_packages import SLIM, how_to_get, missing_package
 
 
@@ -19,7 +19,7 @@ def _installed(name: str) -> object:
 @pytest.mark.parametrize(("extra", "wanted"), [("full", "ldcat"), ("serve", "'ldcat[serve]'")])
 def test_beside_a_slim_install(extra: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert how_to_get(extra) == f"pip install {wanted}"
-    monkeypatch.setattr(missing_packages, "distribution", _installed)
+    monkeypatch.setattr(metadata, "distribution", _installed)
     assert how_to_get(extra) == f"python3 -m venv ldcat-full && ldcat-full/bin/pip install {wanted}"
 
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.declare.declared import Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, named_path
 from catalog.cli.trust_files import unsigned_trust_in
@@ -51,14 +50,14 @@ def command(
     trust: Annotated[Path | None, LOG_TRUST] = None,
     firmware: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             parser=named_path,
             metavar="FILE",
             help="Image to compare with what the catalog records about it. May be repeated.",
         ),
     ] = None,
     remeasure: Annotated[
-        str, typer.Option(metavar="all|N", help="How many rows of each technology have their digests recomputed.")
+        str, Option(metavar="all|N", help="How many rows of each technology have their digests recomputed.")
     ] = "all",
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,

@@ -9,10 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from catalog.cli.catalogs import print_image_notes
 from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, invocation, named_path, number_option
 from catalog.errors import UsageError
@@ -45,11 +44,11 @@ class EngineName(StrEnum):
 def command(
     spec: Annotated[
         Path | None,
-        typer.Argument(parser=named_path, metavar="[SPEC.toml]", help="Spec; if not given, the embedded default."),
+        Argument(parser=named_path, metavar="[SPEC.toml]", help="Spec; if not given, the embedded default."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             *OUTPUT,
             parser=named_path,
             metavar="PATH",
@@ -59,7 +58,7 @@ def command(
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(
+        Option(
             parser=number_option,
             metavar="N",
             envvar="LDCAT_PROCESSES",
@@ -68,17 +67,15 @@ def command(
     ] = None,
     engine: Annotated[
         EngineName,
-        typer.Option(envvar="LDCAT_ENGINE", help="Where to compute: on this machine, or on a Dask cluster."),
+        Option(envvar="LDCAT_ENGINE", help="Where to compute: on this machine, or on a Dask cluster."),
     ] = EngineName.LOCAL,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Dask scheduler, as tcp://HOST:PORT."),
+        Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Dask scheduler, as tcp://HOST:PORT."),
     ] = None,
     max_rows: Annotated[
         int,
-        typer.Option(
-            parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Refuse to build more rows than this."
-        ),
+        Option(parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Refuse to build more rows than this."),
     ] = MAX_ROWS,
     quiet: QuietOption = False,
 ) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
@@ -41,7 +40,7 @@ def command(
     trust_file: OwnTrustOption = None,
     heartbeat: Annotated[
         bool,
-        typer.Option("--heartbeat", help="Cosign again, with the current time: the checkpoint is still the newest."),
+        Option("--heartbeat", help="Cosign again, with the current time: the checkpoint is still the newest."),
     ] = False,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
-import typer
-
 from catalog.cli.catalogs import open_named
+from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     FORMAT,
@@ -56,7 +55,7 @@ _MARKS |= dict.fromkeys(REVOCATIONS, "x")
 def command(
     old: Annotated[
         Any,
-        typer.Argument(
+        Argument(
             parser=named_location,
             metavar="OLD",
             help="Old catalog or release: folder of a catalog, of a log or of a release, or its URL.",
@@ -64,7 +63,7 @@ def command(
     ],
     new: Annotated[
         Any,
-        typer.Argument(parser=named_location, metavar="NEW", help="New catalog or release, likewise."),
+        Argument(parser=named_location, metavar="NEW", help="New catalog or release, likewise."),
     ],
     trust_file: TrustOption = None,
     skip_verify: SkipVerifyOption = False,

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, TableFormatOption, named_location
 from catalog.cli.publisher_options import is_own, log_folder, own_note
@@ -43,7 +42,7 @@ EXIT_CODES = {0: "no finding is an error", 1: "a finding is an error"}
 def command(
     location: Annotated[
         Any,  # CatalogLocation | None
-        typer.Argument(
+        Argument(
             parser=named_location,
             metavar="[LOG]",
             envvar="LDCAT_LOG",
@@ -53,9 +52,7 @@ def command(
     trust: OwnTrustOption = None,
     url: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL", help="Where the folder is served: its headers are checked, and its bytes compared."
-        ),
+        Option(metavar="URL", help="Where the folder is served: its headers are checked, and its bytes compared."),
     ] = None,
     output: TableFormatOption = Format.TABLE,
 ) -> int:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from catalog.cli.declare.declared import Argument, BadValue, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, TableFormatOption, named_path
 from catalog.errors import LdcatError, UsageError
@@ -40,41 +39,41 @@ _LONGEST_COMMENT = 65_536
 
 
 def _some_text(text: str) -> str:
-    """Parser of an option; raises typer.BadParameter for an empty text."""
+    """Parser of an option; raises BadValue for an empty text."""
     if not text:
-        raise typer.BadParameter("the text is empty")
+        raise BadValue("the text is empty")
     return text
 
 
 def command(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Documents, whose formats are found by their contents; - reads stdin."),
+        Argument(metavar="FILE...", help="Documents, whose formats are found by their contents; - reads stdin."),
     ],
     origin: Annotated[
         str | None,
-        typer.Option(parser=_some_text, metavar="TEXT", help="Publisher of the documents: a URL, with commit or date."),
+        Option(parser=_some_text, metavar="TEXT", help="Publisher of the documents: a URL, with commit or date."),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(parser=_some_text, metavar="NAME", help="Name of the components; their own names come after it."),
+        Option(parser=_some_text, metavar="NAME", help="Name of the components; their own names come after it."),
     ] = None,
     root: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             parser=named_path, metavar="FILE", help="Root certificate, or public key, to trust; may be given again."
         ),
     ] = None,
     feed: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The only feed to accept, of documents that have one.")
+        str | None, Option(metavar="NAME", help="The only feed to accept, of documents that have one.")
     ] = None,
     checksums: Annotated[
         Path | None,
-        typer.Option(parser=named_path, metavar="FILE", help="The sha256sum.txt of a dstack image: it names the file."),
+        Option(parser=named_path, metavar="FILE", help="The sha256sum.txt of a dstack image: it names the file."),
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Write records to this folder."),
+        Option(*OUTPUT, parser=named_path, metavar="PATH", help="Write records to this folder."),
     ] = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,

@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, number_option, read_passphrase
 from catalog.cli.setup.key_algorithms import Algorithm, signature_types
@@ -39,22 +38,20 @@ EXIT_CODES = {1: "nothing was made: the folder was set up before"}
 def command(
     origin: Annotated[
         str,
-        typer.Argument(metavar="ORIGIN", help="Name of the log, such as example.com/digests: a URL without https://."),
+        Argument(metavar="ORIGIN", help="Name of the log, such as example.com/digests: a URL without https://."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to set up; if not given, this one."),
+        Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to set up; if not given, this one."),
     ] = None,
-    roots: Annotated[int, typer.Option(parser=number_option, metavar="N", help="Number of root keys to make.")] = 1,
+    roots: Annotated[int, Option(parser=number_option, metavar="N", help="Number of root keys to make.")] = 1,
     root: Annotated[
         list[Path] | None,
-        typer.Option(
-            parser=named_path, metavar="FILE", help="Root key of somebody else: the .pub file. May be repeated."
-        ),
+        Option(parser=named_path, metavar="FILE", help="Root key of somebody else: the .pub file. May be repeated."),
     ] = None,
     threshold: Annotated[
         int | None,
-        typer.Option(
+        Option(
             parser=number_option,
             metavar="N",
             help="How many roots have to sign a trust note; if not given, more than half, but not all of several.",
@@ -62,19 +59,17 @@ def command(
     ] = None,
     witness: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FILE|URL",
             help="Witness: a file with its verifier keys and address, or its URL. May be repeated.",
         ),
     ] = None,
     algorithm: Annotated[
-        Algorithm, typer.Option(help="Signature algorithm of the keys; hybrid makes one key of each.")
+        Algorithm, Option(help="Signature algorithm of the keys; hybrid makes one key of each.")
     ] = Algorithm.HYBRID,
-    days: Annotated[
-        int, typer.Option(parser=number_option, metavar="DAYS", help="Days until the trust note expires.")
-    ] = 365,
+    days: Annotated[int, Option(parser=number_option, metavar="DAYS", help="Days until the trust note expires.")] = 365,
     max_age: Annotated[
-        int, typer.Option(parser=number_option, metavar="DAYS", help="Days after which the log goes stale.")
+        int, Option(parser=number_option, metavar="DAYS", help="Days after which the log goes stale.")
     ] = 7,
     passphrase: PassphraseOption = None,
 ) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-import typer
-
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
+from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.fast.match_text import published_in
@@ -34,9 +33,7 @@ EXIT_CODES = RELEASE_CODES
 def command(
     firmware: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE|NAME", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
-        ),
+        Argument(metavar="FILE|NAME", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."),
     ],
     catalog: BuildsOption = None,
     trust: TrustOption = None,

@@ -7,8 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, PassphraseOption, named_path, read_passphrase
 from catalog.cli.setup.key_algorithms import Algorithm, signature_types
@@ -35,23 +34,21 @@ class Role(StrEnum):
 
 
 def command(
-    name: Annotated[
-        str, typer.Argument(help="Name of the key; for a log its origin, such as example.com/launch-digests.")
-    ],
+    name: Annotated[str, Argument(help="Name of the key; for a log its origin, such as example.com/launch-digests.")],
     out: Annotated[
         Path,
-        typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="File for the private keys; never overwritten."),
+        Option(*OUTPUT, parser=named_path, metavar="PATH", help="File for the private keys; never overwritten."),
     ],
     role: Annotated[
-        Role, typer.Option("--for", help="What the key signs: checkpoints, cosignatures or trust notes.")
+        Role, Option("--for", help="What the key signs: checkpoints, cosignatures or trust notes.")
     ] = Role.LOG,
     algorithm: Annotated[
         Algorithm | None,
-        typer.Option(help="hybrid, one key of each, is the default for logs and witnesses; ed25519 for roots."),
+        Option(help="hybrid, one key of each, is the default for logs and witnesses; ed25519 for roots."),
     ] = None,
     pem: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--from",
             parser=named_path,
             metavar="PEM",

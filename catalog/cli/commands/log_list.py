@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OwnTrustOption, number_option
 from catalog.cli.publisher_options import trust_note_file
@@ -26,11 +25,11 @@ EXAMPLES = (
 
 def command(
     contact: Annotated[
-        str, typer.Option(metavar="TEXT", help="How people reach you: an address, or a URL. It will be public.")
+        str, Option(metavar="TEXT", help="How people reach you: an address, or a URL. It will be public.")
     ],
     qpd: Annotated[
         int,
-        typer.Option(
+        Option(
             parser=number_option, metavar="N", help="How many times a day you ask a witness for a cosignature at most."
         ),
     ] = 24,

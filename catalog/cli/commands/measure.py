@@ -8,11 +8,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
-import typer
-
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.launch_options import (
     AppendOption,
@@ -72,13 +71,11 @@ EXIT_CODES = RELEASE_CODES | {
 def command(
     firmware: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FIRMWARE", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
-        ),
+        Argument(metavar="FIRMWARE", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."),
     ] = None,
     technology: Annotated[
         str | None,
-        typer.Option("--technology", "-t", help="Technology: sev, sev-es or sev-snp."),
+        Option("--technology", "-t", help="Technology: sev, sev-es or sev-snp."),
     ] = None,
     kernel: KernelOption = None,
     kernel_sha256: KernelHashOption = None,
@@ -97,7 +94,7 @@ def command(
     sev_features: SevFeaturesOption = None,
     batch: Annotated[
         str | None,
-        typer.Option(metavar="FILE|-", help="JSON Lines to measure; each comes back with launch_digest or error."),
+        Option(metavar="FILE|-", help="JSON Lines to measure; each comes back with launch_digest or error."),
     ] = None,
     catalog: BuildsOption = None,
     trust: TrustOption = None,

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import FORMAT, LogTrustOption, QuietOption, named_path, number_option
 from catalog.errors import LdcatError
@@ -51,11 +50,11 @@ EXIT_CODES = {
 
 
 def command(
-    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the log on a static host, https://HOST/PATH.")],
+    url: Annotated[str, Argument(metavar="URL", help="URL of the log on a static host, https://HOST/PATH.")],
     trust_file: LogTrustOption,
     evidence: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             parser=named_path,
             metavar="DIR",
             help="Folder for both checkpoints of a fork; if not given, in the state folder.",
@@ -63,7 +62,7 @@ def command(
     ] = None,
     every: Annotated[
         int | None,
-        typer.Option(
+        Option(
             parser=number_option,
             metavar="SECONDS",
             help="Check again and again, until interrupted; if not given, once.",

@@ -6,8 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, named_location
 from catalog.cli.publisher_options import log_folder
@@ -37,10 +36,10 @@ NOT_ENDORSED = "the log has no endorsement of it either"
 
 
 def command(
-    digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
+    digest: Annotated[str, Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
     log: Annotated[
         Any,  # CatalogLocation | None
-        typer.Option(
+        Option(
             "--catalog",
             parser=named_location,
             metavar="DIR|URL",
@@ -50,7 +49,7 @@ def command(
     ] = None,
     tlog_proof: Annotated[
         bool,
-        typer.Option("--tlog-proof", help="Print a bare C2SP tlog-proof of the first record, for other tools."),
+        Option("--tlog-proof", help="Print a bare C2SP tlog-proof of the first record, for other tools."),
     ] = False,
     quiet: QuietOption = False,
 ) -> int:

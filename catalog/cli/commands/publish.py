@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     OwnKeyOption,
@@ -56,7 +55,7 @@ EXIT_CODES = {
 def command(
     catalog: Annotated[
         Path | None,
-        typer.Argument(
+        Argument(
             parser=named_path,
             metavar="CATALOG",
             help="Folder that `ldcat build` wrote; if not given, that in ldcat.toml, otherwise the default catalog.",
@@ -66,7 +65,7 @@ def command(
     key: OwnKeyOption = None,
     trust: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             parser=named_path,
             metavar="FILE",
             help="Trust note that you stand by from this release on; if not given, that in ldcat.toml if it names the "
@@ -75,14 +74,14 @@ def command(
     ] = None,
     lower_trust_version: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--lower-trust-version",
             help="Go back, if the last release names a version of the trust note that never existed.",
         ),
     ] = False,
     oci: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             parser=named_path,
             metavar="DIR",
             help="Also write the release to this OCI image layout, from which skopeo or oras copy it to a registry.",

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
     KEY,
@@ -54,10 +53,10 @@ MAX_SHOWN = 20
 def command(
     log: Annotated[
         Any,  # CatalogLocation, and typer knows no unions
-        typer.Argument(parser=named_location, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log, or its URL."),
+        Argument(parser=named_location, metavar="LOG", envvar="LDCAT_LOG", help="Folder of the log, or its URL."),
     ],
     trust_file: LogTrustOption,
-    cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
+    cosign: Annotated[bool, Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
     key: Annotated[Path | None, KEY] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import Annotated
 
-import typer
-
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
 from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, TableFormatOption, number_option
 from catalog.errors import UsageError
@@ -31,7 +30,7 @@ EXIT_CODES = {0: "a relation was found", 1: "none was found"}
 def command(
     digests: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="DIGEST|FILE|-...",
             help="SEV-SNP launch digests in hex or base64, or files: digests, one a line, or an attestation report; "
             "- reads stdin.",
@@ -39,7 +38,7 @@ def command(
     ],
     most: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--more-vcpus",
             parser=number_option,
             metavar="N",
@@ -48,7 +47,7 @@ def command(
     ] = None,
     reset_base: Annotated[
         list[int] | None,
-        typer.Option(
+        Option(
             parser=number_option,
             metavar="ADDRESS",
             help="Search unknown AP reset addresses in the 64 KiB from here, such as 0x800000. May be repeated. By "

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from catalog.ask.coverage import coverage
 from catalog.cli.catalogs import open_named
+from catalog.cli.declare.declared import Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption, named_path
 from catalog.pages.pictures.coverage_picture import coverage_matrix
@@ -27,7 +26,7 @@ EXIT_CODES = RELEASE_CODES
 
 def command(
     release: ReleaseArgument,
-    html: Annotated[Path, typer.Option("--html", parser=named_path, metavar="FILE", help="HTML file to write.")],
+    html: Annotated[Path, Option("--html", parser=named_path, metavar="FILE", help="HTML file to write.")],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,

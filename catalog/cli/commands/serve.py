@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.first_build import made_default
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location, number_option
@@ -27,7 +26,7 @@ EXIT_CODES = RELEASE_CODES
 def command(
     release: Annotated[
         Any,  # CatalogLocation | None
-        typer.Argument(
+        Argument(
             parser=named_location,
             metavar="[RELEASE]",
             help="Folder of a catalog, of a log or of a release, or its URL; if not given, the default catalog.",
@@ -35,13 +34,13 @@ def command(
     ] = None,
     listen: Annotated[
         str,
-        typer.Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 means any free port."),
+        Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 means any free port."),
     ] = "127.0.0.1:8080",
     host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="Where to listen, in place of the host of --listen.")
+        str | None, Option(metavar="HOST", help="Where to listen, in place of the host of --listen.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="PORT", help="The same, in place of the port.")
+        int | None, Option(parser=number_option, metavar="PORT", help="The same, in place of the port.")
     ] = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,

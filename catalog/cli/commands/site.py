@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from catalog.cli.catalogs import open_named
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.cli.publisher_options import log_folder, trust_note_file
@@ -23,10 +22,10 @@ EXIT_CODES = RELEASE_CODES
 
 
 def command(
-    out: Annotated[Path, typer.Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to make or to update.")],
+    out: Annotated[Path, Option(*OUTPUT, parser=named_path, metavar="PATH", help="Folder to make or to update.")],
     release: Annotated[
         Path | None,
-        typer.Argument(
+        Argument(
             parser=named_path,
             metavar="[RELEASE]",
             help="Folder of a log, or of a release in it; if not given, the log of ldcat.toml and its trust note.",

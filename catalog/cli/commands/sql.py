@@ -7,9 +7,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
-
 from catalog.cli.catalogs import open_named
+from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, CatalogOption, QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.errors import UsageError
@@ -36,7 +35,7 @@ MAX_TABLE_ROWS = 1000
 def command(
     query: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="QUERY",
             help="SQL query over the views configurations, launch_digests, firmware, launchable, kernel_hashes, and "
             "revocations if there is a log.",
@@ -45,7 +44,7 @@ def command(
     catalog: CatalogOption = None,
     database: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             parser=named_path,
             metavar="FILE",
             help="Write a DuckDB file with the views instead of running a query. Not for published releases.",

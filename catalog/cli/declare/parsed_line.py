@@ -74,7 +74,9 @@ class Parameter(Value):
 
 
 def parameters_of(command: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a command, in their order; raises KeyError for a kind of value that is not known here."""
+    """The parameters of a command, in their order; raises KeyError for a kind that is not known here."""
+    if hasattr(command, "__wrapped__"):
+        raise KeyError("its parameters are made by a decorator")
     code, defaults = command.__code__, command.__defaults__ or ()
     names = code.co_varnames[: code.co_argcount]
     given = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
@@ -83,8 +85,9 @@ def parameters_of(command: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 
 def _parameter(name: str, hint: Any, defaults: Mapping[str, Any]) -> Parameter:
-    kind, declared = get_args(hint)
-    assert isinstance(declared, Declared), "it has another library's declaration"  # noqa: S101
+    kind, declared = get_args(hint) or (hint, None)
+    if not isinstance(declared, Declared):
+        raise KeyError(f"{name} has another library's declaration, or none")
     kinds = [one for one in get_args(kind) if one is not NoneType] if get_origin(kind) in (Union, UnionType) else [kind]
     (kind,) = kinds
     multiple = get_origin(kind) is list

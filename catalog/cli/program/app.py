@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typer.exceptions import TyperException
 from catalog.cli.command_modules import command_line, command_module, command_names, no_such_command
 from catalog.cli.declare.declared import command_for_typer
 from catalog.cli.program.help_commands import HelpCommand, HelpGroup
-from catalog.cli.program.old_names import with_new_names
+from catalog.cli.program.old_names import say_old_names, with_new_names
 from catalog.cli.program.version_text import version_line
 from catalog.errors import UsageError
 from catalog.terminal import render
@@ -72,9 +71,7 @@ def run_in_typer(arguments: Sequence[str]) -> object:
     The object of its context is the command line.
     """
     arguments, old_names = with_new_names(arguments)
-    if old_names and not ({"--quiet", "-q"} & set(arguments) or os.environ.get("LDCAT_QUIET")):
-        for text in old_names:
-            render.note(text)
+    say_old_names(old_names, arguments)
     app = make_app(_needed(arguments))
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+
+from catalog.terminal import render
 
 POSITION = ""
 """In place of a new name: the value is an argument now."""
@@ -45,3 +48,10 @@ def _renamed(given: Sequence[str], names: Mapping[str, str]) -> Iterator[tuple[l
             yield [], value if equals else next(rest, None), f"{old} is an argument now: leave out the word {old}"
         else:
             yield [f"{new}={value}" if equals else new], None, f"{old} is now {new}"
+
+
+def say_old_names(notes: Sequence[str], arguments: Sequence[str]) -> None:
+    """Print the notes on old names, unless the command line or the environment asks for quiet."""
+    if notes and not ({"--quiet", "-q"} & set(arguments) or os.environ.get("LDCAT_QUIET")):
+        for text in notes:
+            render.note(text)
