@@ -10,13 +10,14 @@ from catalog.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.api.functions import measure, verify_proof
-    from catalog.api.release import Release, Severity
+    from catalog.api.release import Release
+    from catalog.api.severity import Severity
     from catalog.prove.verify_proof import Outcome
 
 _MODULES = {
     "Outcome": "prove.verify_proof",
     "Release": "api.release",
-    "Severity": "api.release",
+    "Severity": "api.severity",
     "measure": "api.functions",
     "verify_proof": "api.functions",
 }

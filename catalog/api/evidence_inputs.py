@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.verification import sources
 from catalog.errors import UsageError, VerificationFailed
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
-from catalog.files import inputs
-from catalog.files.certificate_inputs import MAX_CERTIFICATES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from catalog.ask.answer import Answer
     from catalog.endorse.certificate import Certificate
     from catalog.endorse.crl import RevocationList
     from catalog.endorse.report_checks import ReportChecks
 
+    CertificatesInput = bytes | str | os.PathLike[str] | Iterable[bytes | str | os.PathLike[str]]
+    """Certificates in bytes, or in files or folders, which a str names."""
+
 EvidenceInput = Evidence | LaunchDigest | AttestationReport | LaunchMeasureData | bytes | str | os.PathLike[str]
 """Evidence, in a value, in bytes or text, or in a file. A str is text, not a path."""
-
-CertificatesInput = bytes | str | os.PathLike[str] | Iterable[bytes | str | os.PathLike[str]]
-"""Certificates in bytes, or in files or folders, which a str names."""
 
 
 def evidence_of(given: EvidenceInput, *, with_tik: bool = False) -> Evidence:
@@ -51,7 +48,11 @@ def evidence_of(given: EvidenceInput, *, with_tik: bool = False) -> Evidence:
             return Evidence("launch digest", LaunchDigest(given))
         case bytes():
             return sniff(given, with_tik=with_tik)
-    data = inputs.read_file(Path(given), limit=MAX_EVIDENCE, regular=True)
+    from pathlib import Path
+
+    from catalog.files.inputs import read_file
+
+    data = read_file(Path(given), limit=MAX_EVIDENCE, regular=True)
     return sniff(data, name=os.fspath(given), with_tik=with_tik)
 
 
@@ -70,6 +71,8 @@ def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tup
 
             found += parse_certificates(one)
         else:
+            from pathlib import Path
+
             from catalog.files.certificate_inputs import read_certificates
 
             found += read_certificates(Path(one))
@@ -85,9 +88,13 @@ def revocation_lists_of(given: CertificatesInput) -> tuple[RevocationList, ...]:
     """Read revocation lists; raises MalformedInput for an invalid one, Unreadable for a file."""
     found: list[RevocationList] = []
     for one in [given] if isinstance(given, bytes | str | os.PathLike) else given:
-        from catalog.endorse.certificates import parse_revocation_lists
+        from pathlib import Path
 
-        data = one if isinstance(one, bytes) else inputs.read_file(Path(one), limit=MAX_CERTIFICATES, regular=True)
+        from catalog.endorse.certificates import parse_revocation_lists
+        from catalog.files.certificate_inputs import MAX_CERTIFICATES
+        from catalog.files.inputs import read_file
+
+        data = one if isinstance(one, bytes) else read_file(Path(one), limit=MAX_CERTIFICATES, regular=True)
         found += parse_revocation_lists(data)
     return tuple(found)
 
@@ -127,5 +134,7 @@ def checks_of(
 def check_accepted(reply: Answer) -> None:
     """Raises VerificationFailed if the evidence is refused; without certificates, the hint says where AMD's are."""
     if reply.refused:
+        from catalog.ask.verification import sources
+
         urls = [one.url for one in sources(reply.evidence) if one.url] if reply.endorsement is None else []
         raise VerificationFailed(reply.refused, f"AMD has certificates at {', '.join(urls)}" if urls else None)

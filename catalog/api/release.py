@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
-from catalog import notes
-from catalog.api.evidence_inputs import (
-    CertificatesInput,
-    EvidenceInput,
-    certificates_of,
-    check_accepted,
-    checks_of,
-    evidence_of,
-    revocation_lists_of,
-)
-from catalog.ask.answer import Answer, found_answer
-from catalog.ask.lookup import Lookups
-from catalog.ask.verification import VerificationInputs, check_verification_inputs
+from catalog.api.opened import Opened, warn
 from catalog.errors import Stale, UsageError
-from catalog.fast.match_text import printable
-from catalog.store.catalog import Catalog
-from catalog.values import replace
-from catalog.verify.location import parse_location
-from catalog.verify.notices import Notices
-from catalog.verify.opening import open_catalog
-from catalog.verify.trust_choice import TrustChoice
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # what takes long to load is imported where it is needed
+    from collections.abc import Mapping
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Any
+
+    from catalog.api.evidence_inputs import CertificatesInput, EvidenceInput
+    from catalog.ask.answer import Answer
     from catalog.ask.measure import Measured
     from catalog.ask.related_digests import Relating
+    from catalog.ask.verification import VerificationInputs
     from catalog.explain.explanation import Explanation
-
-_log = logging.getLogger("ldcat")
-
-
-def _warn(text: str) -> None:
-    _log.warning("%s", printable(text))
-
-
-class Severity(StrEnum):
-    """Severity of a note, the least first; docs/notes.md has the codes of each."""
-
-    OK = notes.OK
-    INFO = notes.INFO
-    WARNING = notes.WARNING
-    DANGER = notes.DANGER
 
 
 class Release:
@@ -62,9 +29,9 @@ class Release:
     Several threads may use one. Close it after use, or open it in a `with` statement.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._lookups = Lookups(catalog, _warn)
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._related: Relating | None = None
 
     @classmethod
     def open(
@@ -87,38 +54,50 @@ class Release:
         text = os.fspath(place)
         if not text:
             raise UsageError("the path is empty")
+        may_be_at_once = not insecure_skip_verify and (trust is None or os.fspath(trust))
+        if may_be_at_once and (found := Opened.at_once(text, os.fspath(trust or ""))):
+            return cls(found)
+        from pathlib import Path
+
+        from catalog.verify.location import parse_location
+        from catalog.verify.notices import Notices
+        from catalog.verify.opening import open_catalog
+        from catalog.verify.trust_choice import TrustChoice
+
         choice = TrustChoice.of_environment(None if trust is None else Path(trust), skip=insecure_skip_verify)
-        return cls(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(_warn)))
+        return cls(Opened.of(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(warn))))
 
     @property
     def place(self) -> str:
         """The folder or the URL of the release."""
-        return self._catalog.location
+        return self._opened.place
 
     @property
     def origin(self) -> str | None:
         """Origin of the log; None for a catalog that is not published in a log."""
-        return self._catalog.release.origin if self._catalog.release else None
+        return self._opened.release.origin if self._opened.release else None
 
     @property
     def number(self) -> int | None:
         """Number of the release in its log; None for a catalog that is not published in a log."""
-        return self._catalog.release.number if self._catalog.release else None
+        return self._opened.release.number if self._opened.release else None
 
     @property
     def verified(self) -> bool:
         """Whether the release was verified against a trust note."""
-        return bool(self._catalog.release and self._catalog.release.trust_version)
+        return bool(self._opened.release and self._opened.release.trust_version)
 
     @property
     def fresh_until(self) -> datetime | None:
         """The time, in UTC, after which the release has to be opened again. None if it was not verified."""
+        from datetime import UTC, datetime
+
         seconds = self._fresh_seconds
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     @property
     def _fresh_seconds(self) -> int | None:
-        return self._catalog.release.fresh_until if self._catalog.release and self.verified else None
+        return self._opened.release.fresh_until if self._opened.release and self.verified else None
 
     def lookup(
         self,
@@ -158,6 +137,16 @@ class Release:
         catalog, if verification is required and missing or failed, or if a report has not what it has to have.
         """
         self._check_fresh()
+        demands = (tik, at, report_data, host_data, id_key_digest, policy, min_tcb, min_svn)
+        if (certs, roots, crls) == ((), (), ()) and demands == (None,) * 8 and not (require_verified or related):
+            answer_at_once = self._opened.first_answer(evidence)
+            if answer_at_once:
+                return answer_at_once
+        from catalog.api.evidence_inputs import check_accepted, checks_of, evidence_of
+        from catalog.ask.answer import found_answer
+        from catalog.ask.verification import check_verification_inputs
+        from catalog.values import replace
+
         found = evidence_of(evidence, with_tik=tik is not None)
         proofs = replace(
             _verified_by(certs, roots, crls, tik, at, require_verified=require_verified),
@@ -169,9 +158,9 @@ class Release:
             from catalog.ask.answering import answer
             from catalog.launch.hashing.backends import choose
 
-            reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
+            reply = answer(self._opened.catalog, found, proofs, choose(), warn=warn, tried=lambda _: None)
         else:
-            reply = found_answer(self._catalog, found, proofs, self._lookups.lookup)
+            reply = found_answer(self._opened.catalog, found, proofs, self._opened.lookups.lookup)
         if require_verified or proofs.checks:
             check_accepted(reply)
         if not related:
@@ -180,12 +169,14 @@ class Release:
 
         return related_answer(reply, self._relating)
 
-    @cached_property
+    @property
     def _relating(self) -> Relating:
-        from catalog.ask.related_digests import Relating
-        from catalog.launch.hashing.backends import choose
+        if self._related is None:
+            from catalog.ask.related_digests import Relating
+            from catalog.launch.hashing.backends import choose
 
-        return Relating(self._lookups, choose())
+            self._related = Relating(self._opened.lookups, choose())
+        return self._related
 
     def explain(
         self,
@@ -215,19 +206,20 @@ class Release:
         errors of `measure` for one that cannot be measured, and the errors of `lookup`; VerificationFailed also for a
         report that certificates do not endorse.
         """
+        from catalog.api.evidence_inputs import evidence_of
         from catalog.api.explaining import explained
 
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
         proofs = _verified_by(certs, roots, crls, tik, at, require_verified=require_verified)
-        return explained(self._catalog, found, expected, budget, proofs)
+        return explained(self._opened.catalog, found, expected, budget, proofs)
 
     def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
         """The launch digest of a configuration, as `measure`; `firmware` can also name a build of this catalog."""
         from catalog.ask.builds import builds_with
         from catalog.ask.measure import Workbench, requested
 
-        return Workbench(builds_with(self._catalog)).measure(requested(technology, firmware, inputs))
+        return Workbench(builds_with(self._opened.catalog)).measure(requested(technology, firmware, inputs))
 
     def prove(self, digest: EvidenceInput) -> tuple[bytes, ...]:
         """A proof bundle for each configuration that has a launch digest, as `ldcat prove` prints it.
@@ -236,13 +228,14 @@ class Release:
         VerificationFailed for a damaged log.
         """
         self._check_fresh()
-        if self._catalog.release is None:
+        if self._opened.release is None:
             raise UsageError(f"{self.place} is not published in a log, so there is no proof of its rows")
+        from catalog.api.evidence_inputs import evidence_of
         from catalog.log.log_reader import open_log
         from catalog.prove.prove import Prover
 
-        prover = Prover(open_log(self._catalog.release))
-        bundles = prover.prove_digest(evidence_of(digest).digest, warn=_warn, catalog=self._catalog)
+        prover = Prover(open_log(self._opened.release))
+        bundles = prover.prove_digest(evidence_of(digest).digest, warn=warn, catalog=self._opened.catalog)
         return tuple(map(bytes, bundles))
 
     def __repr__(self) -> str:
@@ -251,7 +244,7 @@ class Release:
 
     def close(self) -> None:
         """Close the files of the catalog."""
-        self._lookups.close()
+        self._opened.close()
 
     def __enter__(self) -> Release:
         return self
@@ -279,6 +272,9 @@ def _verified_by(
     require_verified: bool,
 ) -> VerificationInputs:
     """What evidence is verified by, as a caller of `lookup` and `explain` gives it."""
+    from catalog.api.evidence_inputs import certificates_of, revocation_lists_of
+    from catalog.ask.verification import VerificationInputs
+
     return VerificationInputs(
         certificates=certificates_of(certs),
         roots=certificates_of(roots, are_roots=True),

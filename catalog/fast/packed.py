@@ -79,6 +79,11 @@ class PackedCatalog:
             self.close()
             raise
 
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the manifest, in hex."""
+        return str(self._sha256(self._manifest).hexdigest())
+
     def close(self) -> None:
         """Close every file."""
         for file in self._open:

@@ -54,6 +54,22 @@ def found_at_once(digest: bytes, folder: str, trust: str) -> tuple[list[Match], 
 
     folder: of a local catalog, a log or a release. trust: path of the trust note, or empty.
     """
+    opened = opened_at_once(folder, trust)
+    if opened is None:
+        return None
+    packed, release = opened
+    try:
+        matches = found_in(packed, digest)
+    finally:
+        packed.close()
+    return None if matches is None else (matches, release)
+
+
+def opened_at_once(folder: str, trust: str) -> tuple[PackedCatalog, PublishedRelease | None] | None:
+    """An open catalog, and its release if it is published; None if the full path may say more.
+
+    folder, trust: as for `found_at_once`.
+    """
     release = None
     try:
         location = locate(folder)
@@ -73,13 +89,21 @@ def found_at_once(digest: bytes, folder: str, trust: str) -> tuple[list[Match], 
             release.manifest_sha256 if release else None,
             technologies=known,
         )
-        try:
-            if packed.unknown or packed.distinguished(digest):  # the full path notes an unknown technology
-                return None
-            matches = packed.lookup(digest)
-            return None if _has_more(digest, matches, packed.endorsed()) else (matches, release)
-        finally:
-            packed.close()
+    except (DamagedBlock, FalseNames):
+        return None
+    if packed.unknown:  # which the full path notes
+        packed.close()
+        return None
+    return packed, release
+
+
+def found_in(packed: PackedCatalog, digest: bytes) -> list[Match] | None:
+    """Every configuration with a digest; None if the full path may say more."""
+    try:
+        if packed.distinguished(digest):
+            return None
+        matches = packed.lookup(digest)
+        return None if _has_more(digest, matches, packed.endorsed()) else matches
     except (DamagedBlock, FalseNames):
         return None
 
