@@ -10,7 +10,6 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.distinguished_lookup import Walker
 from catalog.errors import LdcatError, MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.match import Match
 from catalog.fast.names import FalseNames
@@ -118,6 +117,8 @@ class Lookups:
                 if self.catalog.release and not self._reads_rows:
                     self._measure_again(found, digest)
                 for technology, index in packed.distinguished(digest.value).items():
+                    from catalog.ask.distinguished_lookup import Walker  # few catalogs keep distinguished digests
+
                     found += Walker(self.catalog, packed, technology, index).lookup(digest.value)
                 return tuple(sorted(found, key=Match.order))
             except FalseNames as false:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -68,6 +67,8 @@ def run(arguments: Sequence[str]) -> int:
             return _report(short, arguments)
         if isinstance(failure, ModuleNotFoundError) and (absent := missing_package(failure, command_line(arguments))):
             return _report(absent, arguments)
+        import traceback
+
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         render.problem(

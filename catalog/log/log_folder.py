@@ -7,7 +7,6 @@ import os
 import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +83,8 @@ class LogFolder:
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files, each whole or not at all; files and folders are synced on return. Raises Unreadable."""
+        from concurrent.futures import Future, ThreadPoolExecutor  # only here: most commands read a log
+
         folders: set[str] = set()
         waiting: deque[tuple[Future[str], int]] = deque()
         held = 0

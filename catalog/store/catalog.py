@@ -24,7 +24,6 @@ from catalog.rows.launch_config import LaunchComponents
 from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.components import Components
-from catalog.store.follows import faults
 from catalog.store.manifest import FileEntry, Manifest, parse_manifest
 
 if TYPE_CHECKING:
@@ -241,6 +240,8 @@ class Catalog:
         )
 
     def _check_follows(self, file: str | None) -> None:
+        from catalog.store.follows import faults  # most commands check nothing
+
         for derived, fault in faults(self.components, file):
             raise self.false(derived.file, fault)
 

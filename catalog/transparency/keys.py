@@ -14,7 +14,6 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import MalformedInput, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
@@ -103,6 +102,8 @@ class VerifierKey:
     @property
     def pem(self) -> str:
         """The public key as SubjectPublicKeyInfo in PEM, for other programs."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # no signature needs it
+
         ml_dsa = self.type is SignatureType.COSIGNATURE_ML_DSA_44
         public = (MLDSA44PublicKey if ml_dsa else Ed25519PublicKey).from_public_bytes(self.public_key)
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import wraps
-from inspect import signature
 from typing import Annotated, Any, get_args, get_type_hints
 
 
@@ -43,6 +42,8 @@ def command_for_typer(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def made(*given: Any, **named: Any) -> Any:
         return command(*given, **named)
+
+    from inspect import signature
 
     hints = get_type_hints(command, include_extras=True)
     for name, hint in hints.items():
