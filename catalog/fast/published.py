@@ -108,7 +108,7 @@ class PublishedRelease:
 
     def revokes_nothing(self) -> bool:
         """Whether the newest list of revocations is empty, and still is in the log."""
-        return self.revocations_sha256 == NO_REVOCATIONS and _read_below(self.log, self.revocations(self.last)) == b"[]"
+        return self.revocations_sha256 == NO_REVOCATIONS and read_below(self.log, self.revocations(self.last)) == b"[]"
 
     def summary(self) -> str:
         """A summary for people: release, log, and how it was verified."""
@@ -170,7 +170,7 @@ class Remembered:
         if not seen.startswith(f"{self._state}/"):
             return None
         name = seen[len(self._state) + 1 :]
-        now_there = (_read_below(log, CHECKPOINT) or b"", _read_below(self._state, name, private=True) or b"")
+        now_there = (read_below(log, CHECKPOINT) or b"", read_below(self._state, name, private=True) or b"")
         return found if timely and conditions == self._conditions(*now_there) else None
 
     def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:
@@ -185,7 +185,7 @@ class Remembered:
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     def _lines(self) -> list[str]:
-        data = _read_below(self._state, self._name, private=True) or b""
+        data = read_below(self._state, self._name, private=True) or b""
         lines = data.decode("utf-8", "surrogateescape").split("\n")
         return lines if len(lines) == len(_FIELDS) + 5 and lines[0] == _FORMAT else []
 
@@ -219,7 +219,7 @@ def read_bounded(path: str) -> bytes | None:
     return _start(descriptor)
 
 
-def _read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
+def read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
     """The same, of a file below a folder; raises Shared for state that others can write."""
     try:
         descriptor = open_file(root, name, private=private)
