@@ -47,9 +47,12 @@ def _end(*_: object) -> None:
 
 
 def _reraise_in_main(raised: sys.UnraisableHookArgs) -> None:
-    """Python drops an exception that a finalizer or callback raises; a KeyboardInterrupt is raised again afterwards."""
+    """Python drops an exception that a finalizer or callback raises; a KeyboardInterrupt is raised again afterwards.
+
+    By a thread, which runs when this function has returned: here it would be dropped once more, and printed.
+    """
     if issubclass(raised.exc_type, KeyboardInterrupt):
         signal.signal(signal.SIGINT, _unwind)
-        _thread.interrupt_main()
+        _thread.start_new_thread(_thread.interrupt_main, ())
     else:
         sys.__unraisablehook__(raised)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli.program import app
+from catalog.cli.program import direct
 from catalog.errors import DiskFull, OutOfMemory, shortage
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run
@@ -123,7 +123,7 @@ def test_shortages_from_any_library_have_their_own_error(
     def failing(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(app, "make_app", failing)
+    monkeypatch.setattr(direct, "parse_line", failing)
     found, out, err = run("lookup", "00")
     assert (found, out, "defect" in err) == (code, "", code == 70)
     if code != 70:

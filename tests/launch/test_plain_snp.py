@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.metadata import Area, Section
+from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.plain_snp import is_plain_launch, plain_snp_digest
 from catalog.launch.point import VcpuPoint
@@ -100,3 +101,19 @@ def test_a_section_that_the_profile_does_not_know_is_not_plain() -> None:
     profile = TABLES["qemu-kvm-init2"]
     known = {name: kind for name, kind in profile["snp"]["page_types"].items() if name != "SVSM_CAA"}
     assert not is_plain_launch(image, {**profile, "snp": {**profile["snp"], "page_types": known}}, has_table=False)
+
+
+def test_cpuid_comes_last_where_the_profile_says_so() -> None:
+    image = OvmfImage.parse(build_ovmf(sections=AMDSEV_SECTIONS, hashes_area=AMDSEV_AREA))
+    point = a_point(SNP)
+    assert isinstance(point, VcpuPoint)
+    profile = TABLES[point.vmm.name]
+    last = {**profile, "snp": {**profile["snp"], "cpuid": "after-sections"}}
+    moved = [one for one in AMDSEV_SECTIONS if one.kind != SectionType.CPUID]
+    moved += [one for one in AMDSEV_SECTIONS if one.kind == SectionType.CPUID]
+    reordered = OvmfImage(image.data, image.table, image.reset_vector, image.hashes_area, tuple(moved))
+
+    def digest(image: OvmfImage, profile: dict[str, Any]) -> bytes:
+        return plain_snp_digest(image, bytes(48), profile, signature=1, vcpus=2, table=None)
+
+    assert digest(image, last) == digest(reordered, profile) != digest(image, profile)
