@@ -31,13 +31,16 @@ _QUIET = ("--quiet", "-q")
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_CATALOG")
 """Environment variables that need the full path."""
 
+_COMMAND = f"{__file__.rpartition('/')[0]}/commands/measure.py"
+"""Which a slim install does not have."""
+
 _MOST_VCPUS = 4096
 
 
 def light_measure(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path."""
     given = _given(arguments)
-    if given is None or any(os.environ.get(name) for name in _OTHERWISE):
+    if given is None or any(os.environ.get(name) for name in _OTHERWISE) or not os.path.exists(_COMMAND):  # noqa: PTH110
         return None
     request = _request(given)
     if request is None:

@@ -12,8 +12,8 @@ import pytest
 
 from catalog.cli.light_measure import light_measure
 from catalog.cli.main import run
-from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume, volume_contents
-from tests.support.uefi_volumes import ARM, X86_64, file_of, te, volume
+from tests.support.firmware_builder import build_ovmf, packed_volume, volume_contents
+from tests.support.uefi_volumes import ARM, plain_image
 
 ROOT = Path(__file__).parents[2]
 SNP = "-t sev-snp --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan --vcpus 4"
@@ -32,14 +32,6 @@ HEAVY = {
 """What the light path never loads if there is no kernel."""
 
 
-def image(packed: bytes = b"", *, machine: int = X86_64, pages: int = 32, seed: int = 0) -> bytes:
-    """An image as edk2 makes them: a volume, with a SEC executable and compressed drivers, and a GUID table."""
-    made = bytearray(build_ovmf(pages=pages, seed=seed, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS))
-    begin = volume(0x8000, [file_of(te(machine)), *([file_of(packed)] if packed else [])])
-    made[: len(begin)] = begin
-    return bytes(made)
-
-
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("FORMAT", "QUIET", "CATALOG", "TRUST", "HASH_BACKEND", "KERNELS"):
@@ -47,19 +39,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     whole = packed_volume(volume_contents(verifier=True))
     files = {
-        "yes.fd": image(whole),
-        "no.fd": image(packed_volume(volume_contents(verifier=False))),
-        "unknown.fd": image(),
-        "damaged.fd": image(packed_volume(volume_contents(verifier=True), cut=400)),
-        "arm.fd": image(whole, machine=ARM),
-        "odd.fd": image(pages=33),
+        "yes.fd": plain_image(whole),
+        "no.fd": plain_image(packed_volume(volume_contents(verifier=False))),
+        "unknown.fd": plain_image(),
+        "damaged.fd": plain_image(packed_volume(volume_contents(verifier=True), cut=400)),
+        "arm.fd": plain_image(whole, machine=ARM),
+        "odd.fd": plain_image(pages=33),
         "junk.fd": bytes(range(256)) * 64,
         "old.fd": build_ovmf(standalone_reset_block=True),
         "vmlinuz": b"kernel" * 100_000,
         "initrd": b"initrd",
         "x.toml": b"",
-        "a\u200bb.fd": image(whole),
-        "0" * 64: image(whole),
+        "a\u200bb.fd": plain_image(whole),
+        "0" * 64: plain_image(whole),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)

@@ -13,6 +13,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.cli.command_modules import command_names
+from catalog.cli.light_measure import light_measure
 from catalog.cli.program.slim import OTHER_COMMANDS, SLIM_COMMANDS
 from catalog.store import manifest
 from tests.support.catalogs import digest_of, with_kernel
@@ -22,7 +23,9 @@ from tests.support.forged_catalogs import elsewhere, forged, in_manifest
 from tests.support.hosts import static_host
 from tests.support.published_logs import Place, cosigned_today
 from tests.support.slim import SlimInstall, slim_install
+from tests.support.uefi_volumes import plain_image
 
+SNP = "-t sev-snp --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan --vcpus 4"
 LAUNCHED = "ac7e7232f680f70c0ad60257f927d6b403669984323384838ba3e4096c6f8177ae19c8b5489842bac561920667b8f780"
 ENDORSED = "03fea02823189b25d0623a5c81f97c8ba4d2fbc48c914a55ce525f90454ddcec303743dac2fc013f0846912d1412f6df"
 ONLY_INDEX = "only the index of {} says that no row has this digest: nothing proves it"
@@ -170,8 +173,12 @@ def test_help_and_usage_errors(line: str, slim: SlimInstall, run: Run) -> None:
 
 
 def test_what_a_slim_install_lacks(slim: SlimInstall, small: BuildResult, tmp_path: Path) -> None:
+    image = tmp_path / "own.fd"
+    image.write_bytes(plain_image())
+    assert light_measure([str(image), *SNP.split()]), "a full install measures it at once"
     lacking = {
         ("sql", "FROM firmware"): (2, "a slim install has no command 'sql'"),
+        ("measure", str(image), *SNP.split()): (2, "a slim install has no command 'measure'"),
         ("lookup", "--prefix", "0" * 20, "--catalog", str(small.folder)): (2, "needs the package pyarrow"),
         ("lookup", NOWHERE): (5, "and building one needs pyarrow"),
         ("no-such",): (2, "no such command 'no-such'"),

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from uuid import UUID
 
-from tests.support.firmware_builder import packed_volume
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume
 
 FILE_SYSTEM = UUID("8c8ce578-8a3d-4f1c-9935-896185c32dd3")
 VARIABLES = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
@@ -63,3 +63,11 @@ def code(machine: int | None = X86_64, *, drivers: int | None = None, reset_vect
     if reset_vector:
         image[-20:-16] = b"VTF\0"
     return bytes(image)
+
+
+def plain_image(packed: bytes = b"", *, machine: int = X86_64, pages: int = 32) -> bytes:
+    """An image as edk2 makes them: a volume, with a SEC executable and compressed drivers, and a GUID table."""
+    made = bytearray(build_ovmf(pages=pages, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS))
+    begin = volume(0x8000, [file_of(te(machine)), *([file_of(packed)] if packed else [])])
+    made[: len(begin)] = begin
+    return bytes(made)
