@@ -29,7 +29,7 @@ def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
     """
     command, *rest = arguments
     if arguments[-1] in ("--version", "--help", "-h"):
-        from catalog.cli.at_once import said_at_once
+        from catalog.cli.light.at_once import said_at_once
 
         said = said_at_once(arguments)
         return None if said is None else (said, "", 0)
@@ -38,16 +38,16 @@ def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
 
         answer = plain_lookup(rest)
         if answer is None:
-            from catalog.cli.light_lookup import light_lookup
+            from catalog.cli.light.light_lookup import light_lookup
 
             answer = light_lookup(rest)
         return answer
     if command == "measure":
-        from catalog.cli.light_measure import light_measure
+        from catalog.cli.light.light_measure import light_measure
 
         return light_measure(rest)
     if command == "verify-proof":
-        from catalog.cli.light_proof import light_proof
+        from catalog.cli.light.light_proof import light_proof
 
         return light_proof(rest)
     return None

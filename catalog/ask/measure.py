@@ -12,7 +12,6 @@ import msgspec
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.measure_notes import kernel_warnings, not_known, why
 from catalog.ask.measure_request import Request, parse_fields, request_from
 from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
@@ -21,6 +20,7 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.launch.launch_notes import kernel_warnings, not_known, why
 from catalog.launch.launchability import launchability
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.errors import LdcatError, Unreadable
 from catalog.files.inputs import unreadable
 from catalog.files.writer import made_folders, open_lock, opened

@@ -102,7 +102,9 @@ def _plain(value: Any, *, without: str | None = None) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, Section):
         return {"gpa": value.gpa, "size": value.size, "type": value.name}
-    if isinstance(value, FirmwareFacts | KernelFacts | Area | EndorsedDigest | Endorser | Claims | Base):
+    if isinstance(value, Area):
+        return {"gpa": value.gpa, "size": value.size}
+    if isinstance(value, FirmwareFacts | KernelFacts | EndorsedDigest | Endorser | Claims | Base):
         names = [one.name for one in fields(value) if one.name != without]
         return {_JSON_NAMES.get(name, name): _plain(getattr(value, name)) for name in names}
     return value

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.cli.at_once import said_at_once
+from catalog.cli.light.at_once import said_at_once
 from catalog.cli.main import run
 from catalog.cli.plain_page import page_in
 from tools.help_pages import CHANGING, PAGES, pages_text
@@ -16,9 +16,8 @@ from tools.help_pages import CHANGING, PAGES, pages_text
 NAMES = [line.removeprefix("page\t") for line in PAGES.read_text().splitlines() if line.startswith("page\t")]
 ALLOWED = {
     "catalog.abi",
-    "catalog.cli.at_once",
-    "catalog.cli.chosen_backend",
     "catalog.cli.help_text",
+    "catalog.cli.light",
     "catalog.cli.plain_page",
     "catalog.cli.program",
     "catalog.errors",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli.light_lookup import light_lookup
+from catalog.cli.light.light_lookup import light_lookup
 from catalog.cli.main import run
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.catalogs import digest_of
@@ -44,7 +44,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("FORMAT", "QUIET", "CATALOG", "TRUST", "CERTS", "ROOT", "HASH_BACKEND", "KERNELS"):
         monkeypatch.delenv(f"LDCAT_{name}", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for clock in ("time.time", "catalog.fast.plain_lookup.time", "catalog.cli.light_lookup.time"):
+    for clock in ("time.time", "catalog.fast.plain_lookup.time", "catalog.cli.light.light_lookup.time"):
         monkeypatch.setattr(clock, lambda: NOW + 100.0)
 
 
@@ -244,6 +244,6 @@ def test_the_command_takes_it_and_loads_no_large_library(text: str, small: Build
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
     loaded = set(done.stderr.split())
-    assert (done.returncode, "catalog.cli.light_lookup" in loaded, loaded & COMMANDS[text]) == (0, True, set())
+    assert (done.returncode, "catalog.cli.light.light_lookup" in loaded, loaded & COMMANDS[text]) == (0, True, set())
     assert not loaded & {"cryptography.x509", "cryptography.hazmat.primitives.serialization"}
     assert "json" not in text or json.loads(done.stdout)["found"]

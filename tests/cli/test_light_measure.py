@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.cli.light_measure import light_measure
+from catalog.cli.light.light_measure import light_measure
 from catalog.cli.main import run
 from tests.support.firmware_builder import build_ovmf, packed_volume, volume_contents
 from tests.support.uefi_volumes import ARM, plain_image
@@ -152,7 +152,7 @@ def test_no_large_library_is_loaded() -> None:
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "before = set(sys.modules)\n"
-        "from catalog.cli.light_measure import light_measure\n"
+        "from catalog.cli.light.light_measure import light_measure\n"
         f"assert light_measure({['yes.fd', *SNP.split()]!r})\n"
         "print(*set(sys.modules) - before)\n"
     )

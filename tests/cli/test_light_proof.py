@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli import light_proof as module
-from catalog.cli.light_proof import light_proof
+from catalog.cli.light import light_proof as module
+from catalog.cli.light.light_proof import light_proof
 from catalog.cli.main import run
 from tests.support.catalogs import digest_of
 from tests.support.published_logs import cosigned_today
@@ -148,7 +148,7 @@ def test_no_large_library_is_loaded() -> None:
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "before = set(sys.modules)\n"
-        "from catalog.cli.light_proof import light_proof\n"
+        "from catalog.cli.light.light_proof import light_proof\n"
         "assert light_proof(['proof', '--trust', 'trust'])\n"
         "print(*set(sys.modules) - before)\n"
     )

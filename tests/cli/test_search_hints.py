@@ -10,7 +10,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.cli import main
-from catalog.cli.light_lookup import light_lookup
+from catalog.cli.light.light_lookup import light_lookup
 from catalog.fast.plain_lookup import plain_lookup
 from tests.support.catalogs import rows_of
 from tests.support.cli import NOWHERE, Run

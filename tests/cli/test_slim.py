@@ -13,7 +13,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.cli.command_modules import command_names
-from catalog.cli.light_measure import light_measure
+from catalog.cli.light.light_measure import light_measure
 from catalog.cli.program.slim import OTHER_COMMANDS, SLIM_COMMANDS
 from catalog.store import manifest
 from tests.support.catalogs import digest_of, with_kernel

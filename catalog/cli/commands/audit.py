@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from catalog.cli.catalogs import print_image_notes
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.declare.declared import Option
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, LOG_TRUST, QuietOption, ReleaseArgument, named_path
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines

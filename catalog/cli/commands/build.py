@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from catalog.cli.catalogs import print_image_notes
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import OUTPUT, QuietOption, invocation, named_path, number_option
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
 from catalog.state.folders import default_catalog, receipts

@@ -27,7 +27,6 @@ from catalog.cli.candidate_options import (
     known_inputs,
 )
 from catalog.cli.catalogs import open_if_any, print_image_notes
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -52,6 +51,7 @@ from catalog.cli.options import (
     said_again,
     seconds_option,
 )
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.cli.report_options import (
     AtOption,
     CrlOption,

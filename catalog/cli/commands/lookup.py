@@ -13,7 +13,6 @@ from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.answer_lines import answer_lines, verification_lines
 from catalog.cli.batch_lookup import check_digests_alone, look_up_batch, print_candidates, with_kernel
 from catalog.cli.catalogs import open_named, search_options
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -39,6 +38,7 @@ from catalog.cli.options import (
     TrustOption,
 )
 from catalog.cli.prefix_lookup import candidates, parse_prefix
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.cli.report_options import (
     AtOption,
     CrlOption,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import (
@@ -18,6 +17,7 @@ from catalog.cli.options import (
     TableFormatOption,
     named_location,
 )
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.cli.trust_files import trust_in
 from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.fast.match_text import fact_lines

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence_files import read_digests
-from catalog.cli.chosen_backend import hash_backend
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import QuietOption, TableFormatOption, number_option
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.fast.note_text import note_line

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from catalog.ask.evidence_files import read_bounded, read_evidence
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
-from catalog.cli.light_proof import proof_parts
+from catalog.cli.light.light_proof import proof_parts
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
 from catalog.cli.trust_files import note_bytes
 from catalog.errors import NotThere, UsageError, VerificationFailed

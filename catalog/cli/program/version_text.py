@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.abi import sha256_compression
-from catalog.cli.chosen_backend import hash_backend
+from catalog.cli.program.chosen_backend import hash_backend
 from catalog.version import __version__
 
 

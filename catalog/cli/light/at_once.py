@@ -30,7 +30,7 @@ def _help_of(words: list[str]) -> str | None:
     from catalog.cli.plain_page import page_in
 
     try:
-        with open(f"{__file__.rpartition('/')[0]}/pages.txt", encoding="utf-8") as file:  # noqa: PTH123
+        with open(f"{__file__.rpartition('/light/')[0]}/pages.txt", encoding="utf-8") as file:  # noqa: PTH123
             page = page_in(file.read(), " ".join(["ldcat", *words]))
     except OSError:  # a slim install has other commands, and no such file
         return None

@@ -1,7 +1,7 @@
 """The SEV-SNP launch digest of an image in a file, under an embedded VMM profile: what most people measure.
 
 Without the classes of a build, msgspec or dataclasses, which take longer to import than the image takes to hash. What
-is not plain is measured by measure.py, which has the same answers (tests/ask/test_plain_measure.py).
+is not plain is measured by ask/measure.py, which has the same answers (tests/cli/test_light_measure.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from catalog.abi.kernel_table import table_bytes
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.vcpu_start import signature_value
-from catalog.ask.measure_notes import kernel_warnings, not_known
 from catalog.fast.match import kernel_note
 from catalog.fast.verity import open_regular
 from catalog.files.plain_toml import read_plain_toml
@@ -20,6 +19,7 @@ from catalog.firmware.image_notes import FLASH_LIMIT, image_notes
 from catalog.firmware.not_recorded import NOT_RECORDED_REASON
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.volumes import begins_with_volume
+from catalog.launch.launch_notes import kernel_warnings, not_known
 from catalog.launch.plain_snp import is_plain_launch, plain_snp_digest
 from catalog.spec.data_files import data_names, data_text
 from catalog.values import Value
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from catalog.firmware.blob_verifier import Enforced
     from catalog.notes import Note
 
 _VOLUME_START = bytes(16)
@@ -55,8 +56,10 @@ class PlainMeasured(Value):
     notes: tuple[Note, ...]
 
 
-def plain_measured(request: PlainRequest) -> PlainMeasured | None:
+def plain_measured(request: PlainRequest, enforced_by: Callable[[bytes], Enforced]) -> PlainMeasured | None:
     """The launch digest of a request; None if it is not plain.
+
+    enforced_by: whether the firmware in an image enforces kernel hashes; called for a launch with a kernel.
 
     Raises OSError for a file that cannot be read, ValueError and MalformedFirmware: then measure.py says what is wrong.
     """
@@ -66,7 +69,7 @@ def plain_measured(request: PlainRequest) -> PlainMeasured | None:
         return None
     if not is_plain_launch(image, profile, has_table=request.kernel is not None):
         return None
-    enforced = _begun(lambda: _enforced(image.data)) if request.kernel is not None else None
+    enforced = _begun(lambda: enforced_by(image.data).value) if request.kernel is not None else None
     baseline = fold_pages(INITIAL_DIGEST, PageType.NORMAL, image.gpa, image.data)
     if _is_recorded(baseline.hex(), request.firmware):
         return None
@@ -127,12 +130,6 @@ def _table(request: PlainRequest) -> bytes | None:
 def _file_sha256(path: str) -> bytes:
     with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _enforced(image: bytes) -> str:
-    from catalog.state.known_volumes import enforced_by
-
-    return enforced_by(image).value
 
 
 def _begun(work: Callable[[], str]) -> Callable[[], str]:

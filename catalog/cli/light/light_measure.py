@@ -11,7 +11,8 @@ from catalog.errors import LdcatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from catalog.ask.plain_measure import PlainRequest
+    from catalog.firmware.blob_verifier import Enforced
+    from catalog.spec.plain_measure import PlainRequest
 
 _OPTIONS = {
     "--technology": "technology",
@@ -31,7 +32,7 @@ _QUIET = ("--quiet", "-q")
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_CATALOG")
 """Environment variables that need the full path."""
 
-_COMMAND = f"{__file__.rpartition('/')[0]}/commands/measure.py"
+_COMMAND = f"{__file__.rpartition('/light/')[0]}/commands/measure.py"
 """Which a slim install does not have."""
 
 _MOST_VCPUS = 4096
@@ -45,11 +46,11 @@ def light_measure(arguments: list[str]) -> tuple[str, str, int] | None:
     request = _request(given)
     if request is None:
         return None
-    from catalog.ask.plain_measure import plain_measured
     from catalog.fast.match_text import printable
+    from catalog.spec.plain_measure import plain_measured
 
     try:
-        measured = plain_measured(request)
+        measured = plain_measured(request, _enforced_by)
     except (LdcatError, OSError, ValueError):  # which the full path reports
         return None
     if measured is None:
@@ -58,6 +59,12 @@ def light_measure(arguments: list[str]) -> tuple[str, str, int] | None:
     if "quiet" not in given:
         said += [f"ldcat: note: {printable(note.text)}\n" for note in measured.notes]
     return measured.digest.hex() + "\n", "".join(said), 0
+
+
+def _enforced_by(image: bytes) -> Enforced:
+    from catalog.state.known_volumes import enforced_by
+
+    return enforced_by(image)
 
 
 def _given(arguments: list[str]) -> dict[str, str] | None:
@@ -83,7 +90,7 @@ def _given(arguments: list[str]) -> dict[str, str] | None:
 
 
 def _request(given: dict[str, str]) -> PlainRequest | None:
-    from catalog.ask.plain_measure import PlainRequest
+    from catalog.spec.plain_measure import PlainRequest
 
     firmware, vcpus = given.get("firmware", ""), given.get("vcpus", "")
     if not vcpus.isascii() or not vcpus.isdigit() or len(vcpus) > 4 or vcpus[0] == "0":
