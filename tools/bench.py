@@ -50,9 +50,8 @@ def main() -> None:
         kernels = [*kernel_rates(Path(work)), "", *group_lines()]
         audits = audit_lines(folders[0], folders[2], rows)
         exports = export_lines(Path(work) / "exports")
-        service = service_lines(folders[0], folders[2])
-        starts = start_lines(folders[0], Path(work) / "starts")
-    text = report(kernels, builds, found, commands, log, audits, exports, service, starts)
+        service = [*service_lines(folders[0], folders[2]), "", *start_lines(folders[0], Path(work) / "starts")]
+    text = report(kernels, builds, found, commands, log, audits, exports, service)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -66,7 +65,6 @@ def report(
     audits: list[str],
     exports: list[str],
     service: list[str],
-    starts: list[str],
 ) -> str:
     """The report as Markdown."""
     nothing = found.commands["python -c pass"]
@@ -110,13 +108,6 @@ def report(
         f"| one by one, to the configuration | {found.one_by_one:,.0f} |",
         f"| one by one, to all names | {found.named:,.0f} |",
         f"| in batches of {found.batch:,} | {found.batched:,.0f} |",
-        "",
-        "## Commands that do little",
-        "",
-        *starts,
-        "",
-        "Least of 20 whole commands, warm page cache. Known proofs, and whether an image enforces kernel hashes, are",
-        "remembered in the state folder: the first time takes longer.",
         "",
         "## Launch measurements, and explain",
         "",

@@ -21,7 +21,7 @@ _ASKED = "from catalog import Release\nwith Release.open({!r}) as release:\n    
 
 
 def start_lines(catalog: Path, made: Path) -> list[str]:
-    """The report. catalog: the default one. made: a folder that does not exist."""
+    """A section of the report. catalog: the default one. made: a folder that does not exist."""
     made.mkdir()
     here = Version("here", Path(sys.executable), made)
     commands = _commands(here, catalog)
@@ -30,13 +30,23 @@ def start_lines(catalog: Path, made: Path) -> list[str]:
         for name, command in commands.items():
             times[name].append(_seconds(partial(finished, command, here.environment())))
     least = {name: min(taken[1:]) for name, taken in times.items()}
-    lines = ["| command | least ms | times `python -c pass` | times sev-snp-measure |", "|---|---|---|---|"]
+    lines = [
+        "## Commands that do little",
+        "",
+        "| command | least ms | times `python -c pass` | times sev-snp-measure |",
+        "|---|---|---|---|",
+    ]
     for name, seconds in least.items():
         peer = least.get(_PEERS.get(name, ""))
         compared = f"{seconds / peer:.2f}" if peer else ""
         lines.append(f"| {name} | {1000 * seconds:.1f} | {seconds / least['`python -c pass`']:.2f} | {compared} |")
-    return lines
+    return [*lines, "", *_MEANING]
 
+
+_MEANING = (
+    "Least of 20 whole commands, warm page cache. Known proofs, and whether an image enforces kernel hashes, are",
+    "remembered in the state folder: the first time takes longer.",
+)
 
 _PEERS = {
     "`ldcat measure OVMF.fd`": "sev-snp-measure",
