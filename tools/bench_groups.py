@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP
 from catalog.files.direct_io import keep_freed_memory
 from catalog.launch.chain import VcpuChain
 from catalog.launch.hashing.backends import (
@@ -17,7 +18,6 @@ from catalog.launch.hashing.backends import (
     sha256_implementations,
     sha384_implementations,
 )
-from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from catalog.abi.page_info import PAGE_SIZE
-from catalog.abi.sha256 import BLOCK_SIZE, Sha256State
+from catalog.abi.sha256 import Sha256State
+from catalog.abi.sha256_compression import BLOCK_SIZE
 from catalog.launch.hashing.backends import ffi, implementation_number, lib
 from catalog.launch.hashing.passes import for_many, sha256_passes
 
