@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from catalog.audit.audit import AuditFinding, wrong
-from catalog.audit.audit_release import find_release, leaf_findings, log_findings
+from catalog.audit.audit_leaves import leaf_findings
+from catalog.audit.audit_release import find_release, log_findings, release_findings
 from catalog.errors import LdcatError, Unreadable
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LastCheckpoint
@@ -65,5 +66,6 @@ def _open_catalog(
         found.append(wrong("manifest", "manifest.json", str(failure)))
         return None
     if release:
+        found += release_findings(release, catalog)
         found += leaf_findings(release, catalog)
     return catalog

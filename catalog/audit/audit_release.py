@@ -9,25 +9,17 @@ from catalog.errors import LdcatError, VerificationFailed
 from catalog.fast.beneath import IS_LINK, Files
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
-from catalog.log.leaf_search import endorsed_leaves
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_history import read_history
-from catalog.log.log_reader import LogReader, open_log
+from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import WalkedRelease
-from catalog.log.records import encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import revocations_at
-from catalog.log.row_leaves import COLUMNS, row_leaves
 from catalog.operate.doctor import examine
 from catalog.operate.finding import Severity
-from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.store.digest_parts import digest_parts
-from catalog.store.endorsements import read_endorsements
-from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import WIDTH, TileReader
 from catalog.verify.verify_release import unverified_release
 
 
@@ -100,54 +92,11 @@ def find_release(log: LogFolder, number: int | None, findings: list[AuditFinding
         return None
 
 
-def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
-    """Yield rows of the catalog that the log lacks, and a manifest or list of revocations that it does not name."""
+def release_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
+    """Yield a manifest or a list of revocations that the log does not name."""
     if catalog.manifest_sha256 != release.manifest_sha256:
         yield wrong("release", "manifest.json", f"its SHA-256 is {catalog.manifest_sha256}")
     try:
         revocations_at(release)
     except LdcatError as failure:
         yield wrong("release", "revocations.json", str(failure))
-    try:
-        known = _leaf_hashes(release)
-    except LdcatError as failure:
-        yield wrong("leaf", "log", str(failure))
-        return
-    yield from _endorsed_findings(release, catalog, known)
-    for technology in catalog.manifest.known:
-        for part in digest_parts(catalog, technology):
-            try:
-                leaves = row_leaves(part.table(COLUMNS))
-            except LdcatError as failure:
-                yield wrong("leaf", part.name, f"its rows were not compared with the leaves: {failure}")
-                continue
-            missing = [leaf for leaf in leaves if merkle.leaf_hash(leaf) not in known]
-            if missing:
-                what = f"{len(missing):,} of its rows are not leaves, e.g. {missing[0].decode()}"
-                yield wrong("leaf", part.name, what)
-
-
-def _endorsed_findings(release: PublishedRelease, catalog: Catalog, known: set[bytes]) -> Iterator[AuditFinding]:
-    """Yield endorsed digests that the log lacks, and those of the release that the catalog lacks."""
-    reader = LogReader(open_log(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
-    try:
-        listed = [encode_leaf(record) for record in read_endorsements(catalog).records]
-        span = next(span for span in reader.spans() if span.record.release == release.number)
-        added = list(endorsed_leaves(reader, span))
-    except LdcatError as failure:
-        yield wrong("leaf", manifest.ENDORSED, f"its lines were not compared with the leaves: {failure}")
-        return
-    if missing := [leaf for leaf in listed if merkle.leaf_hash(leaf) not in known]:
-        yield wrong(
-            "leaf", manifest.ENDORSED, f"{len(missing):,} of its lines are not leaves, e.g. {missing[0].decode()}"
-        )
-    if missing := sorted(set(added) - set(listed)):
-        what = f"it lacks {len(missing):,} endorsed digests of the release, e.g. {missing[0].decode()}"
-        yield wrong("leaf", manifest.ENDORSED, what)
-
-
-def _leaf_hashes(release: PublishedRelease) -> set[bytes]:
-    reader = TileReader(open_log(release), release.size)
-    tiles = (reader.tile(0, number) for number in range(-(-release.size // WIDTH)))
-    size = merkle.HASH_SIZE
-    return {tile[at : at + size] for tile in tiles for at in range(0, len(tile), size)}

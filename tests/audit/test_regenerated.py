@@ -136,6 +136,12 @@ ROW_LIES: dict[str, Change] = {
     "no signature": another_column("vcpu_signature", None),
     "features": another_column("sev_features", 5),
     "hash of a page": another_column("bsp_vmsa_sha256", bytes(32)),
+    "hash of a page that there is none of": in_table(
+        lambda rows: [row.update(ap_vmsa_sha256=bytes(32)) for row in rows if row["ap_vmsa_sha256"] is None]
+    ),
+    "kernel hashes that there are none of": in_table(
+        lambda rows: [row.update(kernel_hashes_sha256=bytes(32)) for row in rows if not row["kernel_hashes_sha256"]]
+    ),
     "no hash of a page": another_column("ap_vmsa_sha256", None),
     "technology": another_column("technology", "sev"),
 }
