@@ -35,8 +35,9 @@ check: $(VENV)/.installed-test  ## style, types, the order of the rooms, and the
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.limits
 
-sanitize: build/fuzz_hashing build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
+sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_hashing
+	build/fuzz_leaves
 	build/fuzz_rows
 
 SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -44,6 +45,10 @@ SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address
 build/fuzz_hashing: tests/launch/fuzz_hashing.c $(wildcard catalog/abi/*.h $(HASHING)/*.[ch])
 	mkdir -p build
 	$(CC) $(SANITIZED) -I $(HASHING) -o $@ $< $(wildcard $(HASHING)/*.c)
+
+build/fuzz_leaves: tests/log/fuzz_leaves.c $(wildcard catalog/log/leaves/*.[ch])
+	mkdir -p build
+	$(CC) $(SANITIZED) -o $@ $<
 
 build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	mkdir -p build

@@ -21,7 +21,7 @@ SHA256 = "void ldcat_sha256_compress(uint8_t *state, const uint8_t *blocks, size
 
 HASHING = """
 enum ldcat_implementation { LDCAT_PORTABLE, LDCAT_AVX2, LDCAT_AVX512, LDCAT_SHA_NI, ... };
-enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY, ... };
+enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY, LDCAT_OUTSIDE, ... };
 int ldcat_has_implementation(int implementation);
 size_t ldcat_sha256_lanes(int implementation, size_t number);
 int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const uint8_t *midstates,
@@ -29,6 +29,9 @@ int ldcat_sha256_chains(int implementation, size_t lanes, size_t chains, const u
                         const uint32_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
+int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *data, size_t data_size,
+                          const uint32_t *starts, const uint32_t *sizes, size_t count, uint8_t *out);
+int ldcat_merkle_root(int implementation, uint8_t *hashes, size_t count);
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
@@ -53,6 +56,21 @@ int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_si
                          const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
                          uint64_t first_bucket, uint8_t *digests, uint32_t *sweeps, uint32_t *steps, uint8_t *entries,
                          uint64_t *buckets);
+"""
+
+
+LEAVES = """
+struct ldcat_groups;
+size_t ldcat_split_bundle(const uint8_t *data, size_t size, uint32_t base, size_t most, uint32_t *starts,
+                          uint32_t *sizes);
+struct ldcat_groups *ldcat_groups_new(size_t most);
+void ldcat_groups_free(struct ldcat_groups *groups);
+int ldcat_groups_add(struct ldcat_groups *groups, const uint8_t *leaf, size_t size);
+size_t ldcat_groups_take(const struct ldcat_groups *groups, const uint8_t *data, size_t data_size,
+                         const uint32_t *starts, const uint32_t *sizes, size_t first, size_t count, uint8_t *digests,
+                         int32_t *vcpus, uint32_t *numbers);
+int ldcat_leaves_ascend(const uint8_t *data, size_t data_size, const uint32_t *starts, const uint32_t *sizes,
+                        size_t count);
 """
 
 
@@ -138,7 +156,7 @@ def extension(module, declarations, source, **options):
     return built
 
 
-hashing = Path("catalog/launch/hashing")
+hashing, leaves = Path("catalog/launch/hashing"), Path("catalog/log/leaves")
 sources = sorted(map(str, Path("catalog").rglob("*.[ch]")))
 setup(
     data_files=[("share/man/man1", sorted(map(str, Path("man").glob("*.1"))))],  # none in a checkout: make wheels
@@ -151,6 +169,13 @@ setup(
             '#include "hashing.h"\n#include "implementations.h"',
             sources=sorted(map(str, hashing.glob("*.c"))),
             include_dirs=[str(hashing)],
+        ),
+        extension(
+            "catalog.log.leaves._leaves",
+            LEAVES,
+            '#include "leaf_read.h"',
+            sources=sorted(map(str, leaves.glob("*.c"))),
+            include_dirs=[str(leaves)],
         ),
         extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
     ],

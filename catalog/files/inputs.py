@@ -49,10 +49,22 @@ def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
 def read_beneath(files: Files, name: str, size: int, *, private: bool = False) -> bytes:
     """As `read_start`, of a regular file below a folder, following no symbolic link. private: as for `open_file`."""
     try:
-        with os.fdopen(files.open(name, private=private), "rb") as file:
-            return file.read(size)
+        descriptor = files.open(name, private=private)
+        try:
+            return _read(descriptor, size)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         raise unreadable(Path(files.path, name), error) from error
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """The first `size` bytes of a regular file, or all if it is shorter, in memory of about this size."""
+    parts, left = [], size
+    while left and (part := os.read(descriptor, min(left, os.fstat(descriptor).st_size + 1))):
+        parts.append(part)
+        left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def walked(files: Files) -> list[tuple[str, str]]:

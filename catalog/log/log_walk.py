@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from catalog.errors import FalseRecord, VerificationFailed
+from catalog.launch.hashing.tree_hashes import perfect_root
 from catalog.launch.technology import technologies
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart
 from catalog.log.leaves.read_leaves import log_parts
@@ -98,7 +99,7 @@ class LogWalk:
         pending = list[RevokeRecord]()
         for part in log_parts(self._reader, tree.size, self._checkpoint.size, rows=self._rows):
             if isinstance(part, LeafBlock):
-                tree.extend(part.hashes)
+                tree.extend(part.hashes, perfect_root)
                 self._add_rows(part)
                 pending.clear()
                 yield part

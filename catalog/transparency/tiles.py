@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Protocol
 
@@ -20,6 +21,9 @@ MAX_ENTRY = (1 << 16) - 1
 """Bytes: the longest entry."""
 
 _LENGTH = struct.Struct(">H")
+ENTRY_AT = _LENGTH.size
+"""Bytes in front of each entry of a bundle: its length."""
+
 MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
 """Bytes: the largest entry bundle."""
 
@@ -42,6 +46,21 @@ def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
         groups.insert(0, f"x{number % 1000:03}")
     part = "" if width == WIDTH else f".p/{width}"
     return f"tile/{'entries' if level is None else level}/{'/'.join(groups)}{part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An entry bundle as it was read.
+
+    width: how many of its entries are in the tree.
+    data: its bytes.
+    there: how many entries it has, if it is not damaged: more than `width` where a partial bundle was deleted.
+    """
+
+    number: int
+    width: int
+    data: bytes
+    there: int
 
 
 class TileReader:
@@ -69,15 +88,23 @@ class TileReader:
 
     def entries(self, number: int) -> list[bytes]:
         """The entries of a bundle. Raises Unreadable, MalformedInput."""
+        return self.entries_of(self.bundle(number))
+
+    def bundle(self, number: int) -> Bundle:
+        """The bytes of a bundle. Raises Unreadable, MalformedInput if it is too long."""
         width = tile_width(self._size, 0, number)
-        data, there = _read_wide(self._store, None, number, width, MAX_BUNDLE)
+        return Bundle(number, width, *_read_wide(self._store, None, number, width, MAX_BUNDLE))
+
+    def entries_of(self, bundle: Bundle) -> list[bytes]:
+        """The entries of a bundle that was read. Raises MalformedInput."""
+        path = tile_path(None, bundle.number, bundle.there)
         try:
-            entries = parse_bundle(data)
+            entries = parse_bundle(bundle.data)
         except MalformedInput as error:
-            raise MalformedInput(f"{tile_path(None, number, there)}: {error}", DAMAGED) from error
-        if len(entries) != there:
-            raise MalformedInput(f"{tile_path(None, number, there)} has {len(entries)} entries", DAMAGED)
-        return entries[:width]
+            raise MalformedInput(f"{path}: {error}", DAMAGED) from error
+        if len(entries) != bundle.there:
+            raise MalformedInput(f"{path} has {len(entries)} entries", DAMAGED)
+        return entries[: bundle.width]
 
     def entry_fault(self, index: int, hashed: bytes) -> str | None:
         """Say in which file an entry is that has not the hash in its tile; None if it has. Raises as `tile`.

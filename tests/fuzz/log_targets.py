@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from catalog import notes
-from catalog.errors import MalformedInput
+from catalog.errors import MalformedInput, MalformedRecord
 from catalog.export.sidecar import DescribedFile, StatedSettings, make_sidecar, read_sidecar
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
+from catalog.log.leaves.leaf_block import LeafBlock
+from catalog.log.leaves.read_leaves import log_parts
 from catalog.log.records import (
+    AnyRecord,
     ReleaseRecord,
     RevokeRecord,
     UnknownRecord,
@@ -87,6 +91,19 @@ def _leaf(data: bytes) -> bytes:
     """A leaf of an unknown type only has to be canonical."""
     record = parse_record(data)
     return canonical_json(json.loads(data)) if isinstance(record, UnknownRecord) else encode_leaf(record)
+
+
+def _row(data: bytes) -> None:
+    """A leaf after a row, read together with it and once more, is what it is by itself, or malformed."""
+    log, expected, found = MemoryLog(), list[AnyRecord | None](), list[AnyRecord | None]()
+    log.append([encode_leaf(ROW), data, data])
+    with suppress(MalformedRecord):
+        expected = [ROW, *[parse_record(data)] * 2]
+    with suppress(MalformedRecord):
+        parts = list(log_parts(log.reader, 0, 3, rows=True))
+        leaves = [leaf for part in parts for leaf in (part.leaves() if isinstance(part, LeafBlock) else [part])]
+        found = [leaf.record for leaf in leaves]
+    assert found == expected
 
 
 def _bundle() -> ProofBundle:
@@ -246,6 +263,7 @@ LOG_TARGETS = {
     "proof-bundle": Target(ProofBundle.parse, _bundles),
     "proof-verdict": Target(_verdict, _bundles),
     "leaf": Target(_one_form(_leaf), _records),
+    "row": Target(_row, lambda: [encode_leaf(ROW), *_records()]),
     "revocations": Target(parse_revocations, lambda: [_bundle().revocations_json]),
     "entry-bundle": Target(
         _one_form(lambda data: format_bundle(parse_bundle(data))), lambda: [format_bundle(_records())]

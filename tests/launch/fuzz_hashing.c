@@ -80,6 +80,35 @@ static void sha256_pages(int implementation) {
     free(pages), free(out), free(alone);
 }
 
+static void sha256_messages(int implementation) {
+    size_t count = next(MAX_CHAINS), size = next(4000);
+    uint8_t *data = bytes(size), *starts = bytes(4 * count), *sizes = bytes(4 * count), prefix = (uint8_t)next(256);
+    uint8_t *out = bytes(32 * count), *alone = bytes(32);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t start = (uint32_t)next(size + 1), length = (uint32_t)next(size + 1 - start);
+        memcpy(starts + 4 * i, &start, 4), memcpy(sizes + 4 * i, &length, 4);
+    }
+    if (ldcat_sha256_messages(implementation, prefix, data, size, (uint32_t *)starts, (uint32_t *)sizes, count, out) ==
+        LDCAT_DONE)
+        for (size_t i = 0; i < count; i++) {
+            ldcat_sha256_messages(LDCAT_PORTABLE, prefix, data, size, (uint32_t *)starts + i, (uint32_t *)sizes + i, 1,
+                                  alone);
+            check(!memcmp(out + 32 * i, alone, 32), "SHA-256 of messages", implementation);
+        }
+    free(data), free(starts), free(sizes), free(out), free(alone);
+}
+
+static void merkle_root(int implementation) {
+    size_t count = (size_t)1 << next(9);
+    uint8_t *hashes = bytes(32 * count), *portable = bytes(32 * count);
+    memcpy(portable, hashes, 32 * count);
+    if (ldcat_merkle_root(implementation, hashes, count) == LDCAT_DONE) {
+        ldcat_merkle_root(LDCAT_PORTABLE, portable, count);
+        check(!memcmp(hashes, portable, 32), "Merkle root", implementation);
+    }
+    free(hashes), free(portable);
+}
+
 static void sha384_chains(int implementation) {
     uint32_t counts[MAX_COUNTS];
     size_t chains = next(MAX_CHAINS), count = ascending(counts);
@@ -110,7 +139,8 @@ static void scan(int implementation) {
 int main(void) {
     for (int round = 0; round < ROUNDS; round++)
         for (int implementation = LDCAT_PORTABLE; implementation <= LDCAT_SHA_NI; implementation++)
-            sha256_chains(implementation), sha256_pages(implementation), sha384_chains(implementation),
+            sha256_chains(implementation), sha256_pages(implementation), sha256_messages(implementation),
+                merkle_root(implementation), sha384_chains(implementation),
                 scan(implementation);
     puts("hashing: no sanitizer complained, and all implementations agree");
     return 0;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY };
+enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY, LDCAT_OUTSIDE };
 
 /* How many SHA-256 chains an implementation hashes at once: the most for number 0, fewer for each after it; then 0. */
 size_t ldcat_sha256_lanes(int implementation, size_t number);
@@ -26,6 +26,16 @@ uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
 
 /* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
+
+/* SHA-256 of the byte `prefix` and a message, for `count` messages: sizes[i] bytes at data + starts[i].
+ *
+ * out: count times 32 bytes. LDCAT_OUTSIDE, and nothing is hashed, if a message is not within the data.
+ */
+int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *data, size_t data_size,
+                          const uint32_t *starts, const uint32_t *sizes, size_t count, uint8_t *out);
+
+/* The root of the Merkle tree over `count` hashes of 32 bytes, a power of two. It overwrites them: the first is it. */
+int ldcat_merkle_root(int implementation, uint8_t *hashes, size_t count);
 
 /* SNP launch digests after `counts[i]` vCPUs, for every chain and count: PAGE_INFO with the tail `bsp`, then `ap`.
  *

@@ -5,18 +5,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
-from catalog.transparency.merkle import leaf_hash
+from catalog.launch.hashing.tree_hashes import leaf_hashes
+from catalog.log.leaves import leaf_code
+from catalog.transparency.tiles import ENTRY_AT, WIDTH, Bundle, TileReader
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Leaves next to each other.
 
-    data: memory that has all of them.
-    starts: offset of each one in it, in bytes.
-    sizes: bytes of each one.
+    data: memory that has all of them, and other bytes between them.
+    starts: offset of each one in it, u32 in bytes.
+    sizes: bytes of each one, u32.
     """
 
     data: bytes
@@ -46,4 +48,47 @@ class Entries:
 
     def hashes(self) -> bytes:
         """The Merkle leaf hash of each leaf, 32 bytes, one after the other."""
-        return b"".join(map(leaf_hash, self))
+        return leaf_hashes(self.data, self.starts, self.sizes)
+
+    def ascend(self) -> bool:
+        """Whether each leaf is after the one before, in the order of bytes."""
+        if leaf_code.lib is None:
+            return all(before < after for before, after in pairwise(self))
+        data = leaf_code.ffi.from_buffer("uint8_t[]", self.data)
+        starts, sizes = leaf_code.words(self.starts), leaf_code.words(self.sizes)
+        return bool(leaf_code.lib.ldcat_leaves_ascend(data, len(self.data), starts, sizes, len(self)))
+
+
+class Gathering:
+    """Entries of bundles one after the other, as they are read."""
+
+    def __init__(self, reader: TileReader) -> None:
+        self.size = 0
+        self._reader = reader
+        self._data: list[bytes] = []
+        self._starts, self._sizes = array("I"), array("I")
+
+    def add(self, number: int) -> None:
+        """Read a bundle. Raises as TileReader.entries, and then adds nothing."""
+        bundle = self._reader.bundle(number)
+        starts, sizes = _split(self._reader, bundle, self.size)
+        self._starts.extend(starts[: bundle.width])
+        self._sizes.extend(sizes[: bundle.width])
+        self._data.append(bundle.data)
+        self.size += len(bundle.data)
+
+    def entries(self) -> Entries:
+        """What was read."""
+        return Entries(b"".join(self._data), self._starts, self._sizes)
+
+
+def _split(reader: TileReader, bundle: Bundle, base: int) -> tuple[array[int], array[int]]:
+    """Where the entries of a bundle begin, if it begins at `base`, and their sizes. Raises as TileReader.entries_of."""
+    starts, sizes = array("I", bytes(4 * WIDTH)), array("I", bytes(4 * WIDTH))
+    if leaf_code.lib:
+        data = leaf_code.ffi.from_buffer("uint8_t[]", bundle.data)
+        memory = leaf_code.words(starts), leaf_code.words(sizes)
+        if leaf_code.lib.ldcat_split_bundle(data, len(bundle.data), base, WIDTH, *memory) == bundle.there:
+            return starts, sizes
+    sizes = array("I", map(len, reader.entries_of(bundle)))
+    return array("I", accumulate((ENTRY_AT + size for size in sizes[:-1]), initial=base + ENTRY_AT)), sizes

@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -98,7 +97,7 @@ class LeafBlock:
 
     def ascends(self) -> bool:
         """Whether each leaf is after the one before, in the order of bytes."""
-        return all(before < after for before, after in pairwise(self.entries))
+        return self.entries.ascend()
 
 
 LogPart = LeafBlock | Leaf

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.errors import LdcatError, MalformedRecord
-from catalog.log.leaves.entries import Entries
+from catalog.log.leaves.entries import Entries, Gathering
 from catalog.log.leaves.group_table import Columns, GroupTable
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart, RowGroup
 from catalog.log.leaves.row_text import LARGEST, take_apart
@@ -49,19 +49,25 @@ def log_parts(reader: TileReader, first: int, size: int, *, rows: bool) -> Itera
     """
     blocks = _Blocks(reader, parses=rows)
     number, skipped = divmod(first, WIDTH)
-    while number * WIDTH < size:
-        leaves, failure = list[bytes](), None
+    for entries in _chunks(reader, range(number, -(-size // WIDTH))):
+        yield from blocks.parts(first, entries.part(skipped, len(entries)))
+        first, skipped = first + len(entries) - skipped, 0
+
+
+def _chunks(reader: TileReader, numbers: range) -> Iterator[Entries]:
+    """Yield the entries of some bundles at a time; at a fault those before it, before it is raised."""
+    begin = numbers.start
+    while begin < numbers.stop:
+        gathered = Gathering(reader)
         try:
-            for _ in range(_AT_ONCE):
-                if number * WIDTH < size and sum(map(len, leaves)) < _ENOUGH:
-                    leaves += reader.entries(number)
-                    number += 1
-        except LdcatError as error:
-            failure = error
-        yield from blocks.parts(first, Entries.of(leaves[skipped:]))
-        if failure:
-            raise failure
-        first, skipped = first + len(leaves) - skipped, 0
+            for number in range(begin, min(begin + _AT_ONCE, numbers.stop)):
+                if gathered.size < _ENOUGH:
+                    gathered.add(number)
+                    begin = number + 1
+        except LdcatError:
+            yield gathered.entries()
+            raise
+        yield gathered.entries()
 
 
 class _Blocks:
@@ -109,8 +115,7 @@ class _Blocks:
         """Add the group of a row to the table; or return the leaf, if it does not fit in a block."""
         record = parse_entry(self._reader, index, text) if self._parses or not is_row(text) else None
         row = take_apart(text) if is_row(text) else None
-        if row is None:
-            return Leaf(index, text, hashed, record)
         first = record if isinstance(record, DigestRecord) else None
-        self._table.add(row, RowGroup(first, read_technology(text), len(row.digest)))
-        return None
+        if row and self._table.add(text, RowGroup(first, read_technology(text), len(row.digest))):
+            return None
+        return Leaf(index, text, hashed, record)

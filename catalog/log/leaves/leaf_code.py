@@ -1,0 +1,28 @@
+"""The compiled code that reads leaves; None without it: the definitions in Python give the same."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+try:
+    from catalog.log.leaves._leaves import ffi, lib
+except ImportError:
+    ffi = lib = None
+
+__all__ = ["ffi", "lib", "signed", "words", "writable"]
+
+
+def words(numbers: array[int]) -> Any:
+    """Memory of 32-bit numbers."""
+    return ffi.from_buffer("uint32_t[]", numbers)
+
+
+def signed(numbers: array[int]) -> Any:
+    """Memory of signed 32-bit numbers."""
+    return ffi.from_buffer("int32_t[]", numbers)
+
+
+def writable(memory: bytearray) -> Any:
+    """Memory of bytes that are written."""
+    return ffi.from_buffer("uint8_t[]", memory, require_writable=True)

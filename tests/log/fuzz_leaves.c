@@ -1,0 +1,140 @@
+/* Bundles of rows, damaged at random, are read in buffers of exactly the stated size.
+ *
+ * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Leaves read together are compared with
+ * leaves read one by one, and what was read is put together again; tests/log/test_leaf_blocks.py compares with Python.
+ */
+#include "../../catalog/log/leaves/leaf_read.c"
+
+#include <stdio.h>
+
+enum { ROUNDS = 20000, MAX_LEAVES = 24, MAX_SIZE = 600 };
+
+static uint64_t seed = 1;
+
+static uint64_t next(uint64_t limit) { /* xorshift64 */
+    seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+    return seed % limit;
+}
+
+static void check(int fits, const char *what) {
+    if (!fits) {
+        fprintf(stderr, "leaves: %s\n", what);
+        exit(1);
+    }
+}
+
+static void *room(size_t size) {
+    return malloc(size ? size : 1);
+}
+
+/* A row of one of a few groups; now and then some bytes are others, missing or too many. */
+static size_t leaf_of(uint8_t *out) {
+    static const char *const pieces[] = {
+        "\"", "launch_digest\":\"", "\"launch_digest\":\"", "\"vcpus\":", "null", "0", ",", "}", "{", "\\", "a", "G",
+    };
+    char digest[2 * LARGEST + 1], count[12], text[MAX_SIZE];
+    size_t digits = next(8) ? 2 * LARGEST : next(4) ? 64 : next(sizeof digest);
+    for (size_t i = 0; i < digits; i++)
+        digest[i] = "0123456789abcdef"[next(16)];
+    digest[digits] = 0;
+    snprintf(count, sizeof count, next(8) ? "%u" : "null", (unsigned)next(next(8) ? 5000 : 70000));
+    int made = snprintf(text, sizeof text,
+                        "{\"firmware\":\"%0*u\",\"launch_digest\":\"%s\",\"type\":\"digest\",\"vcpus\":%s,"
+                        "\"vmm\":\"%u\"}",
+                        (int)(8 + next(2)), (unsigned)next(2), digest, count, (unsigned)next(3));
+    size_t size = (size_t)made;
+    for (size_t change = next(4) ? 0 : 1 + next(3); change; change--) {
+        const char *piece = pieces[next(sizeof pieces / sizeof *pieces)];
+        size_t at = next(size + 1), removed = next(size - at < 4 ? size - at + 1 : 4);
+        size_t added = next(2) ? strlen(piece) : 0;
+        memmove(text + at + added, text + at + removed, size - at - removed);
+        memcpy(text + at, piece, added);
+        size = size - removed + added;
+    }
+    memcpy(out, text, size);
+    return size;
+}
+
+/* Whether digest and count, written between the parts of a leaf, give the leaf. */
+static int is_leaf(const struct row *row, const uint8_t *leaf, size_t size) {
+    char text[2 * MAX_SIZE];
+    size_t at = row->sizes[0];
+    memcpy(text, row->text[0], at);
+    for (size_t i = 0; i < row->digest_size; i++)
+        at += (size_t)sprintf(text + at, "%02x", row->digest[i]);
+    memcpy(text + at, row->text[1], row->sizes[1]);
+    at += row->sizes[1];
+    at += (size_t)(row->vcpus < 0 ? sprintf(text + at, "null") : sprintf(text + at, "%d", row->vcpus));
+    memcpy(text + at, row->text[2], row->sizes[2]);
+    return at + row->sizes[2] == size && !memcmp(text, leaf, size);
+}
+
+static void apart(const uint8_t *leaf, size_t size) {
+    struct row row;
+    if (take_apart(leaf, size, &row))
+        check(is_leaf(&row, leaf, size), "a leaf is not made of its parts");
+}
+
+static void take(struct ldcat_groups *groups, const uint8_t *data, size_t size, const uint32_t *starts,
+                 const uint32_t *sizes, size_t count) {
+    uint8_t *digests = room(LARGEST * count), digest[LARGEST];
+    int32_t *vcpus = room(4 * count), counted;
+    uint32_t *numbers = room(4 * count), number;
+    for (size_t first = 0; first < count; first++) {
+        size_t end = ldcat_groups_take(groups, data, size, starts, sizes, first, count, digests, vcpus, numbers);
+        check(end >= first && end <= count, "leaves were taken that are not there");
+        for (size_t at = first; at < count && at <= end; at++) {
+            size_t known = ldcat_groups_take(groups, data, size, starts + at, sizes + at, 0, 1, digest, &counted,
+                                             &number);
+            check(known == (at < end), "a leaf is read differently after others");
+            check(!known || (!memcmp(digest, digests + LARGEST * at, LARGEST) && counted == vcpus[at] &&
+                             number == numbers[at]), "a leaf gives other values after others");
+        }
+        if (end < count && starts[end] <= size && sizes[end] <= size - starts[end])
+            ldcat_groups_add(groups, data + starts[end], sizes[end]);
+    }
+    free(digests), free(vcpus), free(numbers);
+}
+
+static void read_bundle(struct ldcat_groups *groups) {
+    uint8_t bundle[MAX_LEAVES * (MAX_SIZE + 2)], *data;
+    size_t size = 0;
+    for (size_t count = next(MAX_LEAVES); count; count--) {
+        uint8_t leaf[MAX_SIZE];
+        size_t length = leaf_of(leaf);
+        apart(leaf, length);
+        bundle[size++] = (uint8_t)(length >> 8), bundle[size++] = (uint8_t)length;
+        memcpy(bundle + size, leaf, length);
+        size += length;
+    }
+    if (size && !next(4))
+        bundle[next(size)] = (uint8_t)next(256);
+    if (!next(4))
+        size = next(size + 1);
+    memcpy(data = room(size), bundle, size);
+    size_t most = next(MAX_LEAVES + 1);
+    uint32_t *starts = room(4 * most), *sizes = room(4 * most);
+    size_t count = ldcat_split_bundle(data, size, 0, most, starts, sizes);
+    if (count != SIZE_MAX) {
+        check(count <= most, "more leaves than there is room for");
+        if (count && !next(8))
+            (next(2) ? starts : sizes)[next(count)] = (uint32_t)next(UINT32_MAX);
+        take(groups, data, size, starts, sizes, count);
+        ldcat_leaves_ascend(data, size, starts, sizes, count);
+    }
+    free(data), free(starts), free(sizes);
+}
+
+int main(void) {
+    struct ldcat_groups *groups = NULL;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (!groups || !next(50)) {
+            ldcat_groups_free(groups);
+            check((groups = ldcat_groups_new(1 + next(20))) != NULL, "no memory");
+        }
+        read_bundle(groups);
+    }
+    ldcat_groups_free(groups);
+    puts("leaves: no sanitizer complained, and leaves are read as one by one");
+    return 0;
+}
