@@ -12,7 +12,7 @@ from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock
 from catalog.rows.launch_config import VcpuSweep
 from catalog.store.catalog import Catalog
-from catalog.store.index_faults import GROUPED, group_components
+from catalog.store.index.index_groups import GROUPED, group_components
 
 
 @dataclass(frozen=True, slots=True)

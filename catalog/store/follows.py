@@ -29,7 +29,7 @@ from catalog.store.component_rows import SINCE_PARTS, firmware_row, launchable_r
 from catalog.store.components import Components
 from catalog.store.endorsements import read_endorsements
 from catalog.store.fact_columns import FOLLOW, fact_faults
-from catalog.store.index_faults import index_faults
+from catalog.store.index.index_faults import index_faults
 
 _NAMED = 5
 """Most faults of one kind that are listed; the others are counted."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from catalog.errors import VerificationFailed
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.store.index_faults import index_faults, tree_faults
+from catalog.store.index.index_faults import index_faults, tree_faults
 
 _HINT = "this is not damage: the catalog was published this way; ldcat audit lists everything that is wrong"
 

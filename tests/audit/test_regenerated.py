@@ -5,12 +5,9 @@ is right.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from catalog.audit import audit_catalog, regenerated
@@ -22,10 +19,12 @@ from catalog.files import direct_io
 from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import DigestPart
 from catalog.work.engine import local_engine
-from tests.store.test_index_faults import LIES
 from tests.support.catalogs import no_progress
-from tests.support.forged_catalogs import Change, another_column, forged, in_manifest, one_digest, without_rows
+from tests.support.forged_catalogs import Change, forged, in_manifest, without_rows
+from tests.support.forged_indexes import LIES, number, pages_of_parts
+from tests.support.forged_rows import ROW_LIES, in_table
 
 
 def audited(folder: Path, backend: HashBackend | None = None) -> tuple[list[AuditFinding], int]:
@@ -85,84 +84,52 @@ def test_the_default_catalog_is_as_generated(default: BuildResult) -> None:
         assert equal(default.folder, name).whole
 
 
-def in_table(change: Callable[[list[dict[str, Any]]], object], group: int = 5) -> Change:
-    """Changes the rows of a part, of which so many become a row group."""
-
-    def changed(path: Path) -> None:
-        schema = pq.read_schema(path)
-        rows = pq.read_table(path).to_pylist()
-        change(rows)
-        pq.write_table(pa.Table.from_pylist(rows, schema), path, store_schema=False, row_group_size=group)
-
-    return changed
+SNP = "sev-snp/launch_digests.parquet"
+INDEX = "sev-snp/launch_digests.index"
 
 
-def swapped(rows: list[dict[str, Any]]) -> None:
-    rows[0], rows[-1] = rows[-1], rows[0]
-
-
-def digests_swapped(rows: list[dict[str, Any]]) -> None:
-    rows[0]["launch_digest"], rows[1]["launch_digest"] = rows[1]["launch_digest"], rows[0]["launch_digest"]
-
-
-def twice(rows: list[dict[str, Any]]) -> None:
-    rows[1].update({name: value for name, value in rows[0].items() if name != "launch_digest"})
-
-
-def last_bit(rows: list[dict[str, Any]]) -> None:
-    digest = rows[-1]["launch_digest"]
-    rows[-1]["launch_digest"] = digest[:-1] + bytes([digest[-1] ^ 1])
-
-
-ROW_LIES: dict[str, Change] = {
-    "a digest": one_digest,
-    "the last bit of a digest": in_table(last_bit),
-    "two rows": in_table(swapped),
-    "two digests": in_table(digests_swapped),
-    "inputs twice": in_table(twice),
-    "a row twice": in_table(lambda rows: rows.insert(1, dict(rows[0]))),
-    "a row less": in_table(lambda rows: rows.pop(2)),
-    "no rows": without_rows,
-    "no table": lambda path: pq.write_table(pa.table({"a": [1]}), path),
-    "firmware": another_column("firmware_sha256", bytes(32)),
-    "no firmware": another_column("firmware_sha256", None),
-    "kernel hashes": another_column("kernel_hashes_sha256", bytes(32)),
-    "no kernel hashes": in_table(lambda rows: [row.update(kernel_hashes_sha256=None) for row in rows]),
-    "profile": another_column("vmm", "nobody"),
-    "vCPU count": another_column("vcpus", 9),
-    "too many vCPUs": another_column("vcpus", 5000),
-    "no vCPU count": another_column("vcpus", None),
-    "signature": another_column("vcpu_signature", 1),
-    "no signature": another_column("vcpu_signature", None),
-    "features": another_column("sev_features", 5),
-    "hash of a page": another_column("bsp_vmsa_sha256", bytes(32)),
-    "hash of a page that there is none of": in_table(
-        lambda rows: [row.update(ap_vmsa_sha256=bytes(32)) for row in rows if row["ap_vmsa_sha256"] is None]
-    ),
-    "kernel hashes that there are none of": in_table(
-        lambda rows: [row.update(kernel_hashes_sha256=bytes(32)) for row in rows if not row["kernel_hashes_sha256"]]
-    ),
-    "no hash of a page": another_column("ap_vmsa_sha256", None),
-    "technology": another_column("technology", "sev"),
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "lie"),
-    [
-        *(pytest.param("parquet", lie, id=f"row: {what}") for what, lie in ROW_LIES.items()),
-        *(pytest.param("index", lie, id=f"index: {what}") for what, lie in LIES.items()),
-    ],
-)
-def test_the_same_findings_as_row_by_row(
-    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lie: Change
-) -> None:
-    forged(small, tmp_path / "lie", {f"sev-snp/launch_digests.{name}": lie})
-    found = audited(tmp_path / "lie")
+def check_lie(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """The same findings, some of them, and technologies that are right nevertheless."""
+    found = audited(folder)
     assert found[0]
-    assert found == row_by_row(tmp_path / "lie", monkeypatch)
-    assert not equal(tmp_path / "lie", "sev-snp").whole
-    assert equal(tmp_path / "lie", "sev-es").whole
+    assert found == row_by_row(folder, patch)
+    assert not equal(folder, "sev-snp").whole
+    assert equal(folder, "sev-es").whole
+
+
+@pytest.mark.parametrize("lie", [*LIES.values(), number("bucket_at", lambda value: value + 1, 1)])
+def test_the_same_findings_about_an_index(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: Change
+) -> None:
+    forged(small, tmp_path / "lie", {INDEX: lie})
+    check_lie(tmp_path / "lie", monkeypatch)
+
+
+@pytest.mark.parametrize("lie", ROW_LIES.values(), ids=ROW_LIES)
+def test_the_same_findings_about_rows(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: Change
+) -> None:
+    """The index leads to the digests where they are now."""
+    forged(small, tmp_path / "lie", {SNP: lie, INDEX: pages_of_parts})
+    check_lie(tmp_path / "lie", monkeypatch)
+
+
+def test_rows_that_are_written_anew_are_equal(small: BuildResult, tmp_path: Path) -> None:
+    """Else each lie above would be found by how it is written."""
+    forged(small, tmp_path / "same", {SNP: in_table(lambda _: None), INDEX: pages_of_parts})
+    assert (tmp_path / "same" / SNP).read_bytes() != (small.folder / SNP).read_bytes()
+    assert equal(tmp_path / "same", "sev-snp").whole
+
+
+def test_a_file_with_fewer_rows_than_digests(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pages that the index leads to are those of more rows than the table has."""
+    groups = DigestPart.groups
+    monkeypatch.setattr(DigestPart, "groups", lambda *some, **named: (one.slice(1) for one in groups(*some, **named)))
+    assert equal(small.folder, "sev-snp") == Regenerated()
+    monkeypatch.setattr(DigestPart, "groups", lambda *_, **__: iter(()))
+    assert equal(small.folder, "sev-snp") == Regenerated()
 
 
 @pytest.mark.parametrize(
@@ -203,18 +170,17 @@ def test_the_same_findings_about_many_parts(
     chosen = random.Random(seed)
     names = manifest.part_names("sev-snp", parted.manifest.technologies["sev-snp"].parts)
     changed = chosen.sample(range(len(names)), 3)
-    lies = chosen.sample(sorted(ROW_LIES), 3)
-    sizes = [parted.manifest.files[names[number]].rows or 0 for number in changed]
-    assert all(size > 2 for size in sizes)
-    forged(parted, tmp_path / "lie", {names[number]: ROW_LIES[lie] for number, lie in zip(changed, lies, strict=True)})
+    lies = chosen.sample([lie for name, lie in ROW_LIES.items() if name != "no table"], 3)
+    changes = dict(zip([names[number] for number in changed], lies, strict=True))
+    forged(parted, tmp_path / "lie", changes | {INDEX: pages_of_parts})
     assert set(equal(tmp_path / "lie", "sev-snp").parts) == set(range(len(names))) - set(changed)
     assert audited(tmp_path / "lie") == row_by_row(tmp_path / "lie", monkeypatch)
 
 
-def test_rows_in_other_row_groups_are_not_equal_to_the_index(small: BuildResult, tmp_path: Path) -> None:
+def test_digests_elsewhere_than_the_index_says(small: BuildResult, tmp_path: Path) -> None:
     """Where the digests are in a part is a claim of the index."""
-    forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_table(lambda _: None)})
-    assert [(one.rule, one.evidence) for one in audited(tmp_path / "lie")[0] if one.rule != "tree"] == [
+    forged(small, tmp_path / "lie", {SNP: in_table(lambda _: None, 5)})
+    assert [(one.rule, one.evidence) for one in audited(tmp_path / "lie")[0]] == [
         ("index", "sev-snp/launch_digests.parquet: the index has other digests of these rows")
     ]
 

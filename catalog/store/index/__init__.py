@@ -1,0 +1,1 @@
+"""The packed index compared with the rows of the Parquet files."""
