@@ -45,7 +45,7 @@ def catalog_findings(
     """Yield all findings about a catalog.
 
     images: builds made from image files, to compare with their records.
-    remeasure: number of rows of each technology to measure again; None for all.
+    remeasure: number of rows of each technology whose digests are compared with recomputed ones; None for all.
     start_progress: called with the name and the number of rows of each technology.
     recomputed: called with numbers of rows whose digests were recomputed and compared.
     """
@@ -54,8 +54,11 @@ def catalog_findings(
     yield from _guarded("image", _image_findings(catalog, images))
     right: dict[str, Regenerated] = {}
     if not {finding.rule for finding in of_files} & {"file", "tree"}:
-        for technology in _recomputed_whole(catalog, remeasure):
-            progress = start_progress(technology, catalog.manifest.technologies[technology].rows)
+        for technology, entry in catalog.manifest.known.items():
+            all_chosen = remeasure is None or remeasure >= entry.rows
+            if not entry.parts or not (all_chosen or backend.compiled):  # to look at each row costs less than Python
+                continue
+            progress = start_progress(technology, entry.rows)
             right[technology] = regenerate(catalog, technology, engine=engine, backend=backend, progress=progress)
     malformed = set()
     for derived, fault in all_faults(catalog.components, [name for name, found in right.items() if found.whole]):
@@ -69,23 +72,16 @@ def catalog_findings(
     with ExitStack() as opened:
         seen: InputsSeen | None = None
         for technology, entry in catalog.manifest.known.items():
-            same = right.get(technology, Regenerated())
+            same, chosen = right.get(technology, Regenerated()), entry.rows if remeasure is None else remeasure
             if same.whole:
                 yield from _profile_findings(catalog)
-                recomputed(entry.rows)
+                recomputed(min(chosen, entry.rows))
                 continue
             seen = seen or opened.enter_context(inputs_seen())
             progress = start_progress(technology, entry.rows)
-            chosen = entry.rows if remeasure is None else remeasure
             yield from _technology_findings(
                 catalog, technology, chosen, same.parts, seen, engine, backend, progress, recomputed
             )
-
-
-def _recomputed_whole(catalog: Catalog, remeasure: int | None) -> list[str]:
-    """Technologies of which every digest is kept, and recomputed."""
-    known = catalog.manifest.known.items()
-    return [name for name, entry in known if entry.parts and (remeasure is None or remeasure >= entry.rows)]
 
 
 def _technology_findings(
@@ -107,13 +103,14 @@ def _technology_findings(
     of_tables: list[AuditFinding] = []
     seen.forget()
     for part in read_parts(catalog, technology, of_tables):
+        places = _chosen(rows, len(part.table), chosen, entry.rows)
         if part.number in same:
             yield from _profile_findings(catalog)
-            recomputed(len(part.table))
+            recomputed(len(places))
         else:
             yield from order_findings(part)
             yield from _guarded("component", component_findings(catalog, part))
-            table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
+            table = part.table.take(pa.array(places, pa.int64()))
             yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
         seen.add(part)
         rows += len(part.table)

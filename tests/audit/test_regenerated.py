@@ -27,7 +27,9 @@ from tests.support.forged_indexes import LIES, number, pages_of_parts
 from tests.support.forged_rows import ROW_LIES, in_table
 
 
-def audited(folder: Path, backend: HashBackend | None = None) -> tuple[list[AuditFinding], int]:
+def audited(
+    folder: Path, backend: HashBackend | None = None, remeasure: int | None = None
+) -> tuple[list[AuditFinding], int]:
     """All findings, and how many digests were recomputed."""
     counted: list[int] = []
     chosen = backend or choose()
@@ -35,7 +37,7 @@ def audited(folder: Path, backend: HashBackend | None = None) -> tuple[list[Audi
         found = catalog_findings(
             Catalog.open(folder),
             [],
-            None,
+            remeasure,
             engine=engine,
             backend=chosen,
             start_progress=no_progress,
@@ -44,11 +46,11 @@ def audited(folder: Path, backend: HashBackend | None = None) -> tuple[list[Audi
         return list(dict.fromkeys(found)), sum(counted)
 
 
-def row_by_row(folder: Path, patch: pytest.MonkeyPatch) -> tuple[list[AuditFinding], int]:
+def row_by_row(folder: Path, patch: pytest.MonkeyPatch, remeasure: int | None = None) -> tuple[list[AuditFinding], int]:
     """The same by the checks of single rows alone."""
     with patch.context() as patched:
         patched.setattr(audit_catalog, "regenerate", lambda *_, **__: Regenerated())
-        return audited(folder)
+        return audited(folder, None, remeasure)
 
 
 def equal(folder: Path, technology: str, backend: HashBackend | None = None) -> Regenerated:
@@ -174,7 +176,15 @@ def test_the_same_findings_about_many_parts(
     changes = dict(zip([names[number] for number in changed], lies, strict=True))
     forged(parted, tmp_path / "lie", changes | {INDEX: pages_of_parts})
     assert set(equal(tmp_path / "lie", "sev-snp").parts) == set(range(len(names))) - set(changed)
-    assert audited(tmp_path / "lie") == row_by_row(tmp_path / "lie", monkeypatch)
+    for remeasure in (None, 0, 7):
+        assert audited(tmp_path / "lie", None, remeasure) == row_by_row(tmp_path / "lie", monkeypatch, remeasure)
+
+
+@pytest.mark.parametrize("backend", [None, REFERENCE], ids=["compiled", "python"])
+def test_few_digests_of_a_right_catalog(parted: BuildResult, backend: HashBackend | None) -> None:
+    entries = parted.manifest.technologies.values()
+    for remeasure in (0, 7, 1 << 40):
+        assert audited(parted.folder, backend, remeasure) == ([], sum(min(remeasure, entry.rows) for entry in entries))
 
 
 def test_digests_elsewhere_than_the_index_says(small: BuildResult, tmp_path: Path) -> None:
