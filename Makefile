@@ -35,10 +35,11 @@ check: $(VENV)/.installed-test  ## style, types, the order of the rooms, and the
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.limits
 
-sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
+sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_rows build/fuzz_finds  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_hashing
 	build/fuzz_leaves
 	build/fuzz_rows
+	build/fuzz_finds
 
 SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -53,6 +54,10 @@ build/fuzz_leaves: tests/log/fuzz_leaves.c $(wildcard catalog/log/leaves/*.[ch])
 build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	mkdir -p build
 	$(CC) $(SANITIZED) -o $@ $<
+
+build/fuzz_finds: tests/fast/fuzz_finds.c $(wildcard catalog/abi/*.h catalog/fast/compiled/*.[ch])
+	mkdir -p build
+	$(CC) $(SANITIZED) -D_GNU_SOURCE -o $@ $<
 
 fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each
 	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 3

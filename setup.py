@@ -58,6 +58,25 @@ int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_si
                          uint64_t *buckets);
 """
 
+FINDS = """
+struct ldcat_memory;
+struct ldcat_file;
+struct ldcat_index;
+#define LDCAT_KEYS_SIZE ...
+static const uint64_t LDCAT_NOT_FOUND, LDCAT_ASK_PYTHON;
+struct ldcat_memory *ldcat_memory_new(const uint8_t *keys, uint32_t room, unsigned tag_bits);
+void ldcat_memory_free(struct ldcat_memory *memory);
+struct ldcat_file *ldcat_file_new(struct ldcat_memory *memory, int data, int tree, uint64_t size, const uint8_t *root,
+                                  int keep);
+void ldcat_file_free(struct ldcat_file *file);
+struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const uint64_t *numbers, const uint64_t *first_rows,
+                                    const uint64_t *first_pages, uint64_t parts, const uint64_t *pages,
+                                    uint64_t page_count, const uint64_t *firsts, uint64_t groups);
+void ldcat_index_free(struct ldcat_index *index);
+void ldcat_index_part(struct ldcat_index *index, uint64_t number, const struct ldcat_file *part);
+uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal);
+uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest);
+"""
 
 LEAVES = """
 struct ldcat_groups;
@@ -178,5 +197,6 @@ setup(
             include_dirs=[str(leaves)],
         ),
         extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
+        extension("catalog.fast.compiled._finds", FINDS, '#include "finds.c"', include_dirs=["catalog/fast/compiled"]),
     ],
 )

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from catalog.fast.index_layout import Layout
     from catalog.fast.verity import Reader
 
     Row = tuple[int | None, int | None, int | None]
@@ -48,9 +49,22 @@ class Group:
     firmware, kernel_hashes, vmm: numbers of the components; None: not measured.
     signatures, features, counts: the values, in order; empty: not measured.
     chain_length: of distinguished digests: ordinals of each sweep, one for every vCPU count from 1 on; else 0.
+    steps, rows: number of ordinals of each sweep, and of all. end: ordinal after its last row.
     """
 
-    __slots__ = ("chain_length", "counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
+    __slots__ = (
+        "chain_length",
+        "counts",
+        "end",
+        "features",
+        "firmware",
+        "first",
+        "kernel_hashes",
+        "rows",
+        "signatures",
+        "steps",
+        "vmm",
+    )
 
     def __init__(
         self,
@@ -72,63 +86,29 @@ class Group:
         self.signatures = signatures
         self.features = features
         self.counts = counts
-
-    @property
-    def rows(self) -> int:
-        return (len(self.signatures) or 1) * (len(self.features) or 1) * self.steps
-
-    @property
-    def steps(self) -> int:
-        """Number of ordinals of each sweep."""
-        return self.chain_length or len(self.counts) or 1
+        self.steps = chain_length or len(counts) or 1
+        self.rows = (len(signatures) or 1) * (len(features) or 1) * self.steps
+        self.end = first + self.rows
 
     def at(self, ordinal: int) -> Row:
         """vCPU signature, sev_features and vCPU count of the row with this ordinal."""
-        rest, step = divmod(ordinal - self.first, self.steps)
-        signature, feature = divmod(rest, len(self.features) or 1)
+        offset, steps, features = ordinal - self.first, self.steps, self.features
+        rest, step = offset // steps, offset % steps
+        among = len(features) or 1
         count = self.counts[step] if self.counts and not self.chain_length else None
         return (
-            self.signatures[signature] if self.signatures else None,
-            self.features[feature] if self.features else None,
+            self.signatures[rest // among] if self.signatures else None,
+            features[rest % among] if features else None,
             step + 1 if self.chain_length else count,
         )
-
-
-class Layout:
-    """The layout of an index, for a search of many digests.
-
-    bucket_at, entry_at: offsets of the buckets and the entries, in bytes.
-    bucket_bits: bits of a bucket's number.
-    entry_size: bytes of an entry.
-    first_rows, first_pages: number of the first row and of the first page of each part.
-    page_offsets: offset of each page in the Parquet file of its part, in bytes.
-    """
-
-    __slots__ = ("bucket_at", "bucket_bits", "entry_at", "entry_size", "first_pages", "first_rows", "page_offsets")
-
-    def __init__(
-        self,
-        bucket_at: int,
-        bucket_bits: int,
-        entry_at: int,
-        entry_size: int,
-        first_rows: list[int],
-        first_pages: list[int],
-        page_offsets: tuple[int, ...],
-    ) -> None:
-        self.bucket_at = bucket_at
-        self.bucket_bits = bucket_bits
-        self.entry_at = entry_at
-        self.entry_size = entry_size
-        self.first_rows = first_rows
-        self.first_pages = first_pages
-        self.page_offsets = page_offsets
 
 
 class Index:
     """An open index. Every method raises DamagedBlock if the file is not an index of this version or is inconsistent.
 
     pages: called with number of a part, offset and size in bytes; gives verified bytes of the part's Parquet file.
+    find: ordinals of the rows that have a digest, ascending. group_of: the group that has the row with an ordinal. Both
+    are the methods of these names with `_in_python`, or the same in compiled code. groups_read: by number.
     """
 
     def __init__(self, file: Reader, pages: Callable[[int, int, int], bytes]) -> None:
@@ -164,9 +144,12 @@ class Index:
         self._part_table: list[tuple[int, int]] = []
         self._page_offsets: tuple[int, ...] = ()
         self._group_firsts: dict[int, int] = {}
-        self._groups_read: dict[int, Group] = {}
+        self.groups_read: dict[int, Group] = {}
+        self._lists_read: dict[int, tuple[int, ...]] = {}
+        self.find: Callable[[bytes], list[int]] = self.find_in_python
+        self.group_of: Callable[[int], Group] = self.group_of_in_python
 
-    def find(self, digest: bytes) -> list[int]:
+    def find_in_python(self, digest: bytes) -> list[int]:
         """Ordinals of the rows that have this digest, ascending."""
         if len(digest) != self.digest_size or not self.rows:
             return []
@@ -191,14 +174,14 @@ class Index:
                 found.append(entry & ((1 << shift) - 1))
         return found
 
-    def group_of(self, ordinal: int) -> Group:
+    def group_of_in_python(self, ordinal: int) -> Group:
         """The group that has the row with this ordinal."""
         low, high = 0, self._groups
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._first_of(middle) <= ordinal else (low, middle)
-        group = self._group(low)
-        if not group.first <= ordinal < group.first + group.rows:
+        group = self.group(low)
+        if not group.first <= ordinal < group.end:
             raise DamagedBlock("the index has a row that is in none of its groups")
         return group
 
@@ -213,7 +196,9 @@ class Index:
                 yield self._pages(part, self.page_of(row)[1], self.digest_size * count), entries
 
     def layout(self) -> Layout:
-        """The layout, for a search of many digests at once."""
+        """The layout, for a search of many digests."""
+        from catalog.fast.index_layout import Layout
+
         firsts = [first for first, _ in self._all_parts()]
         pages = [page for _, page in self._all_parts()]
         return Layout(
@@ -222,7 +207,12 @@ class Index:
 
     def groups(self) -> Iterator[Group]:
         """All groups, in the order of their ordinals."""
-        return map(self._group, range(self._groups))
+        return map(self.group, range(self._groups))
+
+    def firsts(self) -> list[int]:
+        """The ordinal of the first row of each group."""
+        table = self._file.read(self._group_at, GROUP.size * self._groups)
+        return [fields[0] for fields in GROUP.iter_unpack(table)]
 
     def page_of(self, row: int) -> tuple[int, int]:
         """The part of a row, and the offset of its digest in the part's file. row: number in the order of digests."""
@@ -272,10 +262,11 @@ class Index:
             self._group_firsts[number] = first
         return first
 
-    def _group(self, number: int) -> Group:
-        group = self._groups_read.get(number)
+    def group(self, number: int) -> Group:
+        """A group by its number."""
+        group = self.groups_read.get(number)
         if group is None:
-            group = self._groups_read[number] = self._read_group(number)
+            group = self.groups_read[number] = self._read_group(number)
         return group
 
     def _read_group(self, number: int) -> Group:
@@ -294,6 +285,13 @@ class Index:
         )
 
     def _list(self, word: int) -> tuple[int, ...]:
+        """The list at a word, which many groups share."""
+        known = self._lists_read.get(word)
+        if known is None:
+            known = self._lists_read[word] = self._read_list(word)
+        return known
+
+    def _read_list(self, word: int) -> tuple[int, ...]:
         (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8, keep=True))
         if count > (self._part_at - self._list_at) // 8:
             raise DamagedBlock("the index has an invalid list")

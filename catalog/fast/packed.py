@@ -28,6 +28,9 @@ _ENDORSED = "endorsements/endorsed.jsonl"
 ENDORSED_LIMIT = 4 << 20
 """Bytes: most of the endorsed digests that the fast path reads."""
 
+_FEW = 256
+"""Lookups in Python before compiled code is loaded, which takes as long as some hundred of them."""
+
 
 def light_sha256() -> Callable[[bytes], Any]:
     """A SHA-256 constructor for the few blocks of one lookup; hashlib's is faster, but takes 3 ms to load."""
@@ -65,8 +68,10 @@ class PackedCatalog:
         self._need = need
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
-        self._parts: dict[tuple[str, int], VerifiedFile] = {}
+        self._parts: dict[str, dict[int, VerifiedFile]] = {}
+        self._memory: Any = None
         self._known: dict[tuple[Any, ...], Any] = {}
+        self.indexes: dict[str, Index] = {}
         self._manifest = read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
             raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
@@ -86,6 +91,8 @@ class PackedCatalog:
 
     def close(self) -> None:
         """Close every file."""
+        for index in self.indexes.values():
+            index.find, index.group_of = index.find_in_python, index.group_of_in_python
         for file in self._open:
             file.close()
 
@@ -202,21 +209,45 @@ class PackedCatalog:
         name = technology + _INDEX
         file = self._file(name)
         index = Index(file, lambda part, offset, size: self._part(technology, part).read(offset, size))
+        self._parts[technology] = {}
         if index.technology != technology:
             raise DamagedBlock(f"{name} is the index of another technology")
         if (index.digest_size, index.parts) != expected:
             raise DamagedBlock(f"{name} is not the index that the manifest describes")
+        if not index.distinguished_bits:
+            self._compile_later(index, file)
         return index
+
+    def _compile_later(self, index: Index, file: VerifiedFile) -> None:
+        """After some lookups, find digests in compiled code if there is any. file: of the index."""
+        left = _FEW
+
+        def find(digest: bytes) -> list[int]:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                index.find = index.find_in_python
+                self._compile(index, file)
+            return index.find_in_python(digest)
+
+        index.find = find
+
+    def _compile(self, index: Index, file: VerifiedFile) -> None:
+        from catalog.fast.compiled.compiled_find import shared_memory, use_compiled
+
+        self._memory = self._memory or shared_memory()
+        if self._memory is not None:
+            use_compiled(index, file, self._parts[index.technology], self._memory)
 
     def _part(self, technology: str, number: int) -> VerifiedFile:
         """The Parquet file of a part, in which digests are compared in place."""
-        key = (technology, number)
-        if key not in self._parts:
+        opened = self._parts[technology]
+        if number not in opened:
             parts = self.indexes[technology].parts
             width = len(str(parts - 1))
             suffix = f"-{number:0{width}}" if parts > 1 else ""
-            self._parts[key] = self._file(f"{technology}/launch_digests{suffix}.parquet")
-        return self._parts[key]
+            opened[number] = self._file(f"{technology}/launch_digests{suffix}.parquet")
+        return opened[number]
 
     def _file(self, name: str) -> VerifiedFile:
         digest, size = listed_file(self._manifest, name)

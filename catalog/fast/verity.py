@@ -82,6 +82,7 @@ class VerifiedFile:
     size: bytes.
     sha256: a constructor such as hashlib.sha256.
     files: the folder that `path` is relative to, below which no symbolic link is followed.
+    root: hash of the root of its tree.
 
     The file is not mapped: so nobody can change bytes after they were verified, and a file that becomes shorter is an
     error instead of a signal. Opening and reading raise DamagedBlock.
@@ -118,10 +119,9 @@ class VerifiedFile:
             self.close()
             raise
         self._path = path
+        self.root = root
         if self._levels:
             self._known[len(self._levels) - 1, 0] = top
-        else:
-            self._root = root
 
     def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
         """Verified bytes of the file; raises DamagedBlock, also if the range is not inside the file.
@@ -141,6 +141,11 @@ class VerifiedFile:
             found = b"".join([self._kept.get(number) or self._verified_block(number, keep=keep) for number in numbers])
         return found[start : start + size]
 
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Of the file and of its tree, -1 if the file is one block; they are closed with it."""
+        return self._file, self._tree
+
     def close(self) -> None:
         """Close the file and its tree."""
         for descriptor in (self._file, self._tree):
@@ -159,7 +164,7 @@ class VerifiedFile:
     def _hash_of(self, level: int, number: int) -> bytes:
         """The expected hash of a block: of the file for level 0, of tree level `level - 1` otherwise."""
         if level == len(self._levels):
-            return self._root
+            return self.root
         above, place = divmod(number, _HASHES_EACH)
         known = self._known.get((level, above))
         if known is None:

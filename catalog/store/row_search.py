@@ -6,7 +6,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from catalog.fast.index import ROW_GROUP, Layout
+from catalog.fast.index import ROW_GROUP
+from catalog.fast.index_layout import Layout
 from catalog.fast.verity import DamagedBlock
 from catalog.store import row_records
 from catalog.store.row_records import first_bits

@@ -85,7 +85,7 @@ def test_an_unknown_digest_is_not_found(few_kept: BuildResult) -> None:
 
 def test_a_hit_is_measured(few_kept: BuildResult, all_kept: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """The index is not trusted: a row that it leads to is measured, and must have the requested digest."""
-    monkeypatch.setattr(Index, "find", lambda self, digest: [0, 1, 5] if self.distinguished_bits else [])
+    monkeypatch.setattr(Index, "find_in_python", lambda self, digest: [0, 1, 5] if self.distinguished_bits else [])
     assert found(few_kept, b"\x01" * 48) == []
 
 

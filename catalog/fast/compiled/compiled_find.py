@@ -1,0 +1,118 @@
+"""The search for one digest in compiled code (finds.c), beside `Index.find_in_python`, which decides what is rare."""
+
+from __future__ import annotations
+
+import os
+from struct import pack
+
+from catalog.fast.index import ROW_GROUP
+from catalog.fast.verity import DamagedBlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from catalog.fast.index import Group, Index
+    from catalog.fast.verity import VerifiedFile
+
+ffi: Any = None
+lib: Any = None
+try:
+    from catalog.fast.compiled import _finds  # type: ignore[attr-defined]
+except ImportError:
+    pass
+else:
+    ffi, lib = _finds.ffi, _finds.lib
+
+_KEPT_BLOCKS = (64 << 20) // 4096
+"""Blocks of indexes and trees that stay in memory: 64 MiB."""
+
+_TAG_BITS = 21
+"""Bits of the count of tags: 64 MiB at 32 bytes each, for 8 GiB of files; blocks of more compete for their places."""
+
+
+def shared_memory() -> Any:
+    """What the files of a catalog share, with keys of its own; None without compiled code, or without the memory."""
+    if lib is None:
+        return None
+    return _owned(lib.ldcat_memory_new(os.urandom(lib.LDCAT_KEYS_SIZE), _KEPT_BLOCKS, _TAG_BITS), lib.ldcat_memory_free)
+
+
+def use_compiled(index: Index, file: VerifiedFile, parts: Mapping[int, VerifiedFile], memory: Any) -> None:
+    """Make an index find digests and groups in compiled code.
+
+    It stays as it is if there is not enough memory, or if its tables are damaged: a lookup may need none of the damage.
+    file: of the index. parts: its open Parquet files, by number; more may be opened later. memory: `shared_memory`.
+    """
+    try:
+        layout, firsts = index.layout(), index.firsts()
+    except DamagedBlock:
+        return
+    opened = _opened(file, memory, keep=True)
+    numbers = (
+        index.rows,
+        layout.bucket_at,
+        layout.entry_at,
+        index.digest_size,
+        layout.bucket_bits,
+        index.ordinal_bits,
+        layout.entry_size,
+        ROW_GROUP.bit_length() - 1,
+    )
+    tables = [_numbers(values) for values in (layout.first_rows, layout.first_pages, layout.page_offsets, firsts)]
+    counted = (tables[0], tables[1], index.parts, tables[2], len(layout.page_offsets), tables[3], len(firsts))
+    made = opened and _owned(lib.ldcat_index_new(opened, _numbers(numbers), *counted), lib.ldcat_index_free)
+    if made:
+        index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=False), opened)
+        index.group_of = _grouping(index, made)
+
+
+def _finding(
+    index: Index, made: Any, parts: Mapping[int, VerifiedFile], open_part: Callable[[VerifiedFile], Any], opened: Any
+) -> Callable[[bytes], list[int]]:
+    """`Index.find` in compiled code. made: the index there. opened: its file, which has to live as long."""
+    find_row, size, none, not_found = lib.ldcat_find, index.digest_size, lib.LDCAT_ASK_PYTHON, lib.LDCAT_NOT_FOUND
+    given: dict[int, Any] = {-1: opened}
+
+    def find(digest: bytes) -> list[int]:
+        if len(digest) != size:
+            return []
+        row = find_row(made, digest)
+        if row < none:
+            return [row]
+        if row == not_found:
+            return []
+        found = index.find_in_python(digest)
+        for number in [number for number in list(parts) if number not in given]:
+            given[number] = open_part(parts[number])
+            lib.ldcat_index_part(made, number, given[number] or ffi.NULL)
+        return found
+
+    return find
+
+
+def _grouping(index: Index, made: Any) -> Callable[[int], Group]:
+    """`Index.group_of` in compiled code. made: the index there."""
+    number_of, read = lib.ldcat_group_of, index.groups_read
+
+    def group_of(ordinal: int) -> Group:
+        number = number_of(made, ordinal)
+        group = read.get(number) or index.group(number)
+        return group if group.first <= ordinal < group.end else index.group_of_in_python(ordinal)
+
+    return group_of
+
+
+def _opened(file: VerifiedFile, memory: Any, *, keep: bool) -> Any:
+    """A verified file in compiled code; None if there is not enough memory. keep: its own blocks, too."""
+    made = lib.ldcat_file_new(memory, *file.descriptors, file.size, file.root, keep)
+    return _owned(made, lib.ldcat_file_free)
+
+
+def _owned(made: Any, free: Any) -> Any:
+    return ffi.gc(made, free) if made else None
+
+
+def _numbers(values: Sequence[int]) -> Any:
+    return ffi.from_buffer("uint64_t[]", pack(f"={len(values)}Q", *values))
