@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.build.endorsed_files import write_endorsed
 from catalog.build.measuring import measure_row
@@ -27,6 +29,9 @@ from catalog.version import __version__
 from catalog.work.engine import Engine
 from catalog.work.progress import StartProgress
 
+if TYPE_CHECKING:  # it imports pyarrow
+    from catalog.build.cluster.cluster_build import Cluster
+
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
@@ -35,12 +40,14 @@ class BuildResult:
     folder: of the catalog.
     example: a launch digest of it, in hex, to look up; None if it has no row.
     reused: rows that were taken from the previous catalog.
+    continued: pieces and shards of a build on a cluster that was interrupted, which were not made again.
     """
 
     folder: Path
     manifest: Manifest
     example: str | None
     reused: int
+    continued: int = 0
 
 
 def build_catalog(
@@ -52,10 +59,12 @@ def build_catalog(
     receipts: Receipts,
     start_progress: StartProgress,
     max_rows: int = MAX_ROWS,
+    cluster: Cluster | None = None,
 ) -> BuildResult:
     """Write the catalog of `spec` to `folder`, whole or not at all; a catalog there is replaced.
 
     receipts: catalogs that were built on this machine; if the replaced one is among them, its rows are reused.
+    cluster: where the tasks of an engine with workers on a cluster write; rows are not reused then.
 
     Raises UsageError for more rows than `max_rows` and for a folder with other contents, DiskFull if the disk has too
     little space, Unreadable if the system refuses, VerificationFailed if a written file contradicts the data it is
@@ -66,17 +75,27 @@ def build_catalog(
     from catalog.build.disk_space import check_room, room_needed  # imports pyarrow: 150 ms, not needed in workers
 
     check_room(folder, room_needed(spec, counts))
-    with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
+    with (
+        ExitStack() as finished,
+        written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial,
+    ):
         product = cross_product(spec)
-        files, numbers = _write_components(partial, spec, backend)
-        files |= write_endorsed(partial, spec)
+        components, numbers = _write_components(partial, spec, backend)
+        files = components | write_endorsed(partial, spec)
         with ThreadPoolExecutor(engine.writers) as pool:
-            from catalog.build.digest_files import BuildResources, write_digests
-
             writers = Engine(pool, engine.writers + 1, in_process=True)
             hashed, written = start_progress("hashed", product.rows), start_progress("written", product.rows)
-            resources = BuildResources(engine, writers, backend, receipts, hashed, written)
-            digests = write_digests(partial, spec, product, numbers, folder, resources)
+            if cluster:
+                from catalog.build.cluster import cluster_build
+
+                storage, journal = finished.enter_context(cluster_build.begun(cluster, components))
+                run = cluster_build.ClusterRun(storage, journal, engine, writers, backend, hashed, written)
+                digests = cluster_build.write_with_cluster(partial, spec, product, numbers, run)
+            else:
+                from catalog.build.digest_files import BuildResources, write_digests
+
+                resources = BuildResources(engine, writers, backend, receipts, hashed, written)
+                digests = write_digests(partial, spec, product, numbers, folder, resources)
         made = Manifest(
             format=manifest.FORMAT,
             name=spec.name,
@@ -91,7 +110,7 @@ def build_catalog(
         (partial / manifest.NAME).write_bytes(made.to_json())
         _check(_Written(partial, made))
     receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
-    return BuildResult(folder, made, _example(spec, product), digests.reused)
+    return BuildResult(folder, made, _example(spec, product), digests.reused, digests.continued)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from catalog.build import generation
 from catalog.build.digest_table import DigestTable
 from catalog.build.distinguished import chain_length
 from catalog.build.generation import Spill
-from catalog.build.index_writer import IndexWriter, choose_keying, group_sweeps
+from catalog.build.index_writer import IndexHead, IndexWriter, choose_keying, group_sweeps
 from catalog.build.reuse import Previous
+from catalog.build.written_digests import WrittenDigests
 from catalog.errors import LdcatError
 from catalog.fast.verity import DamagedBlock
 from catalog.files import direct_io
@@ -51,23 +52,14 @@ class BuildResources:
     written: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The entries of the digest files for the manifest. reused: rows that were taken from the previous catalog."""
-
-    technologies: dict[str, TechnologyEntry]
-    files: dict[str, FileEntry]
-    reused: int
-
-
 def write_digests(
     folder: Path, spec: CatalogSpec, product: CrossProduct, numbers: Numbers, previous: Path, resources: BuildResources
-) -> Written:
+) -> WrittenDigests:
     """Write the launch digests of every technology of the spec.
 
     previous: folder of the catalog that will be replaced, if there is one; its rows are reused.
     """
-    done = Written({}, {}, 0)
+    done = WrittenDigests({}, {}, 0)
     for name, axes in sorted(spec.axes.items()):
         sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
         rows = generation.row_count(sweeps)
@@ -151,8 +143,7 @@ class _OneTechnology:
         self.keying = choose_keying(sum(spill.rows), starts, ordinals, spill.bits)
         self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
         self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, sweeps)
-        self._index = IndexWriter(
-            folder / name / manifest.INDEX,
+        head = IndexHead(
             name,
             spill.digest_size,
             self.keying,
@@ -161,6 +152,7 @@ class _OneTechnology:
             distinguished_bits=distinguished_bits,
             chain_length=length,
         )
+        self._index = IndexWriter(folder / name / manifest.INDEX, head, self.keying)
 
     def write_shard(self, sorted_shard: tuple[int, Columns]) -> Files:
         """Write the share of one shard in the index, and its part. Gives the manifest entries of the files."""

@@ -135,8 +135,8 @@ def hash_into(
     progress: Progress,
 ) -> None:
     """Hash the sweeps with these numbers into shards. distinguished_bits: 0 if every digest is kept."""
-    chunks = _chunks(sweeps, numbers, backend)
-    tasks = (HashTask(chunk, [sweeps[n] for n in chunk], spill.bits, backend, distinguished_bits) for chunk in chunks)
+    groups = chunks(sweeps, numbers, compiled=backend.compiled)
+    tasks = (HashTask(group, [sweeps[n] for n in group], spill.bits, backend, distinguished_bits) for group in groups)
     if engine.in_process:  # each thread writes what it hashed
 
         def hash_and_spill(task: HashTask) -> int:
@@ -180,7 +180,7 @@ def first_ordinals(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[
     return array("Q", list(ends)[:-1])
 
 
-def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
+def chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], *, compiled: bool) -> Iterator[Sequence[int]]:
     """Numbers of sweeps in groups, each with about as many steps as are hashed at once.
 
     Sweeps with the same vCPU counts are hashed side by side; those with the same VMSAs share pages that are made once.
@@ -188,7 +188,7 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
     numbers = sorted(numbers, key=lambda number: _hashed_alike(sweeps[number]))
     low, high = _CHUNK
     all_rows = sum(sweeps[number].vcpus[-1] or 1 for number in numbers)
-    limit = min(max(low, all_rows // 512), high) if backend.compiled else _CHUNK_IN_PYTHON
+    limit = min(max(low, all_rows // 512), high) if compiled else _CHUNK_IN_PYTHON
     start = taken = 0
     for at, number in enumerate(numbers):
         steps = sweeps[number].vcpus[-1] or 1

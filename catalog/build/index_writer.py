@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from catalog.fast.index import GROUP, HEADER, MAGIC, NONE, PART, ROW_GROUP, VERSION, Group
@@ -69,17 +70,19 @@ def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Nu
             )
 
 
-class IndexWriter:
-    """Writes the index of one technology.
+class IndexHead:
+    """The beginning of the index of one technology, and the place of everything after it.
 
     shard_rows: rows of each shard, in order. Each shard is a Parquet part, if every digest is kept.
     distinguished_bits: zero bits at the end of the digests that are kept; 0: every digest is kept.
     chain_length: ordinals of each chain of distinguished digests, else 0.
+
+    data: the header, the groups and what they refer to. The offsets of pages, the buckets and the entries follow.
+    firsts: the first row of each shard, and the number of all rows.
     """
 
     def __init__(
         self,
-        path: Path,
         technology: str,
         digest_size: int,
         keying: Keying,
@@ -89,32 +92,40 @@ class IndexWriter:
         distinguished_bits: int = 0,
         chain_length: int = 0,
     ) -> None:
-        self._keying = keying
-        self._firsts = [0, *itertools.accumulate(shard_rows)]
+        self.firsts = [0, *itertools.accumulate(shard_rows)]
         part_rows = [] if distinguished_bits else shard_rows
-        self._pages = [0, *itertools.accumulate(-(-rows // ROW_GROUP) for rows in part_rows)]
+        self.pages = [0, *itertools.accumulate(-(-rows // ROW_GROUP) for rows in part_rows)]
         packed, lists = _pack_groups(groups)
-        parts = b"".join(map(PART.pack, self._firsts, self._pages[:-1]))
-        sizes = [len(packed), len(lists), len(parts), 8 * self._pages[-1], 8 * ((1 << keying.bucket_bits) + 1)]
+        parts = b"".join(map(PART.pack, self.firsts, self.pages[:-1]))
+        sizes = [len(packed), len(lists), len(parts), 8 * self.pages[-1], 8 * ((1 << keying.bucket_bits) + 1)]
         offsets = list(itertools.accumulate(sizes, initial=HEADER.size))
-        self._page_at, self._bucket_at, self._entry_at = offsets[3:]
-        rows = self._firsts[-1]
-        size = self._entry_at + keying.entry_size * rows
+        self.page_at, self.bucket_at, self.entry_at = offsets[3:]
+        rows = self.firsts[-1]
+        self.size = self.entry_at + keying.entry_size * rows
         bits = (keying.bucket_bits, keying.ordinal_bits, keying.entry_size, distinguished_bits)
-        last = (len(part_rows), chain_length, size, technology.encode("ascii"))
+        last = (len(part_rows), chain_length, self.size, technology.encode("ascii"))
         header = HEADER.pack(MAGIC, VERSION, digest_size, rows, *bits, len(groups), *offsets, *last)
-        path.write_bytes(header + packed + lists + parts)
+        self.data = header + packed + lists + parts
+
+
+class IndexWriter:
+    """Writes the index of one technology: its shards in any order. keying: that of the head."""
+
+    def __init__(self, path: Path, head: IndexHead, keying: Keying) -> None:
+        self._head = head
+        self._keying = keying
+        path.write_bytes(head.data)
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        os.truncate(self._file, size)
-        self._write((rows).to_bytes(8, "little"), self._entry_at - 8)
+        os.truncate(self._file, head.size)
+        self._write(packed_rows([head.firsts[-1]]), head.entry_at - 8)
 
     def add(self, shard: int, columns: Columns, page_offsets: Sequence[int]) -> None:
         """Write one shard: its entries, its buckets, and the offsets of its pages of digests in the Parquet file."""
-        firsts = itertools.accumulate(columns.buckets[:-1], initial=self._firsts[shard])
-        self._write(_little_endian(firsts), self._bucket_at + 8 * shard * len(columns.buckets))
+        head, first = self._head, self._head.firsts[shard]
+        self._write(packed_buckets(columns, first), head.bucket_at + 8 * shard * len(columns.buckets))
         if page_offsets:
-            self._write(_little_endian(page_offsets), self._page_at + 8 * self._pages[shard])
-        self._write(columns.entries, self._entry_at + self._keying.entry_size * self._firsts[shard])
+            self._write(packed_rows(page_offsets), head.page_at + 8 * head.pages[shard])
+        self._write(columns.entries, head.entry_at + self._keying.entry_size * first)
 
     def close(self) -> None:
         """Close the file."""
@@ -125,6 +136,17 @@ class IndexWriter:
         while view:
             written = os.pwrite(self._file, view, offset)
             view, offset = view[written:], offset + written
+
+
+def packed_buckets(columns: Columns, first: int) -> bytes:
+    """The buckets of a shard as an index has them: the first row of each. first: row of the shard."""
+    return packed_rows(itertools.accumulate(columns.buckets[:-1], initial=first))
+
+
+def packed_rows(values: Iterable[int]) -> bytes:
+    """Numbers of rows, or offsets, as an index has them: u64, little-endian."""
+    numbers = list(values)
+    return struct.pack(f"<{len(numbers)}Q", *numbers)
 
 
 def _component_key(sweep: VcpuSweep) -> tuple[bool, bytes, bytes, str]:
@@ -146,8 +168,4 @@ def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:
         numbers = (NONE if n is None else n for n in (group.firmware, group.kernel_hashes, group.vmm))
         lists = (places[values] for values in (group.signatures, group.features, group.counts))
         packed.append(GROUP.pack(group.first, *numbers, *lists))
-    return b"".join(packed), _little_endian(words)
-
-
-def _little_endian(values: Sequence[int] | Iterator[int]) -> bytes:
-    return b"".join(value.to_bytes(8, "little") for value in values)
+    return b"".join(packed), packed_rows(words)

@@ -29,7 +29,7 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def write_verified(path: Path, chunks: Iterable[bytes], *, size: int, sha256: str) -> None:
+def write_verified(path: Path, chunks: Iterable[bytes | memoryview], *, size: int, sha256: str) -> None:
     """The same, in chunks. Raises VerificationFailed, and keeps no file, if size or SHA-256 differ.
 
     size: bytes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
@@ -73,13 +73,13 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
                     same = sweeps.get(key)
                     if same and same.vcpus != kept:
                         kept = tuple(sorted({*kept, *same.vcpus}, key=lambda count: count or 0))
-                    sweeps[key] = replace(sweep, vcpus=lists.setdefault(kept, kept))
+                    sweeps[key] = VcpuSweep(sweep.config, lists.setdefault(kept, kept))
     for base, sweep in base_sweeps(spec):
         kept, why = kept_base_counts(spec, base, sweep, left_out)
         if why:
             left_out[sweep.config.technology, base.facts.label, why] += len(kept)
         elif kept:
-            sweeps[_sort_key(sweep)] = replace(sweep, vcpus=lists.setdefault(kept, kept))
+            sweeps[_sort_key(sweep)] = VcpuSweep(sweep.config, lists.setdefault(kept, kept))
     reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
     return CrossProduct(tuple(sweeps[key] for key in sorted(sweeps)), reasons)
 

@@ -46,6 +46,12 @@ def checked() -> Receipts:
     return Receipts(Path(home) / "checked" if home else None)
 
 
+def cluster_journals() -> Path | None:
+    """Where builds on a cluster keep what they finished; None if there is no home folder."""
+    home = xdg.state_home()
+    return Path(home) / "cluster" if home else None
+
+
 def state_folder() -> Path:
     """Where this machine keeps what it saw and signed.
 

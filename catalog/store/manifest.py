@@ -183,27 +183,46 @@ def read_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
+class VerityHashes:
+    """The hashes of a file that is read in parts, made from its bytes as they are written."""
+
+    def __init__(self, backend: HashBackend) -> None:
+        self._backend = backend
+        self._whole, self._size = hashlib.sha256(), 0
+        self._leaves: list[bytes] = []
+
+    def add(self, chunk: bytes | memoryview) -> None:
+        """The next bytes of the file. Each chunk but the last is whole blocks of 4096 bytes."""
+        self._whole.update(chunk)
+        self._leaves.append(_leaf_hashes(chunk, self._backend))
+        self._size += len(chunk)
+
+    def finished(self, *, rows: int | None = None) -> tuple[FileEntry, bytes]:
+        """The manifest entry of the file, and its Merkle tree, which belongs in a file beside it."""
+        root, tree = verity.merkle_tree(b"".join(self._leaves), hashlib.sha256)
+        digest = verity.file_digest(root, self._size, hashlib.sha256).hex()
+        return FileEntry(sha256=self._whole.hexdigest(), size=self._size, rows=rows, fsverity=digest), tree
+
+
 def verity_entries(
     folder: Path, name: str, chunks: Iterable[bytes | memoryview], backend: HashBackend, *, rows: int | None = None
 ) -> dict[str, FileEntry]:
     """The manifest entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
 
-    chunks: the contents of the file; each chunk but the last is whole blocks of 4096 bytes.
+    chunks: the contents of the file, as VerityHashes takes them.
     """
-    whole, size = hashlib.sha256(), 0
-    leaves = []
+    hashes = VerityHashes(backend)
     for chunk in chunks:
-        whole.update(chunk)
-        leaves.append(_leaf_hashes(chunk, backend))
-        size += len(chunk)
-    root, tree = verity.merkle_tree(b"".join(leaves), hashlib.sha256)
-    digest = verity.file_digest(root, size, hashlib.sha256).hex()
+        hashes.add(chunk)
+    entry, tree = hashes.finished(rows=rows)
     beside = name + verity.SUFFIX
     (folder / beside).write_bytes(tree)
-    return {
-        name: FileEntry(sha256=whole.hexdigest(), size=size, rows=rows, fsverity=digest),
-        beside: file_entry(folder / beside),
-    }
+    return {name: entry, beside: bytes_entry(tree)}
+
+
+def bytes_entry(data: bytes) -> FileEntry:
+    """The manifest entry of a file with these bytes."""
+    return FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def _leaf_hashes(chunk: bytes | memoryview, backend: HashBackend) -> bytes:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.build import generation
-from catalog.launch.hashing.backends import REFERENCE, HashBackend
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
-
-COMPILED = HashBackend("portable", "portable")
 
 
 def sweeps_of(lengths: list[int]) -> list[VcpuSweep]:
@@ -18,8 +15,8 @@ def sweeps_of(lengths: list[int]) -> list[VcpuSweep]:
     ]
 
 
-def chunks(lengths: list[int], backend: HashBackend = COMPILED) -> list[list[int]]:
-    return [list(chunk) for chunk in generation._chunks(sweeps_of(lengths), range(len(lengths)), backend)]
+def chunks(lengths: list[int], *, compiled: bool = True) -> list[list[int]]:
+    return [list(chunk) for chunk in generation.chunks(sweeps_of(lengths), range(len(lengths)), compiled=compiled)]
 
 
 @pytest.mark.parametrize(
@@ -41,4 +38,4 @@ def test_a_group_has_sweeps_with_the_same_counts(monkeypatch: pytest.MonkeyPatch
 
 def test_without_compiled_code_groups_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generation, "_CHUNK_IN_PYTHON", 8)
-    assert chunks([4] * 4, REFERENCE) == [[0, 1], [2, 3]]
+    assert chunks([4] * 4, compiled=False) == [[0, 1], [2, 3]]

@@ -53,12 +53,18 @@ def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatc
             "--processes is for this machine",
         ),
         (["--engine", "abacus"], "invalid value for '--engine'"),
+        (["--storage", "shared"], "--storage is what the workers of a cluster share"),
+        (
+            ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--storage", "s3://key:secret@bucket"],
+            "this URL is not storage",
+        ),
     ],
 )
 def test_invalid_engine_options_are_refused(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
     code, out, err = run("build", "--output", str(tmp_path / "catalog"), *options)
     assert (code, out) == (2, "")
     assert err.startswith(f"ldcat: error: {message}")
+    assert "secret" not in err
     assert not (tmp_path / "catalog").exists()
 
 

@@ -13,7 +13,7 @@ from tests.support.cli import NOWHERE, Run
 from tests.support.commands import COMMANDS, options_of
 
 DOCUMENTED: dict[str, str] = {
-    "build": "--engine --max-rows --out --processes --quiet --scheduler -o",
+    "build": "--engine --max-rows --out --processes --quiet --scheduler --storage -o",
     "measure": "--append --append-sha256 --batch --catalog --format --initrd --initrd-sha256 --insecure-skip-verify "
     "--kernel --kernel-hashes --kernel-sha256 --quiet --sev-features --technology --trust --vcpu-family "
     "--vcpu-model --vcpu-signature --vcpu-stepping --vcpu-type --vcpus --vmm -t",

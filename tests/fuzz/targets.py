@@ -24,7 +24,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
-from catalog.build.index_writer import IndexWriter, choose_keying
+from catalog.build.index_writer import IndexHead, IndexWriter, choose_keying
 from catalog.endorse.certificates import parse_certificates, parse_revocation_lists
 from catalog.endorse.endorsement import verify_report
 from catalog.endorse.id_signatures import check_id_signatures
@@ -316,10 +316,8 @@ def _indexes() -> list[bytes]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "index")
             keying = choose_keying(rows, array("Q", [0]), 8, 0)
-            writer = IndexWriter(
-                path, "sev-snp", 48, keying, [group], [rows], distinguished_bits=bits, chain_length=2 * bits
-            )
-            writer.close()
+            head = IndexHead("sev-snp", 48, keying, [group], [rows], distinguished_bits=bits, chain_length=2 * bits)
+            IndexWriter(path, head, keying).close()
             found.append(path.read_bytes())
     return found
 

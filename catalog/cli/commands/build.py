@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,12 +17,13 @@ from catalog.cli.options import OUTPUT, QuietOption, invocation, named_path, num
 from catalog.cli.program.chosen_backend import hash_backend
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
-from catalog.state.folders import default_catalog, receipts
+from catalog.state.folders import cluster_journals, default_catalog, receipts
 from catalog.store import manifest
 from catalog.terminal import render
 
 if TYPE_CHECKING:
     from catalog.build.builder import BuildResult
+    from catalog.build.cluster.cluster_build import Cluster
     from catalog.launch.hashing.backends import HashBackend
     from catalog.work.engine import Engine
 
@@ -73,6 +75,14 @@ def command(
         str | None,
         Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Dask scheduler, as tcp://HOST:PORT."),
     ] = None,
+    storage: Annotated[
+        str | None,
+        Option(
+            metavar="DIR|URL",
+            envvar="LDCAT_STORAGE",
+            help="Folder or URL that all workers of the cluster share; if not given, the folder that holds PATH.",
+        ),
+    ] = None,
     max_rows: Annotated[
         int,
         Option(parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Refuse to build more rows than this."),
@@ -93,24 +103,39 @@ def command(
         raise UsageError("a spec needs a folder for its catalog", "name it with --output PATH")
     folder = out or default_catalog()
     print_image_notes(loaded.builds, quiet=quiet)
-    with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, backend) as opened:
+    cluster = _cluster(engine, scheduler, storage, folder)
+    with render.progress(quiet=quiet) as begin, _engine(scheduler, cluster, processes, backend) as opened:
         built = build_catalog(
-            loaded, folder, engine=opened, backend=backend, receipts=receipts(), start_progress=begin, max_rows=max_rows
+            loaded,
+            folder,
+            engine=opened,
+            backend=backend,
+            receipts=receipts(),
+            start_progress=begin,
+            max_rows=max_rows,
+            cluster=cluster,
         )
     render.exact(str(folder))
     if not quiet:
-        for name, entry in built.manifest.technologies.items():
-            render.note(f"{name}: {entry.rows:,} launch digests")
-        if built.reused:
-            render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
-        if endorsed := built.manifest.files.get(manifest.ENDORSED):
-            render.note(f"{endorsed.rows:,} launch digest{'' if endorsed.rows == 1 else 's'} that others publish")
-        if spec is not None:  # the embedded builds are the same everywhere: nobody has to act on what they leave out
-            for text in _about_the_spec(built, loaded.notes):
-                render.note(text)
-        if built.example:
-            place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
-            render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")
+        for text in _about(built, loaded.notes, spec, out):
+            render.note(text)
+
+
+def _about(built: BuildResult, notes: Sequence[str], spec: Path | None, out: Path | None) -> Iterator[str]:
+    """What was built. spec, out: as they were given."""
+    for name, entry in built.manifest.technologies.items():
+        yield f"{name}: {entry.rows:,} launch digests"
+    if built.continued:
+        yield f"this build goes on with {built.continued:,} files that an earlier one wrote"
+    if built.reused:
+        yield f"{built.reused:,} of them were in the replaced catalog; the others are new"
+    if endorsed := built.manifest.files.get(manifest.ENDORSED):
+        yield f"{endorsed.rows:,} launch digest{'' if endorsed.rows == 1 else 's'} that others publish"
+    if spec is not None:  # the embedded builds are the same everywhere: nobody has to act on what they leave out
+        yield from _about_the_spec(built, notes)
+    if built.example:
+        place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
+        yield f"try: {shlex.quote(invocation())} lookup {built.example}{place}"
 
 
 def _about_the_spec(built: BuildResult, notes: Sequence[str]) -> Iterator[str]:
@@ -121,18 +146,32 @@ def _about_the_spec(built: BuildResult, notes: Sequence[str]) -> Iterator[str]:
     yield from notes
 
 
+def _cluster(name: EngineName, scheduler: str | None, storage: str | None, folder: Path) -> Cluster | None:
+    """Where a cluster works: in the storage that is named, or beside the folder of the catalog. None without one."""
+    if (name is EngineName.DASK) != (scheduler is not None):
+        raise UsageError("--engine dask and --scheduler ADDRESS go together")
+    if scheduler is None:
+        if storage is not None:
+            raise UsageError(
+                "--storage is what the workers of a cluster share", "add --engine dask --scheduler ADDRESS"
+            )
+        return None
+    from catalog.build.cluster.cluster_build import Cluster
+    from catalog.work.storage_url import open_storage
+
+    return Cluster(open_storage(storage or str(Path(os.path.realpath(folder)).parent)), cluster_journals())
+
+
 def _engine(
-    name: EngineName, scheduler: str | None, processes: int | None, backend: HashBackend
+    scheduler: str | None, cluster: Cluster | None, processes: int | None, backend: HashBackend
 ) -> AbstractContextManager[Engine]:
     from catalog.work.dask_engine import dask_engine
     from catalog.work.engine import local_engine, processors
 
-    if (name is EngineName.DASK) != (scheduler is not None):
-        raise UsageError("--engine dask and --scheduler ADDRESS go together")
     if processes is not None and not 1 <= processes <= 1024:
         raise UsageError(f"--processes {processes} is not between 1 and 1024")
-    if scheduler is None:
+    if scheduler is None or cluster is None:
         return local_engine(processes or processors(), threads=backend.compiled)
     if processes is not None:
         raise UsageError("--processes is for this machine", "a Dask cluster uses the processors of its workers")
-    return dask_engine(scheduler)
+    return dask_engine(scheduler, cluster.storage)
