@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from contextlib import ExitStack
 
 import pyarrow as pa
 
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
-from catalog.audit.audit_rows import InputsSeen, component_findings, inputs_seen, order_findings, read_parts
+from catalog.audit.audit_rows import component_findings, order_findings, read_parts, unique_findings
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
 from catalog.audit.regenerated import Regenerated, regenerate
 from catalog.errors import LdcatError
@@ -69,19 +68,15 @@ def catalog_findings(
     for technology, entry in catalog.manifest.unknown.items():
         what = "not recomputed, nor is their index compared, nor the spec of the catalog"
         yield unchecked(technology, unknown_technology(technology, entry.rows, what).text)
-    with ExitStack() as opened:
-        seen: InputsSeen | None = None
-        for technology, entry in catalog.manifest.known.items():
-            same, chosen = right.get(technology, Regenerated()), entry.rows if remeasure is None else remeasure
-            if same.whole:
-                yield from _profile_findings(catalog)
-                recomputed(min(chosen, entry.rows))
-                continue
-            seen = seen or opened.enter_context(inputs_seen())
-            progress = start_progress(technology, entry.rows)
-            yield from _technology_findings(
-                catalog, technology, chosen, same.parts, seen, engine, backend, progress, recomputed
-            )
+    for technology, entry in catalog.manifest.known.items():
+        same, chosen = right.get(technology, Regenerated()), entry.rows if remeasure is None else remeasure
+        if same.whole:
+            yield from _profile_findings(catalog)
+            recomputed(min(chosen, entry.rows))
+            continue
+        progress = start_progress(technology, entry.rows)
+        yield from _technology_findings(catalog, technology, chosen, same.parts, engine, backend, progress, recomputed)
+        yield from unique_findings(catalog, technology)
 
 
 def _technology_findings(
@@ -89,7 +84,6 @@ def _technology_findings(
     technology: str,
     chosen: int,
     same: Container[int],
-    seen: InputsSeen,
     engine: Engine,
     backend: HashBackend,
     progress: Progress,
@@ -101,7 +95,6 @@ def _technology_findings(
     """
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
-    seen.forget()
     for part in read_parts(catalog, technology, of_tables):
         places = _chosen(rows, len(part.table), chosen, entry.rows)
         if part.number in same:
@@ -112,11 +105,9 @@ def _technology_findings(
             yield from _guarded("component", component_findings(catalog, part))
             table = part.table.take(pa.array(places, pa.int64()))
             yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend, recomputed))
-        seen.add(part)
         rows += len(part.table)
         progress(len(part.table))
     yield from of_tables
-    yield from seen.findings(technology)
 
 
 def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFinding]:

@@ -7,22 +7,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.audit.audit import AuditFinding, wrong
 from catalog.diff.row_changes import INPUTS
 from catalog.errors import LdcatError, VerificationFailed
+from catalog.rows.fields import COLUMNS, DIGEST
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import digest_parts
 from catalog.store.duckdb_scratch import refused, scratch_folder
+from catalog.store.index.index_faults import has_distinct_inputs
 
-_MEMORY = "1GiB"
+_MEMORY = "256MiB"
 """Memory limit of DuckDB, which uses the disk for more."""
 
 _NAMED = 5
 """Rows: how many a finding names."""
+
+
+ENCODED = [field.name for field in COLUMNS if field is not DIGEST and field.kind.arrow in ("string", "binary")]
+"""Columns that are read as dictionaries, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def read_parts(catalog: Catalog, technology: str, findings: list[AuditFinding]) 
     for part in digest_parts(catalog, technology):
         name = part.name
         try:
-            table = part.table()
+            table = part.table(encoded=ENCODED)
         except VerificationFailed:
             continue
         except LdcatError as failure:
@@ -92,16 +97,28 @@ def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
                 yield wrong("component", part.name, f"{column} {shown} is not in the catalog")
 
 
+def unique_findings(catalog: Catalog, technology: str) -> Iterator[AuditFinding]:
+    """Yield inputs that several rows of a technology have.
+
+    If the index cannot tell that there are none, all rows are grouped, in a database on disk. Raises DiskFull,
+    OutOfMemory, Unreadable.
+    """
+    try:
+        if catalog.manifest.technologies[technology].parts and has_distinct_inputs(catalog.components, technology):
+            return
+    except LdcatError:  # of a file, which other checks report
+        pass
+    with inputs_seen() as seen:
+        for part in read_parts(catalog, technology, []):
+            seen.add(part)
+        yield from seen.findings(technology)
+
+
 class InputsSeen:
-    """The inputs of all rows of a technology at a time, in a database on disk."""
+    """The inputs of the rows of a technology, in a database on disk."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._made = False
-
-    def forget(self) -> None:
-        """Remove all rows, for another technology: opening a database takes as long as a small one is used."""
-        self._connection.execute("DROP TABLE IF EXISTS rows")
         self._made = False
 
     def add(self, part: Part) -> None:
@@ -128,6 +145,8 @@ class InputsSeen:
 @contextmanager
 def inputs_seen() -> Iterator[InputsSeen]:
     """An empty temporary InputsSeen. Raises DiskFull, OutOfMemory, Unreadable."""
+    import duckdb  # which a right catalog does not need
+
     with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "inputs.duckdb") as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         yield InputsSeen(connection)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalog.audit.audit_rows import ENCODED
 from catalog.audit.indexed_sweeps import indexed_sweeps
 from catalog.build import generation
 from catalog.build.digest_table import DigestTable
@@ -28,7 +29,6 @@ from catalog.fast.names import Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedBytes, VerifiedFile
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import technology_named
-from catalog.rows.fields import COLUMNS, DIGEST
 from catalog.store import manifest, row_records
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import EVERY, DigestPart, digest_parts
@@ -45,9 +45,6 @@ _SHARD_ROWS = 1 << 18
 
 _AT_ONCE = 2
 """Parts that are compared at once: the bytes of each are in memory."""
-
-_ENCODED = [field.name for field in COLUMNS if field is not DIGEST and field.kind.arrow in ("string", "binary")]
-"""Columns that are read as dictionaries, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +176,7 @@ class _Comparison:
         """Whether the table of a part has these rows. sweeps, steps: of each row."""
         row = 0
         try:
-            for table in part.groups(data=data, encoded=_ENCODED):
+            for table in part.groups(data=data, encoded=ENCODED):
                 end = row + len(table)
                 digests = bytearray(self._digests(part, data, row, min(end, len(sweeps))))
                 rows = Columns(digests, sweeps[row:end], steps[row:end], bytearray(), array("Q"))

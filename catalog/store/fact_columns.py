@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from catalog.errors import LdcatError, MalformedRecord
-from catalog.rows.fields import COLUMNS, FACT, FACTS, INPUTS, identity
+from catalog.rows.fields import BY_NAME, COLUMNS, FACT, FACTS, INPUTS, identity
 from catalog.rows.launch_config import LaunchComponents
+from catalog.store.combinations import combinations
 from catalog.store.components import Components
 from catalog.store.digest_parts import DigestPart, digest_parts
 
@@ -19,6 +20,9 @@ _FROM = tuple(
         + [name for fact in FACTS for name in fact.input_names]
     )
 )
+
+_ENCODED = [name for name in (*_FROM, *FOLLOW) if BY_NAME[name].kind.arrow in ("string", "binary")]
+"""Columns that are read as dictionaries, as they are stored."""
 
 
 def fact_faults(components: Components, technologies: Collection[str] | None = None) -> Iterator[str]:
@@ -59,14 +63,14 @@ def _combinations(part: DigestPart) -> Iterator[dict[str, Any]]:
 
     An optional column that is null in every row is left out: older catalogs lack it.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
-        table = part.table([*_FROM, "vcpus", *FOLLOW])
+        table = part.table([*_FROM, "vcpus", *FOLLOW], encoded=_ENCODED)
     except MalformedRecord:
         return
     lacking = [field.name for field in FACTS if field.optional and table[field.name].null_count == len(table)]
     table = table.append_column("alone", pc.fill_null(pc.equal(table["vcpus"], 1), False))
     table = table.drop_columns(["vcpus", *lacking])
-    yield from pa.TableGroupBy(table, table.column_names, use_threads=False).aggregate([]).to_pylist()
+    _, firsts = combinations([column.combine_chunks() for column in table.columns])
+    yield from table.take(firsts).to_pylist()

@@ -74,7 +74,7 @@ def test_a_right_catalog_is_as_generated(
     def reached(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(audit_catalog, "inputs_seen", reached)
+    monkeypatch.setattr(audit_catalog, "unique_findings", reached)
     for built in (small, parted):
         for name, entry in built.manifest.technologies.items():
             assert equal(built.folder, name, backend) == Regenerated(frozenset(range(entry.parts)), whole=True)

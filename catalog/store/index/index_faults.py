@@ -21,6 +21,7 @@ from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.digest_parts import DigestPart, digest_parts
 from catalog.store.index.index_groups import AXIS_NAMES, GROUPED, IndexGroups
+from catalog.store.index.met_ordinals import MetOrdinals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,10 +47,26 @@ def index_faults(components: Components, technologies: Collection[str] | None = 
             yield f"{name}: {fault}"
 
 
-class _IndexRows:
-    """An index in memory, to compare with the rows of its technology."""
+def has_distinct_inputs(components: Components, technology: str) -> bool:
+    """Whether no two rows have equal inputs, if the index can tell: it has no fault, and one ordinal for each row.
 
-    def __init__(self, components: Components, technology: str, data: bytes, names: Names) -> None:
+    False does not say that two have. Raises as `index_faults`.
+    """
+    name = f"{technology}/{manifest.INDEX}"
+    try:
+        names, data = Names(VerifiedBytes(components.verified(manifest.NAMES))), components.verified(name)
+        met = MetOrdinals(Index(VerifiedBytes(data), _no_page), names)
+        return met.distinct and not any(_IndexRows(components, technology, data, names, met).faults()) and met.distinct
+    except DamagedBlock:
+        return False
+
+
+class _IndexRows:
+    """An index in memory, to compare with the rows of its technology. met: is told of the ordinal of each row."""
+
+    def __init__(
+        self, components: Components, technology: str, data: bytes, names: Names, met: MetOrdinals | None = None
+    ) -> None:
         index = Index(VerifiedBytes(data), _no_page)
         parts = digest_parts(components, technology)
         size = technology_named(technology).digest_size
@@ -62,6 +79,7 @@ class _IndexRows:
         self._groups = IndexGroups.of(index, names)
         self._bounds = _little_endian(data, self._layout.bucket_at, (1 << self._layout.bucket_bits) + 1)
         self._rows, self._last = 0, 0
+        self._met = met
 
     def faults(self) -> Iterator[str]:
         """A line for each fault, in the order of the rows."""
@@ -105,6 +123,8 @@ class _IndexRows:
         if pc.max(ordinals).as_py() >= self._index.rows:
             found.in_no_group = True
             return
+        if self._met:
+            self._met.add(ordinals)
         wrong = self._groups.wrong_rows(table, ordinals)
         if number := pc.sum(wrong).as_py():
             found.add_wrong(start + pc.index(wrong, True).as_py(), number)
