@@ -11,7 +11,7 @@ from catalog.errors import Stale, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what takes long to load is imported where it is needed
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
     from typing import Any
 
@@ -40,12 +40,15 @@ class Release:
         trust: str | os.PathLike[str] | None = None,
         *,
         insecure_skip_verify: bool = False,
+        max_checkpoint_age: timedelta | None = None,
     ) -> Release:
         """Open a catalog or a published release.
 
         place: folder of a catalog, of a log or of a release in it, or the URL of a log on a static host.
         trust: file of the trust note to verify a published release against; if None, the file that LDCAT_TRUST names.
         insecure_skip_verify: use a published release without verifying who signed it or how old it is.
+        max_checkpoint_age: use a checkpoint that a host had so long ago, such as timedelta(minutes=5), without asking
+            it for a newer one. By default it is asked, so a revocation is seen at once.
 
         As on the command line, the newest checkpoint that was verified is kept in the state folder of this user, and
         an older one is refused. Raises LdcatError: UsageError if a published release has no trust note, Stale,
@@ -59,13 +62,16 @@ class Release:
             return cls(found)
         from pathlib import Path
 
+        from catalog.fast.asked import CheckpointAge, Moment
         from catalog.verify.location import parse_location
         from catalog.verify.notices import Notices
         from catalog.verify.opening import open_catalog
         from catalog.verify.trust_choice import TrustChoice
 
         choice = TrustChoice.of_environment(None if trust is None else Path(trust), skip=insecure_skip_verify)
-        return cls(Opened.of(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(warn))))
+        age = CheckpointAge(0 if max_checkpoint_age is None else max_checkpoint_age.total_seconds(), Moment.now())
+        opened = open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(warn), age=age)
+        return cls(Opened.of(opened))
 
     @property
     def place(self) -> str:

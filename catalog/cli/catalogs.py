@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from catalog.ask.builds import builds_with
 from catalog.cli.first_build import made_default
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.fast.asked import CheckpointAge, Moment
 from catalog.fast.plain_lookup import search_options as given_options
 from catalog.files.inputs import exists
 from catalog.firmware.build import FirmwareBuild
@@ -30,9 +30,11 @@ def open_named(
     skip: bool,
     quiet: bool,
     freshness: Freshness = Freshness.NEWEST,
+    max_age: int = 0,
 ) -> Catalog:
     """Open a catalog, or the default one if no location is given, and print notices.
 
+    max_age: seconds, as --max-checkpoint-age.
     The default one is built if nothing is there, unless it should be verified: it is not published. Raises as
     `made_default` and `open_catalog`.
     """
@@ -40,7 +42,9 @@ def open_named(
     is_default = location is None
     location = location or (default_catalog() if trust or skip else made_default(quiet=quiet))
     try:
-        return open_catalog(location, choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet))
+        age = CheckpointAge(max_age, Moment.now())
+        now, shown = int(age.now.wall), notices(quiet=quiet)
+        return open_catalog(location, choice, freshness=freshness, now=now, notices=shown, age=age)
     except (MalformedInput, Unreadable, UsageError) as error:
         if is_default and (trust or skip):
             error.hint = "this is the default catalog: name the log with --catalog DIR or URL"

@@ -36,6 +36,11 @@ def duration_option(text: str) -> int:
         raise BadValue(f"{error} ({error.hint})") from error
 
 
+def age_option(text: str | int) -> int:
+    """Parser of an option: as `duration_option`, or 0. Raises BadValue."""
+    return 0 if text in ("0", 0) else duration_option(str(text))
+
+
 def seconds_option(text: str | float) -> float:
     """Parser of an option: seconds, with or without a fraction. Raises BadValue."""
     try:
@@ -249,3 +254,15 @@ SkipVerifyOption = Annotated[
         help="Use a published release without verifying who signed it or how old it is.",
     ),
 ]
+
+MaxCheckpointAgeOption = Annotated[
+    int,
+    Option(
+        "--max-checkpoint-age",
+        parser=age_option,
+        metavar="DURATION",
+        envvar="LDCAT_MAX_CHECKPOINT_AGE",
+        help="Use a checkpoint that the host had so long ago, such as 5m, without asking it for a newer one.",
+    ),
+]
+"""By default the host is asked each time, so a revocation is seen at once."""

@@ -154,8 +154,12 @@ class Remembered:
         lines = self._lines()
         return lines[4] if lines else None
 
-    def release(self, now: float) -> PublishedRelease | None:
-        """The verified release, or None if the verification does not hold any more. now: seconds since 1970."""
+    def release(self, now: float, checkpoint: bytes | None = None) -> PublishedRelease | None:
+        """The verified release, or None if the verification does not hold any more.
+
+        now: seconds since 1970.
+        checkpoint: of the log, if that is at a host; otherwise it is read.
+        """
         lines, log = self._lines(), self._log
         if not lines or log is None:
             return None
@@ -170,7 +174,8 @@ class Remembered:
         if not seen.startswith(f"{self._state}/"):
             return None
         name = seen[len(self._state) + 1 :]
-        now_there = (read_below(log, CHECKPOINT) or b"", read_below(self._state, name, private=True) or b"")
+        there = read_below(log, CHECKPOINT) if checkpoint is None else checkpoint
+        now_there = (there or b"", read_below(self._state, name, private=True) or b"")
         return found if timely and conditions == self._conditions(*now_there) else None
 
     def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:

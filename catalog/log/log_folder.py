@@ -6,7 +6,7 @@ import fcntl
 import os
 import shlex
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,23 @@ class LogFolder:
     def is_private(self) -> bool:
         """Whether it belongs to this user alone, and is refused if others can write to it."""
         return False
+
+    @property
+    def leaves(self) -> Mapping[int, bytes]:
+        """Leaves by their index that are known without their entry bundles, as unverified as these."""
+        return {}
+
+    def prepare(self, size: int) -> None:
+        """Called before a tree of that many leaves is verified. Raises Unreadable."""
+
+    def forget(self) -> bool:
+        """Called after a verification that failed; whether it is worth a second try, with nothing but what is read."""
+        return False
+
+    def read_known(self, path: str, at_most: int, sha256: str) -> bytes:
+        """As `read`, of a file that should have this hash, in hex; the caller compares it."""
+        del sha256
+        return self.read(path, at_most)
 
     def read(self, path: str, at_most: int) -> bytes:
         """The bytes of a file. Raises Unreadable, also for a symbolic link, and MalformedInput for a longer file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class LogReader:
 
     def __init__(self, log: Store, checkpoint: Checkpoint) -> None:
         self._reader = TileReader(log, checkpoint.size)
+        self._leaves: Mapping[int, bytes] = log.leaves if isinstance(log, LogFolder) else {}
         self._checkpoint = checkpoint
         self._bundles: dict[int, list[bytes]] = {}
         self._unknown: dict[int, str] = {}
@@ -83,15 +84,18 @@ class LogReader:
 
     def entry(self, index: int) -> bytes:
         """The entry at an index, for searches: only `proof` verifies that it is in the tree. Raises as `leaf`."""
+        entry = self._leaves[index] if index in self._leaves else self._in_bundle(index)
+        if fault := self._reader.entry_fault(index, merkle.leaf_hash(entry)):
+            raise VerificationFailed(fault, DAMAGED)
+        return entry
+
+    def _in_bundle(self, index: int) -> bytes:
         number, at = divmod(index, WIDTH)
         if number not in self._bundles:
             if len(self._bundles) >= _KEPT:
                 del self._bundles[next(iter(self._bundles))]
             self._bundles[number] = self._reader.entries(number)
-        entry = self._bundles[number][at]
-        if fault := self._reader.entry_fault(index, merkle.leaf_hash(entry)):
-            raise VerificationFailed(fault, DAMAGED)
-        return entry
+        return self._bundles[number][at]
 
     def check_follows(self, before: Checkpoint) -> None:
         """Raises VerificationFailed unless the checkpoint is consistent with an earlier one."""

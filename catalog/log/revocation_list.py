@@ -80,6 +80,8 @@ def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
 
 def _read(release: PublishedRelease, number: int, sha256: str) -> Sequence[Revocation]:
     name = release.revocations(number)
+    if release.source:
+        release.source.need(name, MAX_REVOCATIONS, sha256)
     data = inputs.read_file_beneath(Files(release.log), name, limit=MAX_REVOCATIONS)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise VerificationFailed(

@@ -8,19 +8,19 @@ from pathlib import Path
 from catalog.errors import UsageError
 from catalog.fast.beneath import walk
 from catalog.files import inputs
+from catalog.log.file_pack import pack_path
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.store.manifest import CatalogFiles
-from catalog.store.ranges import INDEX, RangeIndex, make_ranges
+from catalog.store.ranges import INDEX, RangeIndex, make_ranges, ranges_path
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
 from catalog.work.progress import Progress
 
-RANGES = "range"
-"""Folder of the ranges, with a folder for each release."""
-
-
 Named = Callable[[str], bool]
+
+Pack = Callable[[RangeIndex], bytes | None]
+"""Makes the pack for the checkpoint, given the index of the ranges; None if the release is not the last one."""
 
 Pages = Callable[[RangeIndex], Iterable[tuple[str, bytes]]]
 """Yields the pages as paths and bytes, given the index of the ranges."""
@@ -35,9 +35,10 @@ def write_site(
     named: Named,
     number: int,
     progress: Progress,
+    pack: Pack,
     pages: Pages,
 ) -> None:
-    """Write the files of the log, the ranges of one release, the checkpoint, and pages, in this order.
+    """Write the files of the log, the ranges of one release, their pack, the checkpoint, and pages, in this order.
 
     Existing files of the same size are kept: files of a log never change.
     checkpoint: the one that was verified, as a signed note.
@@ -54,11 +55,15 @@ def write_site(
     with folder.locked():
         folder.clear()
         folder.write(_missing(LogFolder(source), folder, named))
-        _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
+        size = Checkpoint.parse(Note.parse(checkpoint).text).size
+        _check_whole(folder, size)
         index: list[bytes] = []
         folder.write(_ranges(catalog, number, progress, index))
+        ranges = RangeIndex.parse(*index)
+        if packed := pack(ranges):
+            folder.write([(pack_path(size), packed)])
         folder.write([(CHECKPOINT, checkpoint)])
-        folder.write(pages(RangeIndex.parse(*index)))
+        folder.write(pages(ranges))
 
 
 def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -66,7 +71,7 @@ def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[
     for name, data in make_ranges(catalog, progress):
         if name == INDEX:
             index.append(data)
-        yield f"{RANGES}/{number}/{name}", data
+        yield f"{ranges_path(number)}/{name}", data
 
 
 def _check_whole(log: LogFolder, size: int) -> None:

@@ -6,6 +6,7 @@ list the first 16 bytes of a digest: a row whose digest differs after them is an
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from catalog.rows.fields import BY_NAME, FACTS, INPUTS
 from catalog.rows.launch_config import LaunchConfig
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import FRAGMENT, MAX_READ, RangeIndex
+
+_KEPT = 64
+"""Ranges that were fetched: how many are kept, at most 2 MiB unless many rows have one digest."""
 
 Fetch = Callable[[str, int], bytes]
 """Fetches a file by its name; the number is the most bytes that it may have."""
@@ -29,6 +33,7 @@ class Ranges:
             raise VerificationFailed(f"the ranges of {catalog.location} belong to another catalog")
         self._catalog = catalog
         self._fetch = fetch
+        self._fetched: OrderedDict[str, bytes] = OrderedDict()
         self._components = catalog.launch_components
         _ = catalog.firmware, catalog.launchable, catalog.vcpu_types  # all components now: a lookup asks for one file
 
@@ -39,7 +44,17 @@ class Ranges:
         the errors of `fetch`.
         """
         name = self._index.name(digest.value)
-        for inputs in self._index.find(self._fetch(name, MAX_READ), digest.value):
+        data = self._fetched.pop(name, None)
+        if data is None:
+            data = self._fetch(name, MAX_READ)
+        yield from self._measured(digest, data)
+        self._fetched[name] = data  # only now: whatever was wrong is not kept
+        while len(self._fetched) > _KEPT:
+            self._fetched.popitem(last=False)
+
+    def _measured(self, digest: LaunchDigest, data: bytes) -> Iterator[dict[str, Any]]:
+        """The rows of a range that have the digest, each measured again."""
+        for inputs in self._index.find(data, digest.value):
             if inputs["technology"] not in self._catalog.manifest.known:
                 continue
             config = self._config(inputs)

@@ -32,6 +32,12 @@ _LACKING: list[Any] = [None]
 
 INDEX = "index.json"
 
+
+def ranges_path(number: int) -> str:
+    """Folder of the ranges of a release, relative to that of the log."""
+    return f"range/{number}"
+
+
 _FACTS = [fact.name for fact in FACTS]
 
 FRAGMENT = 16

@@ -11,7 +11,7 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import Unreadable, VerificationFailed
+from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, VerificationFailed
 from catalog.fast.published import PublishedRelease, Remembered
 from catalog.files.inputs import unreadable
 from catalog.state.folders import state_folder
@@ -46,7 +46,15 @@ def verify_newest(
     trust_note = read_trust(trust)
 
     def verify(kept: Mapping[str, Kept]) -> tuple[VerifiedRelease, Kept]:
-        verified = verify_release(log, number, trust_note, now=now, seen=seen_checkpoints(kept))
+        seen = seen_checkpoints(kept)
+        try:
+            verified = verify_release(log, number, trust_note, now=now, seen=seen)
+        except (UntrustedSigner, OlderThanSeen, Stale):
+            raise
+        except (VerificationFailed, MalformedInput):  # perhaps because of what was not read now
+            if not log.forget():
+                raise
+            verified = verify_release(log, number, trust_note, now=now, seen=seen)
         origin = verified.release.origin
         if memory and (before := remembered_origin(memory)) not in (None, origin):
             raise another_log(f"{log.name} is now log {origin}; it was log {before}", memory)
@@ -81,11 +89,11 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
         catalog.notes or not is_checked
     ):  # the fast path, or a later version, could not tell what was not checked: never fresh
         remembered.fresh_until = 0
-    _remember(memory, remembered, verified.note, kept, now)
+    remember(memory, remembered, verified.note, kept, now)
     return verified.release
 
 
-def _remember(memory: Remembered, release: PublishedRelease, verified: Note, kept: Note, now: int) -> None:
+def remember(memory: Remembered, release: PublishedRelease, verified: Note, kept: Note, now: int) -> None:
     """Remember which log the folder is, and the release while it is fresh. If that fails, it is verified again.
 
     verified: the note with the checkpoint. kept: the newest note of the log.

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import NotThere, UsageError
 from catalog.fast import xdg
+from catalog.fast.asked import CheckpointAge
 from catalog.fast.folder_location import FolderLocation, is_within
 from catalog.fast.published import PublishedRelease, Remembered
 from catalog.files.inputs import exists
 from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
 from catalog.verify.location import CatalogLocation, HostedLocation, is_published, locate_folder
-from catalog.verify.newest_release import another_log, remembered_origin, verify_newest, verify_once
+from catalog.verify.newest_release import Warn, another_log, remembered_origin, verify_once
 from catalog.verify.notices import Notices
 from catalog.verify.trust_choice import TrustChoice
 
@@ -48,8 +49,12 @@ def open_catalog(
     freshness: Freshness = Freshness.NEWEST,
     now: int,
     notices: Notices,
+    age: CheckpointAge | None = None,
 ) -> Catalog:
-    """Open the catalog at a location; a release of a log is verified. now: seconds since 1970.
+    """Open the catalog at a location; a release of a log is verified.
+
+    now: seconds since 1970.
+    age: of the checkpoint that may be used of a log at a host without asking it; if not given, the host is asked.
 
     Raises UsageError if no trust note is named, or if there is nothing to verify; Stale, OlderThanSeen,
     UntrustedSigner, FalseRecord, VerificationFailed if verification fails; Unreadable, also for a host that does not
@@ -59,7 +64,7 @@ def open_catalog(
     if folder and folder.log is None:
         opened = _open_own(folder, str(location), trust, notices)
     else:
-        opened = _open_published(location, folder, trust, freshness, now, notices)
+        opened = _open_published(location, folder, trust, freshness, now, notices, age)
     for note in opened.notes:
         notices.warn(note.text)
     return opened
@@ -81,6 +86,7 @@ def _open_published(
     freshness: Freshness,
     now: int,
     notices: Notices,
+    age: CheckpointAge | None,
 ) -> Catalog:
     log, number = log_at(location, folder)
     if trust.skip:
@@ -88,15 +94,14 @@ def _open_published(
     file = trust.file_for(location)
     if folder and is_within(str(file), folder):
         notices.warn(f"{file} is in the folder of the log: whoever can write there decides whom you trust")
-    note, revocations = trust.bytes_for(location), None
+    note = trust.bytes_for(location)
     if freshness is Freshness.PAST:
         release = _verified_past(log, number, note, now)
     elif folder:
         release = verify_once(folder, log, note, now=now, warn=notices.warn)
-    else:  # each time, because the host may have a newer release
-        verified, _ = verify_newest(log, number, note, now=now, warn=notices.warn)
-        release, revocations = verified.release, verified.last.revocations_json
-    opened = _opened(release, notices, revocations)
+    else:
+        release = _newest_at_host(location, log, note, now=now, age=age, warn=notices.warn)
+    opened = _opened(release, notices)
     notices.note(release.summary())
     if release.newer_trust:
         notices.warn(
@@ -152,9 +157,19 @@ def _verified_past(log: LogFolder, number: int | None, trust: bytes, now: int) -
     return verify_past_release(log, number, read_trust(trust), now=now)
 
 
-def _opened(release: PublishedRelease, notices: Notices, revocations: bytes | None = None) -> Catalog:
+def _newest_at_host(
+    location: CatalogLocation, log: LogFolder, trust: bytes, *, now: int, age: CheckpointAge | None, warn: Warn
+) -> PublishedRelease:
+    from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
+    from catalog.verify.newest_at_host import verify_at_host
+
+    assert isinstance(location, HostedLocation) and isinstance(log, HostedLog), "it is no folder"  # noqa: S101, PT018
+    return verify_at_host(location, log, trust, now=now, age=age, warn=warn)
+
+
+def _opened(release: PublishedRelease, notices: Notices) -> Catalog:
     """Open the catalog of a release. If it is at a host, its files are fetched when they are needed."""
     if release.source is None:
         return Catalog.open_release(release)
-    opened: Catalog = release.source.open(release, notices.fetching, revocations)
+    opened: Catalog = release.source.open(release, notices.fetching)
     return opened

@@ -125,7 +125,7 @@ def chain_seen(reader: LogReader, seen: Seen) -> RevocationChain:
 def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
     """The bytes of the list that a record names. Raises Unreadable, MalformedInput, VerificationFailed."""
     path = f"{release_path(record.release)}/{REVOCATIONS}"
-    data = log.read(path, MAX_REVOCATIONS)
+    data = log.read_known(path, MAX_REVOCATIONS, record.revocations_sha256)
     if hashlib.sha256(data).hexdigest() != record.revocations_sha256:
         raise VerificationFailed(f"{path} is not the list that release {record.release} names")
     return data

@@ -65,6 +65,7 @@ def verify_release(
     trust.check_expiry(now)
     note = read_checkpoint(log)
     checkpoint, signers = trust.open_checkpoint(note)
+    log.prepare(checkpoint.size)
     reader = LogReader(log, checkpoint)
     before = seen.get(checkpoint.origin)
     if before:

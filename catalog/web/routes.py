@@ -47,6 +47,7 @@ def routes(metrics: counted.Metrics) -> App:
         ("/v1/exports/{format}/sidecar", exported.sidecar, "GET"),
         ("/range/{prefix}", served_files.range_now, "GET"),
         ("/range/{release}/{name}", served_files.serve_range, "GET"),
+        ("/pack/{size}", served_files.pack, "GET"),
         ("/checkpoint", served_files.checkpoint, "GET"),
         ("/tile/{path:path}", served_files.tile, "GET"),
         ("/releases/{path:path}", served_files.file, "GET"),

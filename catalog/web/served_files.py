@@ -14,6 +14,7 @@ from catalog.fast.beneath import open_file
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import open_log
 from catalog.store.ranges import INDEX
+from catalog.verify.lookup_pack import lookup_pack
 from catalog.web.current import OpenRelease
 from catalog.web.open_files import OpenFile
 from catalog.web.other_hosts import read_of_log
@@ -35,6 +36,15 @@ async def checkpoint(request: Request, served: OpenRelease) -> Reply:
     if not served.checkpoint:
         raise Problem(404, "this catalog is not published in a log")
     return Reply("/checkpoint", served.checkpoint, TEXT)
+
+
+async def pack(request: Request, served: OpenRelease) -> Reply:
+    """What a lookup at this address reads besides the checkpoint and a range, in one file (docs/ranges.md)."""
+    release = served.catalog.release
+    if release is None or request.path_params["size"] != str(release.size) or release.number != release.last:
+        raise Problem(404, NOTHING_THERE)
+    made = await read_of_log(release, lookup_pack, served.catalog, release, served.ranges.index)
+    return Reply("/pack/{size}", made, BYTES, FIXED)
 
 
 async def tile(request: Request, served: OpenRelease) -> Reply | Response:

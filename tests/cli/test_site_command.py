@@ -58,14 +58,11 @@ def test_one_build_is_not_several(run: Run, tmp_path: Path) -> None:
 def test_a_lookup_costs_one_request(place: Place, small: BuildResult, host: Host, url: str) -> None:
     rows = rows_of(small)
     with Release.open(url, place.trust) as release, Release.open(small.folder) as own:
+        host.requests.clear()
         for digest in {*rows.values(), bytes(48), bytes(32)}:
-            host.requests.clear()
             found = [match.to_dict() for match in release.lookup(digest)]
             assert found == [match.to_dict() for match in own.lookup(digest)]
-            assert len(host.requests) == 1
-            assert host.requests[0].startswith("range/1/")
-    fetched = {path.partition("1/")[2] for path in host.requests}
-    assert not [name for name in fetched if "launch_digests" in name]
+        assert host.requests == ["range/1/0"]  # of all of them, since the catalog is small
 
 
 def test_on_the_command_line(run: Run, place: Place, small: BuildResult, host: Host, url: str) -> None:
@@ -86,7 +83,9 @@ def test_revoked_rows_are_reported(run: Run, place: Place, small: BuildResult, t
         assert release.prove(digest)
 
 
-def test_a_lying_host_is_detected(place: Place, small: BuildResult, site: Path, url: str) -> None:
+def test_a_lying_host_is_detected(
+    place: Place, small: BuildResult, site: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
     index = RangeIndex.parse((site / "range/1" / INDEX).read_bytes())
     file = site / "range/1" / index.name(digest)
@@ -105,6 +104,9 @@ def test_a_lying_host_is_detected(place: Place, small: BuildResult, site: Path, 
         assert not release.lookup(digest)
     text = json.loads((site / "range/1" / INDEX).read_bytes())
     (site / "range/1" / INDEX).write_text(json.dumps({**text, "manifest_sha256": "0" * 64}))
+    Release.open(url, place.trust)  # the right one was fetched before
+    shutil.rmtree(site / "pack")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another cache"))
     with pytest.raises(VerificationFailed, match="belong to another catalog"):
         Release.open(url, place.trust)
 

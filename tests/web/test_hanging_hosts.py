@@ -68,6 +68,12 @@ def counted(served: Service, name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
+def narrower(place: Place) -> str:
+    """A tile that the service does not have at hand: one of the log when it was smaller."""
+    size = int(Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1])
+    return f"/tile/0/000.p/{size - 1}"
+
+
 def test_serve_reports_a_hanging_host_and_retries(place: Place, tmp_path: Path) -> None:
     warning = "warning: the host does not answer; still serving release 1: 127.0.0.1 hangs: no head of an"
     with hosted(place, tmp_path, IMPATIENT + LOOKS) as (moody, served):
@@ -91,10 +97,9 @@ def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
     place: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
-    size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, PATIENT) as (moody, served), ThreadPoolExecutor(64) as threads:
         moody.hangs.set()
-        asking = [threads.submit(served.ask, f"/tile/0/000.p/{size}?{number}") for number in range(64)]
+        asking = [threads.submit(served.ask, f"{narrower(place)}?{number}") for number in range(64)]
         for _ in range(10):
             assert moody.waiting.acquire(timeout=SECONDS)
         try:
@@ -103,20 +108,19 @@ def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
         finally:
             moody.hangs.clear()
         statuses = {answer.result(SECONDS)[0] for answer in asking}
-        assert statuses <= {200, 503}
+        assert statuses <= {404, 503}
 
 
 def test_requests_that_need_a_hanging_host_get_an_error(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
-    size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, IMPATIENT) as (moody, served):
         moody.hangs.set()
-        for path in (f"/tile/0/000.p/{size}", "/releases/1/manifest.json", f"/d/{digest}.proof"):
+        for path in (narrower(place), "/releases/1/manifest.json", f"/d/{digest}.proof"):
             status, body, headers = served.ask(path)
             assert (status, b"the host of this log does not answer" in body) == (503, True), body
             assert headers["Retry-After"] == "60"
         moody.hangs.clear()
-        assert served.ask(f"/tile/0/000.p/{size}")[0] == 200
+        assert served.ask("/releases/1/manifest.json")[0] == 200
 
 
 def test_a_service_with_a_hanging_host_can_be_stopped(place: Place, tmp_path: Path) -> None:

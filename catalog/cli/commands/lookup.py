@@ -33,6 +33,7 @@ from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     FORMAT,
     CatalogOption,
+    MaxCheckpointAgeOption,
     QuietOption,
     SkipVerifyOption,
     TrustOption,
@@ -106,6 +107,7 @@ def command(
     prefix: PrefixOption = False,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
+    max_checkpoint_age: MaxCheckpointAgeOption = 0,
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.CSV], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
@@ -121,12 +123,12 @@ def command(
     if prefix:
         check_digests_alone(certs, root, (*others, min_svn or None), "--prefix finds candidates, which")
         wanted = parse_prefix(evidence)
-        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet, max_age=max_checkpoint_age)
         return print_candidates(candidates(opened, wanted, warn=render.warning), output)
     lines, stdin = read_several(evidence, sys.stdin.buffer)
     if lines:
         check_digests_alone(certs, root, others, "a batch has launch digests, which")
-        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet, max_age=max_checkpoint_age)
         least = least_svns(min_svn or ())
         check_feeds(opened.endorsements, least)
         return look_up_batch(opened, lines, least, output)
@@ -151,7 +153,7 @@ def command(
         min_svn=min_svn or (),
         stdin=stdin,
     )
-    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet, max_age=max_checkpoint_age)
     check_feeds(opened.endorsements, proofs.min_svn)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output, proofs.now)

@@ -44,6 +44,7 @@ def command(
     """
     from catalog.pages.site import site_pages
     from catalog.publish.site_folder import write_site  # pyarrow takes long to load
+    from catalog.verify.lookup_pack import lookup_pack
     from catalog.verify.release_files import LogFiles, checkpoint_of_release
 
     if release is None:
@@ -52,16 +53,18 @@ def command(
     opened = open_named(release, trust_file, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is not published in a log", "ldcat publish CATALOG --log DIR publishes it")
+    published = opened.release
     trust = None if skip_verify else TrustChoice.of_environment(trust_file).trust_for(release)
     with render.progress(quiet=quiet, plain=False) as begin:
         write_site(
             opened,
-            Path(opened.release.log),
+            Path(published.log),
             out,
-            checkpoint=checkpoint_of_release(opened.release),
-            named=LogFiles(opened.release).has,
-            number=opened.release.number,
+            checkpoint=checkpoint_of_release(published),
+            named=LogFiles(published).has,
+            number=published.number,
             progress=begin("listed", opened.manifest.rows),
+            pack=lambda index: lookup_pack(opened, published, index) if published.number == published.last else None,
             pages=lambda index: site_pages(opened, index, trust, out, time.time(), render.warning),
         )
     render.exact(str(out))
