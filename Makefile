@@ -109,9 +109,10 @@ mutants: $(VENV)/.installed-test  ## every small change of the code that verifie
 
 ROWS ?= 10_000_000
 BASE ?=
+ONLY ?=
 
-bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; or compare the speed of HEAD with the commit BASE; ROWS of the large catalog
-	$(BIN)/python -m tools.$(if $(BASE),bench_base --base $(BASE),bench) --rows $(ROWS)
+bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md, or print the sections ONLY; or compare HEAD with the commit BASE; ROWS of the large catalog
+	$(BIN)/python -m tools.bench$(if $(BASE),.base --base $(BASE)) $(if $(ONLY),--only $(ONLY)) --rows $(ROWS)
 
 clean:  ## remove everything that was built, the virtual environment too
 	rm -rf $(VENV) build dist man *.egg-info catalog/*/_*.so catalog/*/*/_*.so
@@ -130,6 +131,10 @@ $(VENV)/.installed-test: $(SOURCES)
 
 $(VENV)/.installed-release: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[release]'
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test

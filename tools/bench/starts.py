@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.support import attestation_builder
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
-from tools.bench_figures import CONFIGURATION, FIRMWARE, Version, finished
+from tools.bench.catalogs import Catalogs
+from tools.bench.figures import CONFIGURATION, FIRMWARE, Version, finished
 
 ROUNDS = 21
 PAGES = 1024
@@ -20,9 +21,13 @@ KERNEL, INITRD = 12 << 20, 48 << 20
 _ASKED = "from catalog import Release\nwith Release.open({!r}) as release:\n    assert release.lookup({!r})"
 
 
-def start_lines(catalog: Path, made: Path) -> list[str]:
-    """A section of the report. catalog: the default one. made: a folder that does not exist."""
-    made.mkdir()
+def start_lines(catalogs: Catalogs) -> list[str]:
+    """Of the default catalog, as Markdown."""
+    with catalogs.scratch() as made:
+        return _starts(catalogs.default.folder, made)
+
+
+def _starts(catalog: Path, made: Path) -> list[str]:
     here = Version("here", Path(sys.executable), made)
     commands = _commands(here, catalog)
     times: dict[str, list[float]] = {name: [] for name in commands}
@@ -31,8 +36,6 @@ def start_lines(catalog: Path, made: Path) -> list[str]:
             times[name].append(_seconds(partial(finished, command, here.environment())))
     least = {name: min(taken[1:]) for name, taken in times.items()}
     lines = [
-        "## Commands that do little",
-        "",
         "| command | least ms | times `python -c pass` | times sev-snp-measure |",
         "|---|---|---|---|",
     ]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tools.bench_figures import Figure, Version, figures, finished, made_inputs, prepare, sample_digests
+from tools.bench.figures import Figure, Version, figures, finished, made_inputs, prepare, sample_digests
 
 ROUNDS = 5
 LIMIT = 0.90
@@ -148,7 +148,7 @@ def _installed(folder: Path, commit: str) -> Version:
 
 
 def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
+    command = ["git", "-C", str(Path(__file__).parent.parent.parent), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"bench: git {' '.join(arguments)}: {done.stderr.strip()}")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.bench_builds import MIB, built_of, whole_command
+from tools.bench.builds import MIB, built_of, whole_command
+from tools.bench.catalogs import Catalogs
 
 _SELECT = "SELECT launch_digest FROM configurations WHERE vmm = 'qemu-kvm-init2' AND vcpus BETWEEN 1 AND 4096"
 
 
-def export_lines(folder: Path) -> list[str]:
-    """Of all rows of two catalogs of one image, which are built in `folder`."""
+def export_lines(catalogs: Catalogs) -> list[str]:
+    """Of all rows of two catalogs of one image."""
+    with catalogs.scratch() as folder:
+        return _exports(folder)
+
+
+def _exports(folder: Path) -> list[str]:
     lines = ["| whole command | digests | seconds | peak memory |", "|---|---|---|---|"]
-    folder.mkdir()
     for signatures, features in ((26, 1), (61, 4)):
         rows = signatures * features * 4096
         catalog = folder / str(rows)
@@ -23,8 +28,8 @@ def export_lines(folder: Path) -> list[str]:
             ("`ldcat sql`, to CSV", ["sql", _SELECT, "--format", "csv"]),
             ("`ldcat export --to rvps-file`", ["export", "--to", "rvps-file", *selected, "-o", output]),
         ):
-            seconds, peak = whole_command(*arguments, "--catalog", str(catalog), "--quiet")
-            lines.append(f"| {what} | {rows:,} | {seconds:.2f} | {peak / MIB:,.0f} MiB |")
+            taken = whole_command(*arguments, "--catalog", str(catalog), "--quiet")
+            lines.append(f"| {what} | {rows:,} | {taken.seconds:.2f} | {taken.peak / MIB:,.0f} MiB |")
     return lines
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -25,7 +23,8 @@ from catalog.spec.catalog_spec import load_spec
 from catalog.state.receipts import Receipts
 from catalog.work.engine import Engine, local_engine
 from catalog.work.folder_storage import FolderStorage
-from tools.bench_builds import large_spec
+from tools.bench.builds import large_spec
+from tools.bench.catalogs import Catalogs
 
 FEW = 1000
 ROUNDS = 3
@@ -57,7 +56,7 @@ class ClusterCost:
     tasks: dict[str, float]
 
 
-def cluster_cost(folder: Path, rows: int, rounds: int = ROUNDS) -> ClusterCost:
+def cluster_cost(folder: Path, rows: int) -> ClusterCost:
     """Build few rows and many, without a cluster and with one, in turn; the least of each counts."""
     folder.mkdir()
     specs = {FEW: large_spec(1).replace("1-4096", f"1-{FEW // 5}"), rows: large_spec(rows)}
@@ -65,7 +64,7 @@ def cluster_cost(folder: Path, rows: int, rounds: int = ROUNDS) -> ClusterCost:
         (folder / f"{count}.toml").write_text(text)
     best: dict[tuple[int, bool], Cost] = {}
     with _cluster(folder / "workers") as (address, relay):
-        for number in range(rounds):
+        for number in range(ROUNDS):
             for count in specs:
                 for on_cluster in (False, True):
                     state = folder / f"state-{number}-{count}-{on_cluster}"  # nothing is reused
@@ -117,8 +116,10 @@ def task_costs(spec: Path, folder: Path, rows: int) -> dict[str, float]:
     return {name: spent[name] / rows for name in ("hash_piece", "write_shard", "join_index")}
 
 
-def cluster_lines(found: ClusterCost) -> list[str]:
+def cluster_lines(catalogs: Catalogs) -> list[str]:
     """As Markdown."""
+    with catalogs.scratch() as folder:
+        found = cluster_cost(folder / "cluster", catalogs.rows)
     return [
         f"| a cluster of two workers, {found.rows:,} SEV-SNP rows | |",
         "|---|---|",
@@ -192,18 +193,3 @@ def _start(running: ExitStack, what: str, *options: str) -> None:
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     running.callback(process.wait)
     running.callback(process.terminate)
-
-
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ldcat-bench-") as folder:
-        found = cluster_cost(Path(folder) / "cluster", given.rows, given.rounds)
-    sys.stdout.write("\n".join(cluster_lines(found)) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,7 @@
-"""How long it takes to publish a million rows, to prove one of them, and to verify the proof."""
+"""How long it takes to publish rows, to prove one of them, and to verify the proof."""
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -21,9 +20,10 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import WIDTH, TileReader
 from catalog.transparency.trust import Trust
-from tools.bench_builds import built, whole_command
+from tools.bench.builds import built, whole_command
+from tools.bench.catalogs import Catalogs
 
-ROWS = 1_000_000
+MOST_ROWS = 1_000_000
 ORIGIN = "example.com/launch-digests"
 LOG = (SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
 WITNESS = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
@@ -55,13 +55,17 @@ class Log:
     proof: dict[str, int]
 
 
-def log_figures(folder: Path) -> Log:
+def log_lines(catalogs: Catalogs) -> list[str]:
+    """Of a log of its own, as Markdown."""
+    with catalogs.scratch() as folder:
+        return _lines(_figures(folder, min(catalogs.rows, MOST_ROWS)))
+
+
+def _figures(folder: Path, rows: int) -> Log:
     """Two catalogs, the second with a tenth more rows, published one after the other in `folder`."""
-    os.environ["XDG_STATE_HOME"] = str(folder / "state")
     keys = [new_key(ORIGIN, kind) for kind in LOG]
-    folder.mkdir()
     write_keys(folder / "key", keys, None)
-    first = _published(folder, "first", ROWS, 0)
+    first = _published(folder, "first", rows, 0)
     log = LogFolder(folder / "log")
     made, bundles = _proofs(log)
     tiles = [path for path in (log.root / "tile").rglob("*") if path.is_file()]
@@ -73,18 +77,17 @@ def log_figures(folder: Path) -> Log:
         cosigned = [_cosigned(bundle, keys[:kinds], witnesses) for bundle in bundles]
         verified[name] = _verified(cosigned, trust)
         sizes[name] = max(len(bytes(TlogProof(bundle.row, bundle.checkpoint))) for bundle in cosigned)
-    releases = [first, _published(folder, "second", ROWS + ROWS // 10, first.rows)]
+    releases = [first, _published(folder, "second", rows + rows // 10, first.rows)]
     return Log(releases, size, len(tiles), made, verified, sizes)
 
 
 def _published(folder: Path, name: str, rows: int, before: int) -> Published:
     build = built(folder / name, rows)
     command = ("publish", str(folder / name), "--log", str(folder / "log"), "--key", str(folder / "key"), "--quiet")
-    return Published(build.rows - before, *whole_command(*command))
+    return Published(build.rows - before, *whole_command(*command)[:2])
 
 
-def log_lines(found: Log) -> list[str]:
-    """As Markdown."""
+def _lines(found: Log) -> list[str]:
     mib = 1 << 20
     return [
         "| `ldcat publish`, whole command | new rows | seconds | peak memory |",

@@ -20,6 +20,7 @@ from catalog.launch.hashing.backends import (
 )
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
+from tools.bench.catalogs import Catalogs
 
 GROUPS = (1, 5, 32, 48, 240)
 """Chains: of one configuration; of one with five kernel hashes tables; 48, of a build; other ones, of explain."""
@@ -46,7 +47,7 @@ def chains_of(technology: str, count: int) -> list[VcpuChain]:
     return made
 
 
-def group_lines() -> list[str]:
+def group_lines(_: Catalogs) -> list[str]:
     """Digests a second of each backend, as lines of Markdown, and how many times those of the default."""
     keep_freed_memory()  # as a build does
     forced = {

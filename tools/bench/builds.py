@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 TABLES = [
     "none",
@@ -27,6 +29,7 @@ class Build:
     """One build. peak: bytes of memory of all its processes. parquet, index: bytes of all its files of that kind."""
 
     name: str
+    folder: Path
     rows: int
     seconds: float
     peak: int
@@ -69,31 +72,56 @@ vcpus = ["1-4096"]
 """
 
 
-def whole_command(*arguments: str, codes: Sequence[int] = (0,)) -> tuple[float, int]:
-    """Seconds of a command of ldcat, and bytes of memory of all its processes at the most. codes: exit codes it has."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "catalog", *arguments], stdout=subprocess.DEVNULL)
+class Taken(NamedTuple):
+    """What a command took. peak: bytes of memory of all its processes at the most. processor: seconds, of all."""
+
+    seconds: float
+    peak: int
+    processor: float
+
+
+def whole_command(*arguments: str, codes: Sequence[int] = (0,)) -> Taken:
+    """Run a command of ldcat. codes: exit codes it has."""
+    return watched([sys.executable, "-m", "catalog", *arguments], codes)
+
+
+def watched(command: Sequence[str], codes: Sequence[int] = (0,)) -> Taken:
+    """Run a command. codes: exit codes it has."""
+    before, started = _processor_seconds(), time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         peak = max(peak, _resident(process.pid))
         time.sleep(0.02)
     seconds = time.perf_counter() - started
     if process.returncode not in codes:
-        raise SystemExit(process.returncode)
-    return seconds, peak
+        raise SystemExit(f"bench: {' '.join(command)} ended with {process.returncode}")
+    return Taken(seconds, peak, _processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    """Of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _build(name: str, folder: Path, arguments: list[str]) -> Build:
-    seconds, peak = whole_command("build", *arguments, "-o", str(folder), "--quiet")
-    technologies = json.loads((folder / "manifest.json").read_bytes())["technologies"]
+    taken = whole_command("build", *arguments, "-o", str(folder), "--quiet")
     return Build(
         name=name,
-        rows=sum(technology["rows"] for technology in technologies.values()),
-        seconds=seconds,
-        peak=peak,
+        folder=folder,
+        rows=row_count(folder),
+        seconds=taken.seconds,
+        peak=taken.peak,
         parquet=_size(folder, "launch_digests*.parquet"),
         index=_size(folder, "launch_digests.index*"),
     )
+
+
+def row_count(folder: Path) -> int:
+    """Rows of a catalog, of all technologies."""
+    technologies = json.loads((folder / "manifest.json").read_bytes())["technologies"]
+    return sum(technology["rows"] for technology in technologies.values())
 
 
 def _size(folder: Path, pattern: str) -> int:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tools.bench_builds import large_spec
-from tools.bench_load import Load, loads, rate, report
+from tools.bench.builds import large_spec
+from tools.bench.load import Load, loads, rate, report
 
 FIRMWARE = "sid/ovmf-amdsev/OVMF.amdsev.fd"
 CONFIGURATION = ["--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpu-type", "EPYC-Milan"]

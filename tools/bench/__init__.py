@@ -1,0 +1,1 @@
+"""How fast ldcat is, what it is compared with, and how both grow: `make bench`, which writes docs/benchmarks.md."""
