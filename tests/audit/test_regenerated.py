@@ -5,6 +5,8 @@ is right.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,19 @@ from catalog.audit.regenerated import Regenerated, regenerate
 from catalog.build.builder import BuildResult
 from catalog.files import direct_io
 from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
+from catalog.rows.launch_config import VcpuSweep
+from catalog.spec.cross_product import cross_product
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import DigestPart
 from catalog.work.engine import local_engine
-from tests.support.catalogs import no_progress
+from tests.support.catalogs import build, no_progress
 from tests.support.forged_catalogs import Change, forged, in_manifest, without_rows
 from tests.support.forged_indexes import LIES, number, pages_of_parts
 from tests.support.forged_rows import ROW_LIES, in_table
+from tests.support.samples import SMALL, write_inputs, write_spec
+
+Sweeps = tuple[VcpuSweep, ...]
 
 
 def audited(
@@ -203,3 +210,40 @@ def test_a_full_disk_leaves_it_to_the_other_checks(small: BuildResult, monkeypat
     monkeypatch.setattr(direct_io.Appended, "append", full)
     assert equal(small.folder, "sev-snp") == Regenerated()
     assert audited(small.folder) == ([], small.manifest.rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda sweeps: sweeps + sweeps[-1:],
+        lambda sweeps: (*sweeps[:-1], replace(sweeps[-1], vcpus=(1, 1, 2))),
+    ],
+    ids=["a sweep twice", "a vCPU count twice"],
+)
+def test_rows_that_are_built_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Sweeps], Sweeps]
+) -> None:
+    """All files fit together: only that two rows have the same inputs is wrong."""
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "catalog.build.builder.cross_product",
+            lambda spec: replace(product := cross_product(spec), sweeps=change(product.sweeps)),
+        )
+        build(write_spec(write_inputs(tmp_path / "inputs"), SMALL), tmp_path / "catalog", backend=REFERENCE)
+    found = audited(tmp_path / "catalog", REFERENCE)
+    assert found == row_by_row(tmp_path / "catalog", monkeypatch)
+    assert "unique" in {one.rule for one in found[0]}
+    assert not equal(tmp_path / "catalog", "sev-snp", REFERENCE).whole
+
+
+def test_parts_with_other_numbers_of_rows(parted: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = manifest.part_names("sev-snp", parted.manifest.technologies["sev-snp"].parts)
+
+    def change(text: Any) -> None:
+        text["files"][names[1]]["rows"] += 1
+        text["files"][names[2]]["rows"] -= 1
+
+    forged(parted, tmp_path / "lie", {manifest.NAME: in_manifest(change)})
+    found = audited(tmp_path / "lie")
+    assert found == row_by_row(tmp_path / "lie", monkeypatch)
+    assert {one.subject for one in found[0] if one.rule == "table"} == set(names[1:3])
