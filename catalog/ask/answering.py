@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import IS_OF, Answer, demanding, found_answer, with_found
 from catalog.ask.evidence_notes import notes_on, sev_policy_notes
-from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
-from catalog.ask.related_digests import Relating
 from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
 from catalog.evidence.evidence import Evidence
 from catalog.launch.hashing.backends import HashBackend
 from catalog.notes import Note
 from catalog.store.catalog import Catalog
 from catalog.values import replace
+
+if TYPE_CHECKING:  # what searches takes long to load, and most evidence is found
+    from catalog.ask.launch_measure_search import MeasureQuestion
+    from catalog.ask.related_digests import Relating
 
 
 def answer(
@@ -39,13 +42,15 @@ def answer(
     with closing(Lookups(catalog, warn)) as lookups:
         if data := evidence.measure_data:
             assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
+            from catalog.ask.launch_measure_search import MeasureQuestion
+
             question = MeasureQuestion.of(data, proofs.tik)
             digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
             about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
             about = demanding(about, proofs)
             return with_found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
         reply = found_answer(catalog, evidence, proofs, lookups.lookup)
-        return related_answer(reply, Relating(lookups, backend))
+        return _related(reply, lookups, backend)
 
 
 def related_answer(reply: Answer, relating: Relating) -> Answer:
@@ -68,7 +73,16 @@ def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, se
     if not searched:
         return found
     with closing(Lookups(catalog, lambda _: None)) as lookups:
-        return related_answer(found, Relating(lookups, backend))
+        return _related(found, lookups, backend)
+
+
+def _related(reply: Answer, lookups: Lookups, backend: HashBackend) -> Answer:
+    """As `related_answer`, which loads what relates digests only if it is asked to."""
+    if not reply.may_be_related:
+        return reply
+    from catalog.ask.related_digests import Relating
+
+    return related_answer(reply, Relating(lookups, backend))
 
 
 def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
@@ -79,6 +93,8 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
     check_verification_inputs(evidence, proofs)
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
+        from catalog.ask.launch_measure_search import MeasureQuestion
+
         about = Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
     else:
         about = Answer(evidence, evidence.digest, (), verified(evidence, proofs), tuple(notes_on(evidence)))
@@ -100,6 +116,8 @@ def _find_measured(
             return hint, [*notes, Note("measurement-matches", text)]
         text = "the measurement is not of the digest that the host gave, which is ignored"
         notes.append(Note("host-digest-ignored", text))
+    from catalog.ask.launch_measure_search import search
+
     for found in search(catalog, question, backend, tried):
         return found, [*notes, IS_OF]
     return None, notes

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from catalog.abi.digest import SNP_DIGEST_SIZE
 from catalog.abi.page_info import fold
 from catalog.launch.chain import Digests
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha384_chains
-from catalog.work.engine import Engine
 from catalog.work.progress import Progress
+
+if TYPE_CHECKING:  # it loads multiprocessing
+    from catalog.work.engine import Engine
 
 STEPS_AT_ONCE = 1 << 19
 """Steps that are kept in memory at a time, approximately: 24 MiB of digests."""
