@@ -26,9 +26,11 @@ class Publisher:
         made = cls(folder)
         origin = f"example.com/{token_hex(8)}"  # the state folder remembers the keys of each log
         key, root = new_key(origin, SignatureType.ED25519), new_key("root.example", SignatureType.ED25519)
+        beat = new_key("beat.example", SignatureType.COSIGNATURE_ED25519)
         write_keys(folder / "key", [key], None)
+        write_keys(folder / "beat-key", [beat], None)
         write_keys(folder / "root-key", [root], None)
-        (folder / "policy").write_text(f"log {key.key}\nquorum none\n")
+        (folder / "policy").write_text(f"log {key.key}\nwitness beat {beat.key}\nquorum none\n")
         init = ["init", "--policy", str(folder / "policy"), "--root", f"a={root.key}", "--threshold", "1"]
         (folder / "text").write_bytes(_trust(init))
         made.trust.write_bytes(_trust(["sign", str(folder / "text"), "--key", str(folder / "root-key")]))
@@ -52,6 +54,11 @@ class Publisher:
     def publish(self, catalog: Path) -> Taken:
         """A release of a catalog."""
         return whole_command("publish", str(catalog), *self.signing)
+
+    def cosign(self) -> Taken:
+        """A heartbeat for the checkpoint, of now."""
+        options = ("--log", str(self.log), "--key", str(self.folder / "beat-key"), "--trust", str(self.trust))
+        return whole_command("cosign", "--heartbeat", *options, "--quiet")
 
     def site(self, folder: Path) -> Taken:
         """Everything that a host has to serve, written or updated."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,14 +21,19 @@ from tools.bench.published import Publisher
 
 LOOKUPS = 500
 
+DELAY = 0.04
+"""Seconds before each answer of a host that is 20 ms away."""
+
 
 @dataclass
 class _Sizes:
-    """What a host sent. total: bytes of bodies, since it was last asked."""
+    """What a host sent. total: bytes of bodies, since it was last asked. delay: seconds before each answer."""
 
     total: int = 0
+    delay: float = 0.0
 
     def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
+        time.sleep(self.delay)
         path = root / handler.path.removeprefix("/logs/")
         self.total += path.stat().st_size if path.is_file() else 0
         right(handler, root)
@@ -39,24 +46,34 @@ class _Sizes:
 
 @dataclass
 class _Asked:
-    """A host, and commands that ask it."""
+    """A host, and commands that ask it: those of a guest near it, and of one that is 20 ms away. homes: of both."""
 
     host: Counted
     trust: Path
     sizes: _Sizes
+    homes: Path
     lines: list[str] = field(default_factory=list)
 
-    def lookup(self, what: str, digest: bytes) -> None:
+    def lookup(self, what: str, digest: bytes, *more: str) -> None:
         """Add a line about a command."""
         command = [sys.executable, "-m", "catalog", "lookup", digest.hex(), "--catalog", self.host.url]
+        near, paths, connections, sent = self._seconds("near", 0.0, [*command, *more])
+        far, *_ = self._seconds("far", DELAY, [*command, *more])
+        taken = f"{1000 * near:.0f} | {1000 * far:.0f}"
+        self.lines.append(f"| {what} | {connections} | {len(paths)} | {sent:,} | {taken} |")
+
+    def _seconds(self, guest: str, delay: float, command: list[str]) -> tuple[float, list[str], int, int]:
+        """Seconds of a command, the paths that it requested, its connections, and the bytes that it got."""
         self.host.since()
         self.sizes.since()
+        self.sizes.delay = delay
+        homes = {f"XDG_{kind}_HOME": str(self.homes / guest / kind.lower()) for kind in ("CACHE", "STATE")}
         started = time.perf_counter()
-        subprocess.run([*command, "--trust", str(self.trust)], check=True, stdout=subprocess.DEVNULL)
+        whole = [*command, "--trust", str(self.trust)]
+        subprocess.run(whole, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **homes})
         seconds = time.perf_counter() - started
-        paths, connections = self.host.since()
-        sent = self.sizes.since()
-        self.lines.append(f"| {what} | {connections} | {len(paths)} | {sent:,} | {1000 * seconds:.0f} |")
+        self.sizes.delay = 0.0
+        return seconds, *self.host.since(), self.sizes.since()
 
 
 def site_lines(catalogs: Catalogs) -> list[str]:
@@ -68,9 +85,13 @@ def site_lines(catalogs: Catalogs) -> list[str]:
         made = publisher.site(site)
         digests = sampled_digests(large.folder, LOOKUPS)
         with counted_host(site, sizes) as host:
-            asked = _Asked(host, publisher.trust, sizes)
+            asked = _Asked(host, publisher.trust, sizes, folder / "guests")
             asked.lookup("the first one", digests[0])
             asked.lookup("another digest, the host asked for a new checkpoint", digests[1])
+            asked.lookup("... and with a checkpoint of the last five minutes", digests[2], "--max-checkpoint-age", "5m")
+            publisher.cosign()
+            shutil.copy(publisher.log / "checkpoint", site)
+            asked.lookup("after a cosignature", digests[3])
             most, largest, taken = _in_process(host, sizes, publisher.trust, digests)
             publisher.publish(catalogs.default.folder)
             publisher.site(site)
@@ -78,8 +99,8 @@ def site_lines(catalogs: Catalogs) -> list[str]:
     return [
         f"A site of {large.rows:,} rows: made in {made.seconds:.1f} s with {made.peak / MIB:,.0f} MiB.",
         "",
-        "| `ldcat lookup DIGEST`, whole command | connections | requests | bytes | ms |",
-        "|---|---|---|---|---|",
+        "| `ldcat lookup DIGEST`, whole command | connections | requests | bytes | ms | ms, 20 each way |",
+        "|---|---|---|---|---|---|",
         *asked.lines,
         "",
         f"{len(digests) - 1} lookups in a Release: at most {most} request and {largest:,} bytes each, median",
