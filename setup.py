@@ -90,6 +90,9 @@ size_t ldcat_groups_take(const struct ldcat_groups *groups, const uint8_t *data,
                          int32_t *vcpus, uint32_t *numbers);
 int ldcat_leaves_ascend(const uint8_t *data, size_t data_size, const uint32_t *starts, const uint32_t *sizes,
                         size_t count);
+enum ldcat_order { LDCAT_SORTED, LDCAT_NO_ROOM, LDCAT_NOT_ROWS, ... };
+int ldcat_sort_rows(size_t count, const uint8_t *digests, const int32_t *vcpus, const uint32_t *numbers, size_t groups,
+                    const uint8_t *sizes, uint64_t *starts, int32_t *sorted_vcpus, uint8_t *sorted_digests);
 """
 
 
@@ -192,7 +195,7 @@ setup(
         extension(
             "catalog.log.leaves._leaves",
             LEAVES,
-            '#include "leaf_read.h"',
+            '#include "leaf_read.h"\n#include "row_order.h"',
             sources=sorted(map(str, leaves.glob("*.c"))),
             include_dirs=[str(leaves)],
         ),

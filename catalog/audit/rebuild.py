@@ -6,13 +6,16 @@ the root hash of the log is also that of a log made from scratch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components, sweep_inputs
-from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
+from catalog.audit.planned_releases import Ends, OtherReleases, Reported, releases_by_leaves, releases_by_records
+from catalog.audit.rebuilt_release import ReleaseRows
+from catalog.audit.recompute import Difference
+from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.leaf_search import OTHER, ROW, leaf_place
+from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_history import revokes_by_records
 from catalog.log.log_reader import LogReader
@@ -22,9 +25,7 @@ from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
-from catalog.rows.unknown import unknown_technology
 from catalog.store.catalog import Catalog
-from catalog.store.endorsements import read_endorsements
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.verify_release import release_of_record
 from catalog.work.engine import Engine
@@ -69,81 +70,97 @@ def rebuild(
     """
     reader = LogReader(log, checkpoint)
     last, revocations = reader.span(checkpoint.size).record, Revocations(revokes_by_records(log, checkpoint.size))
-    walk, rows, listed, found = LogWalk(log, checkpoint, now), 0, 0, list[Difference]()
-    for groups, endorsed in _groups(walk, found):
-        each = walk.releases[-1]
-        record, count = each.record, sum(map(len, groups.values()))
-        rows += count
-        listed += len(endorsed)
-        severity = Severity.ERROR if each.record == last else Severity.WARNING
-        found += [Difference(severity, record.release, why, 0, is_false=True) for why in each.false]
-        try:
-            release = release_of_record(log, checkpoint, record, last)
-            catalog: Catalog = release.source.open(release) if release.source else Catalog.open_release(release)
-            made = Recomputation(catalog, record.release, revocations)
-        except LdcatError as error:  # in its folder; the other releases can still be recomputed
-            found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))
-            progress(count)
-            continue
-        found += made.foreign_profiles()
-        found += made.differences(groups, engine, backend, progress)
-        found += false_components(catalog, record.release)
-        found += _unknown_technologies(catalog, record.release)
-        found += _unlisted_endorsed(catalog, record.release, endorsed)
-    found += [Difference(Severity.ERROR, last.release, note.text, 0) for note in walk.unknown.record_notes()]
-    return Rebuilt(checkpoint, len(walk.releases), rows, listed, tuple(found))
 
+    def read(ends: Ends, report: Progress) -> Rebuilt:
+        def rows_of(record: ReleaseRecord) -> ReleaseRows:
+            def opened() -> Catalog:
+                release = release_of_record(log, checkpoint, record, last)
+                return release.source.open(release) if release.source else Catalog.open_release(release)
 
-def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]:
-    """Technologies of a later version, which were not recomputed: an error, so that they are not cosigned."""
-    for name, entry in catalog.manifest.unknown.items():
-        yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed").text, 0)
+            return ReleaseRows(record.release, opened, revocations, engine=engine, backend=backend, progress=report)
 
+        walk = LogWalk(log, checkpoint, now)
+        reading = _Reading(walk, ends, rows_of)
+        found = list(reading.differences(last))
+        found += [Difference(Severity.ERROR, last.release, note.text, 0) for note in walk.unknown.record_notes()]
+        return Rebuilt(checkpoint, len(walk.releases), reading.rows, reading.endorsed, tuple(found))
 
-def _unlisted_endorsed(catalog: Catalog, number: int, endorsed: Sequence[EndorsedRecord]) -> Iterator[Difference]:
-    """Endorsed digests of a release that its catalog does not have: nobody could check them."""
+    reported = Reported(progress)
     try:
-        listed = set(read_endorsements(catalog).records)
-    except LdcatError as error:
-        yield Difference(Severity.ERROR, number, f"its endorsed digests cannot be compared: {error}", 0)
-        return
-    for record in endorsed:
-        if record not in listed:
-            what = f"the catalog does not have the endorsed digest {record.launch_digest} of {record.endorser_id}"
-            yield Difference(Severity.ERROR, number, what, 0)
+        return read(releases_by_records(reader), reported)
+    except OtherReleases:
+        ends = releases_by_leaves(LogWalk(log, checkpoint, now, rows=False), checkpoint.size, last)
+        return read(ends, Reported(progress, reported.rows))
 
 
-def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[tuple[dict[Inputs, EqualRows], list[EndorsedRecord]]]:
-    """Yield rows and endorsed digests of each release after its record was read. Entries that do not match the
-    checkpoint are added to `found`.
+class _Reading:
+    """One reading of a log. rows, endorsed: how many rows and endorsed digests were read.
 
-    Raises MalformedRecord for leaves in another order than this: sorted rows, sorted endorsed digests, all others.
+    ends: where each release ends. rows_of: makes what takes the leaves of a release, given its record.
     """
-    groups: dict[Inputs, EqualRows] = {}
-    endorsed: list[EndorsedRecord] = []
-    before = (ROW, b"")
-    leaves = walk.leaves()
-    while True:
+
+    def __init__(self, walk: LogWalk, ends: Ends, rows_of: Callable[[ReleaseRecord], ReleaseRows]) -> None:
+        self.rows = self.endorsed = 0
+        self._walk, self._ends, self._rows_of = walk, ends, rows_of
+
+    def differences(self, last: ReleaseRecord) -> Iterator[Difference]:
+        """Yield what differs, release by release. last: the last release record.
+
+        Raises OtherReleases if one ends elsewhere, and MalformedRecord for leaves in another order than this: sorted
+        rows, sorted endorsed digests, all others.
+        """
+        walk, planned = self._walk, iter(self._ends.items())
+        release: ReleaseRows | None = None
+        for part in self._parts():
+            if isinstance(part, VerificationFailed):
+                yield Difference(Severity.ERROR, walk.releases[-1].record.release, str(part), 0)
+                return
+            if release is None:
+                end, record = next(planned, (0, last))
+                release, before = self._rows_of(record), (ROW, b"")
+            if isinstance(part, LeafBlock) or not isinstance(part.record, ReleaseRecord):
+                before = _after(part, before, len(walk.releases))
+                _add(part, release)
+                continue
+            if (part.index + 1, part.record) != (end, record):
+                raise OtherReleases
+            self.rows += release.rows
+            self.endorsed += len(release.endorsed)
+            severity = Severity.ERROR if record == last else Severity.WARNING
+            for why in walk.releases[-1].false:
+                yield Difference(severity, record.release, why, 0, is_false=True)
+            yield from release.differences()
+            release = None
+
+    def _parts(self) -> Iterator[LogPart | VerificationFailed]:
+        """The leaves; and, at the end, why they are not those of the checkpoint."""
         try:
-            found_leaf = next(leaves)
-        except StopIteration:
-            return
+            yield from self._walk
         except VerificationFailed as error:
-            found.append(Difference(Severity.ERROR, walk.releases[-1].record.release, str(error), 0))
-            return
-        leaf, record = found_leaf.text, found_leaf.record
-        if isinstance(record, ReleaseRecord):
-            yield groups, endorsed
-            groups, endorsed, before = {}, [], (ROW, b"")
-            continue
-        place = leaf_place(leaf)
-        if place != OTHER and (place, leaf) <= before:
-            what = "rows" if place == ROW else "endorsed digests"
-            raise MalformedRecord(
-                f"the {what} after {len(walk.releases)} releases are not sorted, unique, and before the other leaves"
-            )
-        before = (place, leaf)
-        if isinstance(record, EndorsedRecord):
-            endorsed.append(record)
-        elif isinstance(record, DigestRecord):
-            groups.setdefault(sweep_inputs(record), EqualRows()).add(record)
+            yield error
+
+
+def _add(part: LogPart, release: ReleaseRows) -> None:
+    if isinstance(part, LeafBlock):
+        release.add(part)
+    elif isinstance(part.record, EndorsedRecord):
+        release.endorsed.append(part.record)
+    elif isinstance(part.record, DigestRecord):
+        release.add_row(part.record)
+
+
+def _after(part: LogPart, before: tuple[int, bytes], releases: int) -> tuple[int, bytes]:
+    """Place and text of the last leaf of a part. before: of the leaf before it. releases: how many were read.
+
+    Raises MalformedRecord for leaves that are not in order.
+    """
+    if isinstance(part, LeafBlock):
+        place, first, last = ROW, part.entries[0], part.entries[-1]
+    else:
+        place, first, last = leaf_place(part.text), part.text, part.text
+    if place != OTHER and ((place, first) <= before or not (isinstance(part, Leaf) or part.ascends())):
+        what = "rows" if place == ROW else "endorsed digests"
+        raise MalformedRecord(
+            f"the {what} after {releases} releases are not sorted, unique, and before the other leaves"
+        )
+    return place, last

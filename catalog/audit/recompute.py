@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from catalog.audit.row_pieces import RowPiece
+from catalog.build.generation import chunks
 from catalog.build.measuring import measure_sweeps
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
+from catalog.log.leaves.row_text import NONE
+from catalog.log.leaves.sorted_rows import SweepColumns
 from catalog.log.records import RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
@@ -24,9 +28,6 @@ from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
 from catalog.work.engine import Engine
 from catalog.work.progress import Progress
-
-_AT_ONCE = 1 << 18
-"""Chain steps: about how many are hashed in one task."""
 
 GROUPED = tuple(name for name in INPUTS if name != "vcpus")
 """Fields that the rows of a sweep have in common: all inputs but the vCPU count."""
@@ -80,20 +81,65 @@ class RecomputeTask:
     backend: HashBackend
 
 
+Wrong = tuple[int | None, str, str]
+"""A vCPU count, the digest of a row with it, and the one that was recomputed, in hex."""
+
+Counts = tuple[int | None, ...]
+
+
+class SweepRows(Protocol):
+    """Rows that differ in digest and vCPU count only."""
+
+    @property
+    def counts(self) -> Counts:
+        """Their vCPU counts, ascending, each once."""
+
+    def __len__(self) -> int: ...
+
+    def wrong(self, counts: Counts, made: bytes) -> Iterator[Wrong]:
+        """Yield what differs. counts: as above. made: the recomputed digest for each of them, one after the other."""
+
+
 @dataclass(slots=True)
 class EqualRows:
-    """Rows of one release that differ only in the vCPU count. digests: launch digests in hex, by vCPU count.
-
-    There may be several digests for one count.
-    """
+    """Rows as records. digests: launch digests in hex, by vCPU count; there may be several for one count."""
 
     digests: dict[int | None, list[str]] = field(default_factory=dict)
 
     def add(self, row: DigestRecord) -> None:
         self.digests.setdefault(row.vcpus, []).append(row.launch_digest)
 
+    @property
+    def counts(self) -> Counts:
+        return tuple(sorted(self.digests, key=lambda count: count or 0))
+
     def __len__(self) -> int:
         return sum(map(len, self.digests.values()))
+
+    def wrong(self, counts: Counts, made: bytes) -> Iterator[Wrong]:
+        size = len(made) // len(counts)
+        for at, count in enumerate(counts):
+            recomputed = made[at * size : (at + 1) * size].hex()
+            yield from ((count, digest, recomputed) for digest in self.digests[count] if digest != recomputed)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRows:
+    """Rows as columns."""
+
+    columns: SweepColumns
+    counts: Counts
+
+    def __len__(self) -> int:
+        return len(self.columns.vcpus)
+
+    def wrong(self, counts: Counts, made: bytes) -> Iterator[Wrong]:
+        if bytes(self.columns.digests) != made:  # else each count is there once, and has its digest
+            rows, size = EqualRows(), len(self.columns.digests) // len(self)
+            for at, count in enumerate(self.columns.vcpus):
+                digest = self.columns.digests[at * size : (at + 1) * size].hex()
+                rows.digests.setdefault(None if count == NONE else count, []).append(digest)
+            yield from rows.wrong(counts, made)
 
 
 def recompute(task: RecomputeTask) -> list[bytes]:
@@ -119,24 +165,44 @@ class Recomputation:
         self, groups: Mapping[Inputs, EqualRows], engine: Engine, backend: HashBackend, progress: Progress
     ) -> Iterator[Difference]:
         """Yield every difference between the rows and their recomputed digests, without `foreign_profiles`."""
-        sweeps: list[tuple[Inputs, VcpuSweep]] = []
-        counts: dict[
-            tuple[int | None, ...], tuple[int | None, ...]
-        ] = {}  # equal tuples are one object, so that they are hashed together
-        for inputs, rows in groups.items():
-            order = tuple(sorted(rows.digests, key=lambda count: count or 0))
+        return self._differences(groups.items(), engine, backend, progress)
+
+    def differences_of_piece(
+        self, piece: RowPiece, engine: Engine, backend: HashBackend, progress: Progress
+    ) -> Iterator[Difference]:
+        """As `differences`, for rows as columns."""
+        counts: dict[bytes, Counts] = {}
+        sweeps: list[tuple[Inputs, SweepRows]] = []
+        for columns in piece.sweeps():
+            first, vcpus = piece.table[columns.number].first, columns.vcpus.tobytes()
+            if vcpus not in counts:
+                counts[vcpus] = tuple(None if count == NONE else count for count in dict.fromkeys(columns.vcpus))
+            sweeps.append((sweep_inputs(first) if first else (), ColumnRows(columns, counts[vcpus])))
+        return self._differences(sweeps, engine, backend, progress)
+
+    def _differences(
+        self, groups: Iterable[tuple[Inputs, SweepRows]], engine: Engine, backend: HashBackend, progress: Progress
+    ) -> Iterator[Difference]:
+        rows: list[tuple[Inputs, SweepRows]] = []
+        sweeps: list[VcpuSweep] = []
+        known: dict[Counts, Counts] = {}  # equal tuples are one object, so that they are hashed together
+        for inputs, of_sweep in sorted(groups, key=lambda pair: tuple(value or "" for value in pair[0])):
+            counts = of_sweep.counts
             try:
-                sweeps.append((inputs, self._sweep(inputs, counts.setdefault(order, order))))
+                sweeps.append(self._sweep(inputs, known.setdefault(counts, counts)))
+                rows.append((inputs, of_sweep))
             except LdcatError as error:
-                yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(rows))
-                progress(len(rows))
-        chunks = list(_chunks(sweeps))
-        tasks = (RecomputeTask([sweep for _, sweep in chunk], backend) for chunk in chunks)
+                yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(of_sweep))
+                progress(len(of_sweep))
+        pieces = list(_pieces(sweeps, backend))
+        tasks = (RecomputeTask([sweeps[number] for number in piece], backend) for piece in pieces)
         with closing(engine.run(recompute, tasks)) as results:
-            for number, made in results:
-                for (inputs, sweep), digests in zip(chunks[number], made, strict=True):
-                    yield from self._compared(groups[inputs], inputs, sweep, digests)
-                    progress(len(groups[inputs]))
+            for task, made in results:
+                for number, digests in zip(pieces[task], made, strict=True):
+                    inputs, of_sweep = rows[number]
+                    for wrong in of_sweep.wrong(sweeps[number].vcpus, digests):
+                        yield self._difference(inputs, *wrong)
+                    progress(len(of_sweep))
 
     def foreign_profiles(self) -> Iterator[Difference]:
         """Yield profiles that differ from those of this version; the release is recomputed with its own."""
@@ -149,14 +215,6 @@ class Recomputation:
     def _sweep(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> VcpuSweep:
         """Raises MalformedRecord for components that the release lacks, and for a configuration that cannot launch."""
         return sweep_of(self._components, parse_values(dict(zip(GROUPED, inputs, strict=True))), vcpus)
-
-    def _compared(self, rows: EqualRows, inputs: Inputs, sweep: VcpuSweep, made: bytes) -> Iterator[Difference]:
-        size = len(made) // len(sweep.vcpus)
-        for at, count in enumerate(sweep.vcpus):
-            recomputed = made[at * size : (at + 1) * size].hex()
-            for digest in rows.digests[count]:
-                if digest != recomputed:
-                    yield self._difference(inputs, count, digest, recomputed)
 
     def _difference(self, inputs: Inputs, vcpus: int | None, digest: str, recomputed: str) -> Difference:
         named = dict(zip(GROUPED, inputs, strict=True))
@@ -190,22 +248,19 @@ def sweep_of(components: LaunchComponents, row: Mapping[str, Any], vcpus: tuple[
     return sweep
 
 
-def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
-    """Yield derived data of a catalog that do not follow from its components. number: of the release."""
-    for derived, fault in all_faults(catalog.components):
+def false_components(catalog: Catalog, number: int, right: Sequence[str]) -> Iterator[Difference]:
+    """Yield derived data of a catalog that do not follow from its components. number: of the release.
+
+    right: technologies whose rows and index are known to be right.
+    """
+    for derived, fault in all_faults(catalog.components, right):
         yield Difference(Severity.ERROR, number, f"{derived.file} contradicts the data it is derived from: {fault}", 0)
 
 
-def _chunks(sweeps: Sequence[tuple[Inputs, VcpuSweep]]) -> Iterator[list[tuple[Inputs, VcpuSweep]]]:
-    """Split sweeps into chunks of one technology, with about _AT_ONCE steps each."""
-    chunk: list[tuple[Inputs, VcpuSweep]] = []
-    steps = 0
-    for pair in sorted(sweeps, key=lambda pair: tuple(value or "" for value in pair[0])):
-        longest = pair[1].vcpus[-1] or 1
-        if chunk and (steps + longest > _AT_ONCE or pair[1].config.technology != chunk[0][1].config.technology):
-            yield chunk
-            chunk, steps = [], 0
-        chunk.append(pair)
-        steps += longest
-    if chunk:
-        yield chunk
+def _pieces(sweeps: Sequence[VcpuSweep], backend: HashBackend) -> Iterator[Sequence[int]]:
+    """Numbers of sweeps of one technology that are hashed at once."""
+    of_technology: dict[str, list[int]] = {}
+    for number, sweep in enumerate(sweeps):
+        of_technology.setdefault(sweep.config.technology, []).append(number)
+    for numbers in of_technology.values():
+        yield from chunks(sweeps, numbers, compiled=backend.compiled)

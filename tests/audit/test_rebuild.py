@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,17 +13,13 @@ from catalog.audit.recompute import Difference
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
 from catalog.launch.hashing.backends import REFERENCE, HashBackend
-from catalog.log.log_folder import CHECKPOINT
 from catalog.log.records import RevokeRecord, canonical_json, encode_leaf, parse_record, parse_row
 from catalog.operate.finding import Severity
 from catalog.store import manifest
 from catalog.store.follows import FOLLOWS
-from catalog.transparency import merkle
-from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from tests.support.forged_catalogs import SEV, another_column, another_profile, forged, one_digest, without_rows
-from tests.support.logs import NOW, SIGNERS, signed
-from tests.support.published_logs import Publisher, rebuilt
+from tests.support.logs import NOW
+from tests.support.published_logs import Publisher, rebuilt, write_leaves
 
 
 def errors(found: Rebuilt) -> list[Difference]:
@@ -145,17 +140,6 @@ def test_a_replaced_entry_is_found(publisher: Publisher, small: BuildResult) -> 
         "the entries of the log do not match its checkpoint: entry 0 of the log, in "
         f"tile/entries/000.p/{path.name}, does not match its tile, tile/0/000.p/{path.name}",
     }
-
-
-def write_leaves(publisher: Publisher, leaves: list[bytes]) -> None:
-    """Writes other leaves, under a checkpoint signed with the log's own keys."""
-    shutil.rmtree(publisher.log.root / "tile")
-    reader = TileReader(publisher.log, 0)
-    publisher.log.write(new_bundles(0, leaves, reader))
-    publisher.log.write(new_tiles(0, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
-    root = merkle.root_hash(len(leaves), TileReader(publisher.log, len(leaves)).node)
-    checkpoint = Checkpoint(SIGNERS[0].key.name, len(leaves), root)
-    (publisher.log.root / CHECKPOINT).write_bytes(bytes(signed(str(checkpoint), *SIGNERS)))
 
 
 @pytest.mark.parametrize(

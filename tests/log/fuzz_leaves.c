@@ -4,6 +4,7 @@
  * leaves read one by one, and what was read is put together again; tests/log/test_leaf_blocks.py compares with Python.
  */
 #include "../../catalog/log/leaves/leaf_read.c"
+#include "../../catalog/log/leaves/row_order.c"
 
 #include <stdio.h>
 
@@ -125,6 +126,37 @@ static void read_bundle(struct ldcat_groups *groups) {
     free(data), free(starts), free(sizes);
 }
 
+/* Rows by group and count, against a sum over all rows, which no order changes; and nothing for what is no row. */
+static void sort_rows(void) {
+    size_t count = next(300), groups = 1 + next(5), sum = 0, sorted_sum = 0, at = 0;
+    uint8_t sizes[5], *digests = room(LARGEST * count), *sorted_digests = room(LARGEST * count);
+    int32_t *vcpus = room(4 * count), *sorted_vcpus = room(4 * count);
+    uint32_t *numbers = room(4 * count);
+    uint64_t *starts = room(8 * (groups + 1));
+    for (size_t group = 0; group < groups; group++)
+        sizes[group] = (uint8_t)next(LARGEST + 1);
+    for (size_t row = 0; row < count; row++) {
+        vcpus[row] = (int32_t)next(next(2) ? 6 : 65537) - 1, numbers[row] = (uint32_t)next(groups);
+        memset(digests + LARGEST * row, (int)(row & 255), LARGEST);
+        sum += (row & 255) * sizes[numbers[row]] * (size_t)(vcpus[row] + 2) * (numbers[row] + 1);
+    }
+    int odd = count && !next(8);
+    if (odd && next(2))
+        numbers[next(count)] = (uint32_t)(groups + next(UINT32_MAX - groups));
+    else if (odd)
+        vcpus[next(count)] = next(2) ? -2 : 65536;
+    int done = ldcat_sort_rows(count, digests, vcpus, numbers, groups, sizes, starts, sorted_vcpus, sorted_digests);
+    check(done == (odd ? LDCAT_NOT_ROWS : LDCAT_SORTED), "rows are sorted that are none, or not sorted");
+    for (size_t group = 0; done == LDCAT_SORTED && group < groups; group++)
+        for (uint64_t row = starts[group]; row < starts[group + 1]; row++, at += sizes[group]) {
+            check(row == starts[group] || sorted_vcpus[row - 1] <= sorted_vcpus[row], "counts of a group fall");
+            for (size_t byte = 0; byte < sizes[group]; byte++)
+                sorted_sum += sorted_digests[at + byte] * (size_t)(sorted_vcpus[row] + 2) * (group + 1);
+        }
+    check(odd || (starts[0] == 0 && starts[groups] == count && sum == sorted_sum), "sorted rows are others");
+    free(digests), free(sorted_digests), free(vcpus), free(sorted_vcpus), free(numbers), free(starts);
+}
+
 int main(void) {
     struct ldcat_groups *groups = NULL;
     for (int round = 0; round < ROUNDS; round++) {
@@ -133,6 +165,8 @@ int main(void) {
             check((groups = ldcat_groups_new(1 + next(20))) != NULL, "no memory");
         }
         read_bundle(groups);
+        if (!next(8))
+            sort_rows();
     }
     ldcat_groups_free(groups);
     puts("leaves: no sanitizer complained, and leaves are read as one by one");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord, Severity
 from catalog.publish.publish import Published, publish
 from catalog.store.catalog import Catalog
+from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import Signer
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import TileReader
+from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from catalog.transparency.trust import Trust
 from catalog.work.engine import local_engine
-from tests.support.logs import DAY, LOG, NOW, SIGNERS, WITNESS, signature
+from tests.support.logs import DAY, LOG, NOW, SIGNERS, WITNESS, signature, signed
 from tests.support.trust_notes import trust_note
 
 
@@ -137,3 +139,14 @@ def rebuilt(publisher: Publisher, backend: HashBackend | None = None) -> Rebuilt
         )
     assert sum(counted) == found.rows
     return found
+
+
+def write_leaves(publisher: Publisher, leaves: list[bytes]) -> None:
+    """Writes other leaves, under a checkpoint signed with the log's own keys."""
+    shutil.rmtree(publisher.log.root / "tile")
+    reader = TileReader(publisher.log, 0)
+    publisher.log.write(new_bundles(0, leaves, reader))
+    publisher.log.write(new_tiles(0, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
+    root = merkle.root_hash(len(leaves), TileReader(publisher.log, len(leaves)).node)
+    checkpoint = Checkpoint(SIGNERS[0].key.name, len(leaves), root)
+    (publisher.log.root / CHECKPOINT).write_bytes(bytes(signed(str(checkpoint), *SIGNERS)))

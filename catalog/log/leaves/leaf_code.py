@@ -13,12 +13,12 @@ except ImportError:
 __all__ = ["ffi", "lib", "signed", "words", "writable"]
 
 
-def words(numbers: array[int]) -> Any:
+def words(numbers: array[int] | memoryview) -> Any:
     """Memory of 32-bit numbers."""
     return ffi.from_buffer("uint32_t[]", numbers)
 
 
-def signed(numbers: array[int]) -> Any:
+def signed(numbers: array[int] | memoryview) -> Any:
     """Memory of signed 32-bit numbers."""
     return ffi.from_buffer("int32_t[]", numbers)
 
