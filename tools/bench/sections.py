@@ -16,6 +16,7 @@ from tools.bench.growth import growth_lines
 from tools.bench.kernels import kernel_lines
 from tools.bench.log import log_lines
 from tools.bench.lookups import lookup_lines
+from tools.bench.rebuild import rebuild_lines
 from tools.bench.service import service_lines
 from tools.bench.site import site_lines
 from tools.bench.starts import start_lines
@@ -42,6 +43,7 @@ SECTIONS = (
     Section("log", "The log", log_lines),
     Section("growth", "Growth, and what else is done with a catalog", growth_lines),
     Section("audit", "Diff and audit of the large catalog", audit_lines),
+    Section("rebuild", "Rebuilds of a log", rebuild_lines),
     Section("cluster", "A cluster", cluster_lines),
     Section("exports", "Exports", export_lines),
     Section("service", "The service", service_lines),
