@@ -14,8 +14,8 @@ from typing import Any
 from catalog.errors import UsageError
 from catalog.work.storage import Gone, Range, tried
 
-_AT_ONCE = 32
-"""Ranges that are asked for at a time."""
+_RANGES_AT_ONCE, _BYTES_AT_ONCE = 32, 64 << 20
+"""Most ranges that are asked for at a time, and most bytes of them, unless one alone has more."""
 
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 """PyPI packages of the stores of objects that are used most, by scheme."""
@@ -76,8 +76,7 @@ class ObjectStorage:
 
     def ranges(self, wanted: Sequence[Range]) -> Iterator[memoryview]:
         """As Storage; some are fetched at once."""
-        for at in range(0, len(wanted), _AT_ONCE):
-            some = wanted[at : at + _AT_ONCE]
+        for some in _batches(wanted):
             try:
                 found = self._read(some)
             except Gone:  # one of them: they are asked for one by one up to that
@@ -122,3 +121,17 @@ class ObjectStorage:
             return list(found)
 
         return tried(read, f"{self.url}/{wanted[0][0]}", reads=True)
+
+
+def _batches(wanted: Sequence[Range]) -> Iterator[list[Range]]:
+    """The ranges, some at a time."""
+    some: list[Range] = []
+    size = 0
+    for each in wanted:
+        if some and (len(some) == _RANGES_AT_ONCE or size + each[2] > _BYTES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += each[2]
+    if some:
+        yield some

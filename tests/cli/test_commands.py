@@ -13,8 +13,10 @@ import pytest
 
 from catalog.abi import sha256_compression
 from catalog.build.builder import BuildResult
+from catalog.cli.commands import build
 from catalog.launch.hashing.backends import choose
 from catalog.version import __version__
+from catalog.work.folder_storage import FolderStorage
 from tests.support.cli import AMDSEV, SNP, Run
 from tests.support.samples import SMALL, whole_image, write_spec
 
@@ -66,6 +68,14 @@ def test_invalid_engine_options_are_refused(run: Run, tmp_path: Path, options: l
     assert err.startswith(f"ldcat: error: {message}")
     assert "secret" not in err
     assert not (tmp_path / "catalog").exists()
+
+
+def test_without_a_name_the_storage_of_a_cluster_is_beside_the_catalog(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "catalog")
+    for out in (tmp_path / "disk" / "catalog", tmp_path / "link"):
+        cluster = build._cluster(build.EngineName.DASK, "tcp://127.0.0.1:1", None, out)
+        assert cluster
+        assert cluster.storage == FolderStorage(str(tmp_path / "disk"))
 
 
 def test_measure_prints_the_bare_digest(run: Run) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.errors import DiskFull, Unreadable, UsageError
 from catalog.files.direct_io import allocated
-from catalog.work import folder_storage, storage
+from catalog.work import folder_storage, object_storage, storage
 from catalog.work.folder_storage import FolderStorage
 from catalog.work.object_storage import ObjectStorage
 from catalog.work.storage import Gone, Storage, present, tried
@@ -65,6 +65,13 @@ def test_more_ranges_than_are_fetched_at_once(opened: Storage) -> None:
     job = opened.below("job")
     put(job, "one", DATA)
     assert b"".join(bytes(data) for data in job.ranges([("one", 100 * at, 100) for at in range(200)])) == DATA
+
+
+def test_objects_are_fetched_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_storage, "_RANGES_AT_ONCE", 3)
+    monkeypatch.setattr(object_storage, "_BYTES_AT_ONCE", 10)
+    batches = object_storage._batches([("one", 0, size) for size in (5, 5, 1, 20, 3, 3, 3, 1)])
+    assert [[size for _, _, size in some] for some in batches] == [[5, 5], [1], [20], [3, 3, 3], [1]]
 
 
 def test_a_link_is_the_same_file(tmp_path: Path) -> None:
