@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.net.host_url import Server, is_loopback
 from catalog.net.resolving import resolved
+
+if TYPE_CHECKING:
+    import ssl
 
 _MOST_ADDRESSES = 8
 """Number of addresses of a host that are tried."""
@@ -43,6 +45,8 @@ def _addresses(server: Server, left: Left) -> list[tuple[socket.AddressFamily, A
 
 
 def _secured(connection: socket.socket, name: str, left: Left) -> ssl.SSLSocket:
+    import ssl  # it takes a tenth of a lookup's time to load
+
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     try:

@@ -14,6 +14,7 @@ from catalog.errors import MalformedInput, MalformedRecord
 from catalog.export.sidecar import DescribedFile, StatedSettings, make_sidecar, read_sidecar
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
+from catalog.log.file_pack import format_pack, leaf_name, parse_pack
 from catalog.log.leaves.leaf_block import LeafBlock
 from catalog.log.leaves.read_leaves import log_parts
 from catalog.log.records import (
@@ -247,6 +248,12 @@ def _range_index(data: bytes) -> None:
     index.find(bytes(index.entry_size), bytes(48))
 
 
+def _pack(data: bytes) -> None:
+    files, leaves = parse_pack(data)
+    again = format_pack([*files.items(), *((leaf_name(index), leaf) for index, leaf in leaves.items())])
+    assert (parse_pack(again), len(again) <= len(data)) == ((files, leaves), True)
+
+
 LOG_TARGETS = {
     "note": Target(_one_form(lambda data: bytes(Note.parse(data))), lambda: [_checkpoint()]),
     "checkpoint": Target(
@@ -283,5 +290,6 @@ LOG_TARGETS = {
     ),
     "sidecar": Target(_one_form(lambda data: bytes(read_sidecar(data, "a sidecar"))), _sidecars),
     "range-index": Target(_range_index, lambda: [bytes(RANGES)]),
+    "pack": Target(_pack, lambda: [format_pack([("checkpoint", _checkpoint()), (leaf_name(12), encode_leaf(ROW))])]),
     "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }

@@ -202,3 +202,13 @@ def digest_with_three(site: Site) -> str:
     leaves = map(json.loads, site.place.leaves())
     found = (leaf for leaf in leaves if leaf.get("vcpus") == 3 and leaf["technology"] == "sev-snp")
     return str(next(found)["launch_digest"])
+
+
+@pytest.mark.parametrize("command", ["monitor", "doctor", "audit"])
+def test_other_commands_use_one_connection(site: Site, run: Run, command: str) -> None:
+    site.lookup()
+    site.host.as_new_process()
+    code, out, err = run(command, site.host.url, "--trust", str(site.place.trust))
+    paths, connections = site.host.since()
+    assert (code, connections) == (0, 1), out + err
+    assert "checkpoint" in paths
