@@ -10,14 +10,13 @@ from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
 from catalog.audit.audit_rows import component_findings, order_findings, read_parts, unique_findings
-from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
+from catalog.audit.recompute import Recomputation
 from catalog.audit.regenerated import Regenerated, regenerate
+from catalog.audit.table_piece import table_piece
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.hashing.backends import HashBackend
-from catalog.log.records import parse_row
 from catalog.log.revocations import Revocations
-from catalog.log.row_leaves import row_leaves
 from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -132,14 +131,11 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
 def _digest_findings(
     catalog: Catalog, name: str, table: pa.Table, engine: Engine, backend: HashBackend, recomputed: Progress
 ) -> Iterator[AuditFinding]:
-    groups: dict[Inputs, EqualRows] = {}
-    for row in map(parse_row, row_leaves(table)):
-        inputs = sweep_inputs(row)
-        groups.setdefault(inputs, EqualRows()).add(row)
+    piece = table_piece(table) if len(table) else None
     made = _recomputation(catalog)
     others, made_again = 0, len(table)
     yield from _profile_findings(catalog)
-    for found in made.differences(groups, engine, backend, lambda _: None):
+    for found in made.differences_of_piece(piece, engine, backend, lambda _: None) if piece else ():
         if found.row is None:
             made_again -= found.rows
             yield wrong("digest", name, found.what)
