@@ -34,18 +34,22 @@ class Enforcement(Value):
     enforced: YES means that a verifier is linked, not that it works (edk2 before pull request 5769 did not halt on an
         invalid blob).
     why_unknown: why UNKNOWN; None otherwise.
+    is_damaged: whether a volume that was read does not unpack.
     """
 
     enforced: Enforced
     why_unknown: str | None = None
+    is_damaged: bool = False
 
 
 def enforcement_in(image: bytes, feed: Callable[[bytes], None] | None = None) -> Enforcement:
     """YES if a compressed volume holds the blob verifier, NO if all volumes unpack and none holds it, else UNKNOWN.
 
+    A volume that is damaged behind the verifier holds it all the same; firmware that does not unpack boots nothing.
+
     Memory: that of the decoder, at most DICTIONARY_LIMIT. Unpacks at most UNPACKED_LIMIT bytes.
 
-    feed: gets what is unpacked too, part by part.
+    feed: gets what is unpacked, part by part. Without it, nothing is unpacked behind the verifier.
     """
     enforcement, left = Enforcement(Enforced.UNKNOWN, "the image has no LZMA-compressed volume"), UNPACKED_LIMIT
     for packed in lzma_sections(image):
@@ -56,8 +60,12 @@ def enforcement_in(image: bytes, feed: Callable[[bytes], None] | None = None) ->
                 tail = (tail + part)[1 - len(KERNEL_GUID) :]
                 if feed:
                     feed(part)
+                elif found:
+                    break
         except MalformedFirmware as error:
-            return Enforcement(Enforced.UNKNOWN, str(error))
+            if found:
+                return Enforcement(Enforced.YES, is_damaged=True)
+            return Enforcement(Enforced.UNKNOWN, str(error), is_damaged=True)
         left -= unpacked_size(packed)
         enforcement = Enforcement(Enforced.YES if found else Enforced.NO)
         if found:

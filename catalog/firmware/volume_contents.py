@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.firmware.blob_verifier import Enforced, Enforcement, enforcement_in
+from catalog.firmware.blob_verifier import Enforcement, enforcement_in
 from catalog.firmware.firmware_version import VersionSearch
 
 
@@ -27,4 +27,4 @@ def read_volumes(image: bytes) -> VolumeContents:
     """
     version = VersionSearch()
     enforcement = enforcement_in(image, version.feed)
-    return VolumeContents(enforcement, None if enforcement.enforced is Enforced.UNKNOWN else version.version())
+    return VolumeContents(enforcement, None if enforcement.is_damaged else version.version())

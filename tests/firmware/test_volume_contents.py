@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.firmware.blob_verifier import Enforced, Enforcement
+from catalog.firmware.blob_verifier import Enforced, Enforcement, enforcement_in
 from catalog.firmware.lzma_sections import UNPACKED_LIMIT, sections_sha256
 from catalog.firmware.volume_contents import read_volumes
 from tests.support.firmware_builder import KERNEL_ENTRY, build_ovmf, packed_volume, volume_contents
@@ -19,12 +21,16 @@ WITHOUT = volume_contents(verifier=False)
 YES, NO = Enforcement(Enforced.YES), Enforcement(Enforced.NO)
 
 
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
 def verdict(volume: bytes, *, pages: int = 2) -> Enforcement:
     return read_volumes(build_ovmf(pages=pages, volume=volume)).enforcement
 
 
-def unknown(reason: str) -> Enforcement:
-    return Enforcement(Enforced.UNKNOWN, reason)
+def unknown(reason: str, *, is_damaged: bool = True) -> Enforcement:
+    return Enforcement(Enforced.UNKNOWN, reason, is_damaged)
 
 
 def test_a_volume_with_the_verifier_enforces_and_one_without_does_not() -> None:
@@ -33,7 +39,7 @@ def test_a_volume_with_the_verifier_enforces_and_one_without_does_not() -> None:
 
 
 def test_without_a_compressed_volume_nothing_is_known() -> None:
-    no_volume = unknown("the image has no LZMA-compressed volume")
+    no_volume = unknown("the image has no LZMA-compressed volume", is_damaged=False)
     assert verdict(b"") == no_volume
     assert verdict(KERNEL_ENTRY.bytes_le) == no_volume  # outside of any volume it says nothing
     assert read_volumes(b"").enforcement == no_volume
@@ -56,6 +62,26 @@ def test_all_volumes_are_looked_at() -> None:
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITH)) == YES
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITHOUT)) == NO
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITH, cut=400)) == unknown("a compressed volume ends early")
+
+
+def test_a_volume_that_is_damaged_behind_the_verifier_holds_it() -> None:
+    """Both for a launch, for which nothing is unpacked behind it, and for a record, which has the version, too."""
+    contents = noise(3 * CHUNK) + KERNEL_ENTRY.bytes_le + noise(3 * CHUNK + 1)
+    for cut, expected in ((0, Enforced.YES), (400, Enforced.YES), (5 * CHUNK, Enforced.UNKNOWN)):
+        image = build_ovmf(pages=128, volume=packed_volume(contents, cut=cut))
+        found = read_volumes(image)
+        assert (found.enforcement.enforced, found.enforcement.is_damaged) == (expected, cut > 0)
+        assert enforcement_in(image).enforced is expected
+        assert found.firmware_version is None
+
+
+@given(st.data())
+def test_a_launch_and_a_record_say_the_same_of_damaged_volumes(data: st.DataObject) -> None:
+    volume = bytearray(packed_volume(noise(CHUNK) + WITH + noise(CHUNK + 1)) + packed_volume(WITHOUT))
+    at = data.draw(st.integers(24, len(volume) - 1))
+    volume[at] ^= data.draw(st.integers(1, 255))
+    image = build_ovmf(pages=64, volume=bytes(volume))
+    assert enforcement_in(image).enforced is read_volumes(image).enforcement.enforced
 
 
 @pytest.mark.parametrize("times", [8, 9, 40])
