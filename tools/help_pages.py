@@ -11,14 +11,11 @@ from catalog.cli.program.app import make_app
 
 PAGES = Path(__file__).parent.parent / "catalog" / "cli" / "pages.txt"
 
-CHANGING = ("ldcat export",)
-"""Pages that are made when they are asked for: the options of `export` are those of the formats in its folder."""
-
 
 def pages_text() -> str:
     """The text of pages.txt."""
     pages = pages_below(typer.main.get_command(make_app()), "ldcat")
-    return "".join(f"{line}\n" for page in pages if page.name not in CHANGING for line in page.plain().lines())
+    return "".join(f"{line}\n" for page in pages for line in page.plain().lines())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from catalog.cli.light.at_once import said_at_once
 from catalog.cli.main import run
 from catalog.cli.plain_page import page_in
-from tools.help_pages import CHANGING, PAGES, pages_text
+from tools.help_pages import PAGES, pages_text
 
 NAMES = [line.removeprefix("page\t") for line in PAGES.read_text().splitlines() if line.startswith("page\t")]
 ALLOWED = {
@@ -60,7 +60,6 @@ def test_the_version_is_that_of_the_full_path(
 @pytest.mark.parametrize(
     "line",
     [
-        *(name.removeprefix("ldcat ") + " --help" for name in CHANGING),
         "lokup --help",
         "lookup x --help",
         "trust show x --help",
