@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from catalog.api.functions import measure, verify_proof
     from catalog.api.release import Release
     from catalog.api.severity import Severity
-    from catalog.prove.verify_proof import Outcome
+    from catalog.prove.verdict import Outcome
 
 _MODULES = {
-    "Outcome": "prove.verify_proof",
+    "Outcome": "prove.verdict",
     "Release": "api.release",
     "Severity": "api.severity",
     "measure": "api.functions",

@@ -25,7 +25,7 @@ def main() -> None:
 def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path.
 
-    Lookups are on the fast or the light path; so are plain launch digests, known proofs, help and the version.
+    Lookups are on the fast or the light path; so are plain launch digests, proofs, help and the version.
     """
     command, *rest = arguments
     if arguments[-1] in ("--version", "--help", "-h"):
@@ -50,6 +50,10 @@ def _at_once(arguments: list[str]) -> tuple[str, str, int] | None:
         from catalog.cli.light.light_proof import light_proof
 
         return light_proof(rest)
+    if command == "prove":
+        from catalog.cli.light.light_prove import light_prove
+
+        return light_prove(rest)
     return None
 
 

@@ -1,9 +1,14 @@
-"""Value: a frozen class with named fields, as a frozen dataclass; importing dataclasses takes longer than a lookup."""
+"""Value, a frozen class with named fields, and closed sets of texts and numbers: as dataclasses and enum make them.
+
+Importing either of these takes longer than a lookup.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from enum import IntEnum as IntEnum
+    from enum import StrEnum as StrEnum
     from typing import Any, ClassVar, TypeVar, dataclass_transform
 
     Kind = TypeVar("Kind", bound="Value")
@@ -64,3 +69,58 @@ class Value:
 def replace(value: Kind, /, **changes: Any) -> Kind:
     """A value with other fields, as `dataclasses.replace`."""
     return type(value)(**{**{name: getattr(value, name) for name in value.FIELDS}, **changes})
+
+
+if not TYPE_CHECKING:
+
+    class _Closed(type):
+        """The type of closed sets: names in capitals become members."""
+
+        def __new__(cls, name, bases, body):
+            """A set, of which each value is one object."""
+            values = {key: value for key, value in body.items() if key.isupper()}
+            made = super().__new__(cls, name, bases, {key: body[key] for key in body.keys() - values.keys()})
+            made.__members__ = {}
+            made._by_value = {}
+            for key, value in values.items():
+                member = bases[0].__new__(made, value)
+                member.name, member.value = key, value
+                setattr(made, key, member)
+                made.__members__[key] = made._by_value[value] = member
+            return made
+
+        def __call__(cls, value):
+            """The member with a value; raises ValueError if there is none."""
+            if value in cls._by_value:
+                return cls._by_value[value]
+            raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+
+        def __getitem__(cls, name):
+            return cls.__members__[name]
+
+        def __iter__(cls):
+            return iter(cls.__members__.values())
+
+        def __len__(cls):
+            return len(cls.__members__)
+
+    class StrEnum(str, metaclass=_Closed):
+        """A closed set of texts, as StrEnum."""
+
+        def __reduce_ex__(self, protocol):
+            return type(self), (self.value,)
+
+        def __repr__(self):
+            return f"<{type(self).__name__}.{self.name}: {self.value!r}>"
+
+        def __str__(self):
+            return self.value
+
+    class IntEnum(int, metaclass=_Closed):
+        """A closed set of numbers, as IntEnum."""
+
+        __reduce_ex__ = StrEnum.__reduce_ex__
+        __repr__ = StrEnum.__repr__
+
+        def __str__(self):
+            return str(self.value)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import enum
+import json
 import pickle
 from typing import Any, ClassVar
 
 import pytest
 
+from catalog import values
 from catalog.values import Value, replace
 
 
@@ -58,3 +62,50 @@ def test_frozen() -> None:
         replace(pair, left=-1)
     with pytest.raises(TypeError):
         replace(pair, middle=1)
+
+
+class Real(enum.StrEnum):
+    ONE = "1"
+    TWO = "two"
+
+
+class Light(values.StrEnum):
+    ONE = "1"
+    TWO = "two"
+
+    @property
+    def shown(self) -> str:
+        return self.upper()
+
+
+class RealNumber(enum.IntEnum):
+    ONE = 1
+    SIX = 6
+
+
+class LightNumber(values.IntEnum):
+    ONE = 1
+    SIX = 6
+
+
+@pytest.mark.parametrize(("light", "real"), [(Light, Real), (LightNumber, RealNumber)])
+def test_a_closed_set_is_as_one_of_enum(light: Any, real: Any) -> None:
+    assert len(light) == len(real) == 2
+    assert list(light.__members__) == list(real.__members__)
+    for one, other in zip(light, real, strict=True):
+        assert (one, one.name, one.value) == (other, other.name, other.value)
+        assert (str(one), f"{one}", hash(one)) == (str(other), f"{other}", hash(other))
+        assert repr(one).replace("Light", "Real") == repr(other)
+        assert one is light(one.value) is light(one) is light[one.name] is getattr(light, one.name)
+        assert pickle.loads(pickle.dumps(one)) is copy.deepcopy(one) is one
+        assert isinstance(one, light)
+        assert json.dumps({one: one}) == json.dumps({other: other})
+    with pytest.raises(ValueError, match=f"^'x' is not a valid {light.__name__}$"):
+        light("x")
+    with pytest.raises(KeyError):
+        light["x"]
+
+
+def test_a_closed_set_has_its_own_properties() -> None:
+    assert Light.TWO.shown == "TWO"
+    assert [one.shown for one in Light] == ["1", "TWO"]

@@ -42,12 +42,14 @@ ROOMS = {
     "catalog/imports/chains.py": ("tests/imports/test_signed_documents.py",),
     "catalog/imports/cose_sign1.py": ("tests/imports/test_signed_documents.py", "tests/imports/test_cbor.py"),
     "catalog/prove/older_proof.py": ("tests/prove/test_older_proof.py",),
+    "catalog/prove/verdict.py": ("tests/prove/test_verify_bundle.py", "tests/prove/test_prove.py"),
     "catalog/prove/verify_proof.py": (
         "tests/prove/test_verify_bundle.py",
         "tests/prove/test_older_proof.py",
         "tests/prove/test_prove.py",
         "tests/prove/test_endorsed_bundles.py",
     ),
+    "catalog/verify/releases_of_log.py": ("tests/verify/test_release_checks.py", "tests/verify/test_verify_release.py"),
     "catalog/verify/verify_release.py": ("tests/verify/test_release_checks.py", "tests/verify/test_verify_release.py"),
 }
 """Rooms, and the tests that are run on each, the fastest first."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed
     from datetime import timedelta
 
     from catalog.ask.measure import Measured
-    from catalog.prove.verify_proof import Verdict
+    from catalog.prove.verdict import Verdict
 
 
 def measure(*, technology: str, firmware: str, **inputs: Any) -> Measured:

@@ -27,7 +27,7 @@ from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.verify.verify_release import release_of_record
+from catalog.verify.releases_of_log import release_of_record
 from catalog.work.engine import Engine
 from catalog.work.progress import Progress
 

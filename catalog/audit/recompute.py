@@ -21,7 +21,8 @@ from catalog.log.leaves.sorted_rows import SweepColumns
 from catalog.log.records import RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
-from catalog.rows.digest_record import INPUTS, DigestRecord, parse_values, value_in
+from catalog.rows.digest_record import INPUTS, DigestRecord, parse_values
+from catalog.rows.fields import value_in
 from catalog.rows.launch_config import LaunchComponents, VcpuSweep
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog

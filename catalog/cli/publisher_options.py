@@ -16,6 +16,7 @@ from catalog.cli.trust_files import trust_in
 from catalog.errors import LdcatError, NotThere, Unreadable, UsageError, VerificationFailed
 from catalog.state.publisher import SETTINGS, Publisher
 from catalog.terminal import render
+from catalog.terminal.moments import moment
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.log.log_folder import LastCheckpoint, LogFolder
@@ -167,13 +168,13 @@ def freshness(log: Path, published: Published, note: Path | None = None) -> tupl
                 now = int(time.time())
                 until = fresh_until(trust, checkpoint, published.time, now)
                 if (until or now) >= trust.expires:
-                    end = "has ended" if until is None else f"ends on {render.moment(until)}"
+                    end = "has ended" if until is None else f"ends on {moment(until)}"
                     how = next_version(shlex.quote(str(path)))
                     return until, f"guests refuse it when the trust note ends, and it {end}: {how}"
                 is_set = settings is not None and Path(path) == settings.trust
                 options = {} if is_set else {"log": log, "note": Path(path), "key": Path("FILE")}
                 command = renewal(trust, **options)
-                when = None if until is None else render.moment(until)
+                when = None if until is None else moment(until)
                 return until, freshness_text(when, shlex.join(command) if command else None)
     return None, UNKNOWN_FRESHNESS
 

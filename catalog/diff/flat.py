@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from _collections_abc import Mapping  # collections.abc, without loading collections
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

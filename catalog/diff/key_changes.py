@@ -12,7 +12,7 @@ from catalog.errors import UntrustedSigner
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_reader import open_log, read_release_record
 from catalog.transparency.trust import Trust
-from catalog.verify.verify_release import read_checkpoint
+from catalog.verify.releases_of_log import read_checkpoint
 
 
 def key_changes(old: PublishedRelease, new: PublishedRelease, trust: Trust | None) -> Iterator[ComponentChange]:

@@ -1,4 +1,4 @@
-"""Opens files below a folder component by component, without following any symbolic link below it.
+"""Opens files; below a folder component by component, without following any symbolic link below it.
 
 The folder itself is named by the user, and may be a link. Otherwise whoever can put a link into the folder would decide
 which file of this machine is read, served or written. State is read the same way, and refused if others can write it.
@@ -19,6 +19,9 @@ _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _OTHERS_WRITE = 0o022
 
+
+MAX_READ = 1 << 20
+"""Bytes: most of a checkpoint, of a trust note, and of a remembered verification."""
 
 IS_LINK = "is a symbolic link, which is not followed"
 
@@ -176,3 +179,42 @@ def _is_link(folder: int, part: str) -> bool:
         return S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
         return False
+
+
+def open_regular(path: str | os.PathLike[str]) -> int:
+    """Open a regular file for reading; raises OSError, also for anything else, such as a pipe without a writer."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "not a regular file")
+    return descriptor
+
+
+def read_bounded(path: str) -> bytes | None:
+    """A regular file of at most MAX_READ bytes; None if there is none, or it is larger."""
+    try:
+        descriptor = open_regular(path)
+    except OSError:
+        return None
+    return _start(descriptor)
+
+
+def read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
+    """The same, of a file below a folder; raises Shared for state that others can write."""
+    try:
+        descriptor = open_file(root, name, private=private)
+    except Shared:
+        raise
+    except (OSError, ValueError):
+        return None
+    return _start(descriptor)
+
+
+def _start(descriptor: int) -> bytes | None:
+    try:
+        data = os.read(descriptor, MAX_READ + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return data if len(data) <= MAX_READ else None

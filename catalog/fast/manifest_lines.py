@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.fast.beneath import Files
 
+MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
 """Bytes: most of a manifest."""
 
@@ -22,9 +23,9 @@ _FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
 
 def read_manifest(files: Files) -> bytes:
     """The text of a manifest. It has to be formatted as `ldcat build` writes it, to be read line by line."""
-    path = f"{files.path}/manifest.json"
+    path = f"{files.path}/{MANIFEST}"
     try:
-        file = files.open("manifest.json")
+        file = files.open(MANIFEST)
         try:
             size = os.fstat(file).st_size
             text = os.read(file, size) if size <= MANIFEST_LIMIT else b""

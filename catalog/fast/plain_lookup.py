@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from time import time
 
+from catalog.fast.beneath import read_bounded
 from catalog.fast.folder_location import FolderLocation, is_within, locate
+from catalog.fast.match import known_technologies
 from catalog.fast.match_text import match_dangers, match_lines, not_found, printable, searches_further, shown_lines
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog, light_sha256
-from catalog.fast.published import PublishedRelease, Remembered, read_bounded
+from catalog.fast.published import PublishedRelease, Remembered
 from catalog.fast.verity import DamagedBlock
 from catalog.fast.xdg import data_home, state_home
 
@@ -171,13 +173,6 @@ def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease |
 def _was_verified(location: FolderLocation) -> bool:
     state = state_home()
     return state is None or Remembered(state, location).origin() is not None
-
-
-def known_technologies() -> set[str]:
-    """Names of the technologies that this version knows, each a file of launch/technologies, which is not loaded."""
-    package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib takes 8 ms
-    files = os.listdir(f"{package}/launch/technologies")  # noqa: PTH208
-    return {name[:-3].replace("_", "-") for name in files if name.endswith(".py") and not name.startswith("_")}
 
 
 def search_options(catalog: str, trust: str) -> list[str]:

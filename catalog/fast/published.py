@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
-from catalog.fast.beneath import Files, Shared, open_file
+from catalog.fast.beneath import Files, read_below
 from catalog.fast.folder_location import CHECKPOINT, FolderLocation
 from catalog.fast.packed import light_sha256
-from catalog.fast.verity import open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from catalog.notes import Note
-
-MAX_READ = 1 << 20
-"""Bytes: most of a checkpoint, of a trust note, and of a remembered verification."""
 
 NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 """SHA-256 of an empty list of revocations: `[]`."""
@@ -213,33 +207,3 @@ _FIELDS: dict[str, type[Any]] = {
     "newer_trust": int,
     "fresh_until": int,
 }
-
-
-def read_bounded(path: str) -> bytes | None:
-    """A regular file of at most MAX_READ bytes; None if there is none, or it is larger."""
-    try:
-        descriptor = open_regular(path)
-    except OSError:
-        return None
-    return _start(descriptor)
-
-
-def read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
-    """The same, of a file below a folder; raises Shared for state that others can write."""
-    try:
-        descriptor = open_file(root, name, private=private)
-    except Shared:
-        raise
-    except (OSError, ValueError):
-        return None
-    return _start(descriptor)
-
-
-def _start(descriptor: int) -> bytes | None:
-    try:
-        data = os.read(descriptor, MAX_READ + 1)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-    return data if len(data) <= MAX_READ else None

@@ -7,8 +7,9 @@ prints the same digest. Source: Linux Documentation/filesystems/fsverity.rst.
 from __future__ import annotations
 
 import os
-from stat import S_ISREG
 from struct import pack
+
+from catalog.fast.beneath import open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,15 +183,6 @@ class VerifiedFile:
         if len(block) != BLOCK:
             raise DamagedBlock(f"{SUFFIX[1:]} tree: it ends too early")
         return block
-
-
-def open_regular(path: str | os.PathLike[str]) -> int:
-    """Open a regular file for reading; raises OSError, also for anything else, such as a pipe without a writer."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "not a regular file")
-    return descriptor
 
 
 def _pread(descriptor: int, number: int) -> bytes:

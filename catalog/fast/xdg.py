@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+_AS_THEY_ARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+
 
 def data_home() -> str | None:
     """Folder of the default catalog; None if there is no home folder."""
@@ -18,6 +20,11 @@ def state_home() -> str | None:
 def cache_home() -> str | None:
     """Folder of fetched files, all of which can be fetched again; None if there is no home folder."""
     return _home("XDG_CACHE_HOME", "~/.cache")
+
+
+def quoted(name: str) -> str:
+    """A name as that of one file: as `urllib.parse.quote` writes it if no character is safe."""
+    return "".join(chr(byte) if byte in _AS_THEY_ARE else f"%{byte:02X}" for byte in name.encode("utf-8"))
 
 
 def _home(variable: str, default: str) -> str | None:

@@ -6,7 +6,7 @@ import os
 
 from catalog.endorse.certificates import parse_certificates, parse_revocation_lists
 from catalog.errors import MalformedInput, UsageError
-from catalog.fast.published import read_bounded
+from catalog.fast.beneath import read_bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import LdcatError, NotThere, Unreadable, shortage
-from catalog.fast.beneath import IS_LINK, Files, Linked, Shared
-from catalog.fast.verity import open_regular
+from catalog.fast.beneath import IS_LINK, Files, Linked, Shared, open_regular
 
 if TYPE_CHECKING:  # it needs pyarrow
     from catalog.files.direct_io import ScratchBuffer

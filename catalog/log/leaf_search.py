@@ -5,10 +5,13 @@ Rows and endorsed digests are sorted, so a binary search finds one with few entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from catalog.log.leaf_texts import is_endorsed, is_row
 
-from catalog.log.log_reader import LogReader, ReleaseSpan
-from catalog.log.records import is_endorsed, is_row
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from catalog.log.log_reader import LogReader, ReleaseSpan
 
 ROW, ENDORSED, OTHER = range(3)
 """Places of a leaf in its release."""

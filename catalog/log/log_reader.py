@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
 from catalog.errors import FalseRecord, MalformedRecord, VerificationFailed
-from catalog.fast.published import PublishedRelease
-from catalog.log.log_folder import LogFolder
-from catalog.log.records import AnyRecord, ReleaseRecord, RevokeRecord, UnknownRecord, parse_record
-from catalog.rows.unknown import UnknownLeaves
+from catalog.log.leaf_texts import RECORD_TYPES
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import DAMAGED, WIDTH, Store, TileReader
+from catalog.transparency.tiles import DAMAGED, WIDTH, TileReader
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from catalog.fast.published import PublishedRelease
+    from catalog.log.log_folder import LogFolder
+    from catalog.log.records import AnyRecord, ReleaseRecord, RevokeRecord
+    from catalog.rows.unknown import UnknownLeaves
+    from catalog.transparency.tiles import Store
 
 _RELEASE = b'"type":"release"'
 _KEPT = 64
@@ -23,6 +26,10 @@ _KEPT = 64
 
 def open_log(release: PublishedRelease) -> LogFolder:
     """Open the log of a release for reading."""
+    from pathlib import Path
+
+    from catalog.log.log_folder import LogFolder
+
     return release.source or LogFolder(Path(release.log))
 
 
@@ -33,8 +40,7 @@ def read_release_record(release: PublishedRelease) -> ReleaseRecord:
     return next(one for one in records if one.release == release.number)
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseSpan:
+class ReleaseSpan(Value):
     """A release and its leaves.
 
     record: the release record, the leaf at index `end - 1`.
@@ -48,18 +54,26 @@ class ReleaseSpan:
 
 
 class LogReader:
-    """Reads leaves from untrusted tiles and bundles. The caller has verified who signed the checkpoint."""
+    """Reads leaves from untrusted tiles and bundles. The caller has verified who signed the checkpoint.
 
-    def __init__(self, log: Store, checkpoint: Checkpoint) -> None:
+    parse: what parses a leaf, and may raise further errors; None for `parse_record`.
+    """
+
+    def __init__(self, log: Store, checkpoint: Checkpoint, parse: Callable[[bytes], AnyRecord] | None = None) -> None:
         self._reader = TileReader(log, checkpoint.size)
-        self._leaves: Mapping[int, bytes] = log.leaves if isinstance(log, LogFolder) else {}
+        self._leaves: Mapping[int, bytes] = getattr(log, "leaves", {})
         self._checkpoint = checkpoint
         self._bundles: dict[int, list[bytes]] = {}
         self._unknown: dict[int, str] = {}
+        self._parse = parse or _parse_record()
 
     @property
     def unknown(self) -> UnknownLeaves:
         """The records read so far whose type this version does not know."""
+        from collections import Counter
+
+        from catalog.rows.unknown import UnknownLeaves
+
         return UnknownLeaves(Counter(self._unknown.values()))
 
     @property
@@ -159,9 +173,9 @@ class LogReader:
         """The revoke records of a release, right before its release record, the newest last. Raises as `leaf`."""
         found: list[RevokeRecord] = []
         for index in range(span.end - 2, span.first - 1, -1):
-            if not isinstance(revoke := self._record(index), RevokeRecord):
+            if (revoke := self._record(index)).type != "revoke":
                 break
-            found.append(revoke)
+            found.append(revoke)  # type: ignore[arg-type]
         return found[::-1]
 
     def revokes(self, end: int | None = None) -> list[RevokeRecord]:
@@ -172,10 +186,16 @@ class LogReader:
     def _release(self, index: int) -> ReleaseRecord | None:
         """The release record at an index; None if it is another record."""
         record = self._record(index)
-        return record if isinstance(record, ReleaseRecord) else None
+        return record if record.type == "release" else None  # type: ignore[return-value]
 
     def _record(self, index: int) -> AnyRecord:
-        record = parse_record(self.leaf(index))
-        if isinstance(record, UnknownRecord):
+        record = self._parse(self.leaf(index))
+        if record.type not in RECORD_TYPES:
             self._unknown[index] = record.type
         return record
+
+
+def _parse_record() -> Callable[[bytes], AnyRecord]:
+    from catalog.log.records import parse_record  # msgspec takes longer to load than a proof to make
+
+    return parse_record

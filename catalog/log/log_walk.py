@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from catalog.errors import FalseRecord, VerificationFailed
 from catalog.launch.hashing.tree_hashes import perfect_root
 from catalog.launch.technology import technologies
+from catalog.log.leaf_texts import read_technology
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart
 from catalog.log.leaves.read_leaves import log_parts
-from catalog.log.records import ReleaseRecord, RevokeRecord, read_technology
+from catalog.log.records import ReleaseRecord, RevokeRecord
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
 from catalog.rows.digest_record import DigestRecord

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
+from catalog.files.plain_json import canonical_json
+from catalog.log.leaf_texts import RECORD_TYPES, is_row
 from catalog.log.revocation_text import check_revocation
 from catalog.rows.digest_record import DigestRecord, check_identity
 from catalog.rows.endorsed_record import EndorsedRecord
@@ -100,37 +102,14 @@ class UnknownRecord(msgspec.Struct, frozen=True):
 
 Record = DigestRecord | EndorsedRecord | RevokeRecord | ReleaseRecord
 AnyRecord: TypeAlias = Record | UnknownRecord
-_TYPES: Mapping[str, type[Record]] = {
-    "digest": DigestRecord,
-    "endorsed": EndorsedRecord,
-    "revoke": RevokeRecord,
-    "release": ReleaseRecord,
-}
+_TYPES: Mapping[str, type[Record]] = dict(
+    zip(RECORD_TYPES, (DigestRecord, EndorsedRecord, RevokeRecord, ReleaseRecord), strict=True)
+)
 
 
 def encode_leaf(record: Record) -> bytes:
     """The leaf of a record: its canonical JSON."""
     return canonical_json(msgspec.to_builtins(record))
-
-
-def canonical_json(value: Any) -> bytes:
-    """JSON with sorted keys, without blanks, in ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-
-
-def is_row(leaf: bytes) -> bool:
-    """Whether a leaf that is a record is a digest record: the only type with this text and without inner objects."""
-    return b'"type":"digest"' in leaf and leaf.rfind(b"{") == 0
-
-
-def is_endorsed(leaf: bytes) -> bool:
-    """Whether a leaf that is a record is an endorsed digest: the type is the last of its keys."""
-    return leaf.endswith(b'"type":"endorsed"}')
-
-
-def read_technology(row: bytes) -> str:
-    """The technology in a leaf for which `is_row` holds; empty if it has none."""
-    return row.partition(b'"technology":"')[2].partition(b'"')[0].decode("ascii", "replace")
 
 
 def parse_record(leaf: bytes) -> AnyRecord:

@@ -7,15 +7,19 @@ afterwards, so that an honest publisher can always continue, whatever was signed
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json
+from catalog.files.plain_json import canonical_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.transparency.durations import span
+from catalog.transparency.light_sha256 import sha256
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.trust import MAX_AHEAD
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from catalog.log.records import ReleaseRecord, RevokeRecord
 
 EARLIEST = 1_577_836_800
 """Seconds since 1970: 1 January 2020. No release can be older than ldcat."""
@@ -24,8 +28,7 @@ MAX_TRUST_STEP = 64
 """Versions: how far a trust note may be ahead of the previous one; more than anybody makes between two releases."""
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Value):
     """The state of a log before a release.
 
     size, root: of its checkpoint.
@@ -89,7 +92,7 @@ def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain
 
 def false_list(record: ReleaseRecord, revokes: Iterable[RevokeRecord]) -> str | None:
     """Why revocations_sha256 is wrong; None if it is right. revokes: all revoke records before it."""
-    if hashlib.sha256(revocations_json(revokes)).hexdigest() == record.revocations_sha256:
+    if sha256(revocations_json(revokes)).hexdigest() == record.revocations_sha256:
         return None
     return "its revocations_sha256 is not the hash of the revocations in the log"
 

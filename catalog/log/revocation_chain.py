@@ -7,19 +7,21 @@ the leaves, and a client that saw an earlier chain can check that the list exten
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from catalog.errors import FalseRecord
+from catalog.transparency.light_sha256 import sha256
+from catalog.values import Value
 
-from msgspec import UNSET
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf
+    from catalog.log.records import ReleaseRecord, RevokeRecord
+    from catalog.log.revocation_list import Revocation
 
 _START = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class RevocationChain:
+class RevocationChain(Value):
     """The hash chain over the revoke records of a log.
 
     count: number of revoke records.
@@ -37,14 +39,31 @@ class RevocationChain:
     @classmethod
     def committed(cls, record: ReleaseRecord) -> RevocationChain | None:
         """The chain that a release record commits to; None for a record of ldcat 0.1.0, which has none."""
-        if record.revocations_count is UNSET or record.revocations_chain is UNSET:
+        count, value = record.revocations_count, record.revocations_chain
+        if not isinstance(count, int) or not isinstance(value, str):  # msgspec.UNSET
             return None
-        return cls(record.revocations_count, record.revocations_chain)
+        return cls(count, value)
 
     def then(self, records: Iterable[RevokeRecord]) -> RevocationChain:
         """The chain, extended by more records."""
         count, value = self.count, self.value
         for record in records:
-            value = hashlib.sha256(value.encode("ascii") + encode_leaf(record)).hexdigest()
+            from catalog.log.records import encode_leaf  # most logs revoke nothing, and msgspec takes long to load
+
+            value = sha256(value.encode("ascii") + encode_leaf(record)).hexdigest()
             count += 1
         return RevocationChain(count, value)
+
+
+def chain_revocations(listed: Sequence[Revocation]) -> RevocationChain:
+    """The hash chain over a list, to compare with the one in a release record."""
+    return RevocationChain.of(one.record for one in listed)
+
+
+def check_goes_on(listed: Sequence[Revocation], before: RevocationChain) -> None:
+    """Raises FalseRecord unless a list begins with the one that was seen before, whose chain was `before`."""
+    if len(listed) < before.count or chain_revocations(listed[: before.count]) != before:
+        raise FalseRecord(
+            f"{before.count} revocations of this log were seen before, and its list does not begin with them",
+            "a revocation was removed silently: rely on nothing in this log until its publisher explains it",
+        )

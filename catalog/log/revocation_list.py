@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from catalog.errors import FalseRecord, VerificationFailed
+from catalog.errors import VerificationFailed
 from catalog.fast.beneath import Files
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.log.log_reader import read_release_record
 from catalog.log.records import RevokeRecord, Severity
-from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_text import check_revocation
 from catalog.wire import Wire, decode_json
 
@@ -52,20 +51,6 @@ def checked(entries: Sequence[Revocation]) -> Sequence[Revocation]:
     for number, entry in enumerate(entries):
         check_revocation(entry.selector, entry.reason, f"revocation {number}")
     return entries
-
-
-def chain_revocations(listed: Sequence[Revocation]) -> RevocationChain:
-    """The hash chain over a list, to compare with the one in a release record."""
-    return RevocationChain.of(one.record for one in listed)
-
-
-def check_goes_on(listed: Sequence[Revocation], before: RevocationChain) -> None:
-    """Raises FalseRecord unless a list begins with the one that was seen before, whose chain was `before`."""
-    if len(listed) < before.count or chain_revocations(listed[: before.count]) != before:
-        raise FalseRecord(
-            f"{before.count} revocations of this log were seen before, and its list does not begin with them",
-            "a revocation was removed silently: rely on nothing in this log until its publisher explains it",
-        )
 
 
 def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:

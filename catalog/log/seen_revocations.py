@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import MalformedInput
+from catalog.log.kept_chain import MAX_KEPT_CHAIN, KeptChain
 from catalog.log.log_folder import StateFolder
 from catalog.log.release_rules import revocations_json
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
-
-_FORMAT = re.compile(
-    r"ldcat-revocations/(?:1\n|2\n(?P<size>0|[1-9][0-9]{0,18})\n)"
-    r"(?P<count>0|[1-9][0-9]{0,9})\n(?P<chain>[0-9a-f]{64})\n(?P<how>leaves|word)\n(?P<what>committed|not)\n"
-)
-_LIMIT = 1 << 10
+from catalog.log.revocation_chain import RevocationChain, chain_revocations
+from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, parse_revocations
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +30,18 @@ class SeenRevocations:
         folder = StateFolder(self.path.parent)
         if not folder.has(self.path.name):
             return None, None, False, False
-        text = folder.read(self.path.name, _LIMIT).decode("ascii", "replace")
-        if not (found := _FORMAT.fullmatch(text)):
+        found = KeptChain.parse(folder.read(self.path.name, MAX_KEPT_CHAIN))
+        if found is None:
             raise MalformedInput(
                 f"{self.path} is not a record of the revocations that were seen",
                 "it was damaged; remove it: a revocation that is removed from the log now may go unnoticed",
             )
-        size = None if found["size"] is None else int(found["size"])
-        chain = RevocationChain(int(found["count"]), found["chain"])
-        return size, chain, found["how"] == "leaves", found["what"] == "committed"
+        return found.size, found.chain, found.from_leaves, found.commits
 
     def write(self, size: int, chain: RevocationChain, from_leaves: bool, commits: bool) -> None:
         """size: leaves of the checkpoint whose revocations these are. Raises Unreadable."""
-        how = ("leaves" if from_leaves else "word", "committed" if commits else "not")
-        text = "\n".join(("ldcat-revocations/2", str(size), str(chain.count), chain.value, *how, ""))
-        StateFolder(self.path.parent).write([(self.path.name, text.encode("ascii"))])
+        data = bytes(KeptChain(size, chain, from_leaves, commits))
+        StateFolder(self.path.parent).write([(self.path.name, data)])
 
 
 @dataclass(frozen=True, slots=True)

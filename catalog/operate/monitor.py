@@ -25,7 +25,7 @@ from catalog.transparency.note import Note, Verified
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
 from catalog.verify.release_check import check_claims, check_list, walked
-from catalog.verify.verify_release import read_checkpoint
+from catalog.verify.releases_of_log import read_checkpoint
 
 UNCHANGED, NEW, FIRST = "unchanged", "new", "first"
 

@@ -7,7 +7,7 @@ from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import diff_page
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.verify.verify_release import release_at
+from catalog.verify.releases_of_log import release_at
 
 
 def changes_page(catalog: Catalog, old: int, new: int, root: str) -> bytes:

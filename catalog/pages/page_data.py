@@ -28,8 +28,7 @@ from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
 from catalog.notes import Note
 from catalog.pages.export_data import exports_data, not_exported
-from catalog.rows.digest_record import value_in
-from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS, IDENTITY, INPUTS
+from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS, IDENTITY, INPUTS, value_in
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 from catalog.transparency.checkpoint import Checkpoint

@@ -7,11 +7,15 @@ machine saw later are applied.
 from __future__ import annotations
 
 from catalog.errors import FalseRecord, OlderThanSeen
-from catalog.log.revocation_list import Revocation, chain_revocations
-from catalog.log.seen import Seen
+from catalog.log.revocation_chain import chain_revocations
 from catalog.notes import Note
-from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.durations import span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.log.revocation_list import Revocation
+    from catalog.log.seen import Seen
+    from catalog.transparency.checkpoint import Checkpoint
 
 
 def newest_known(listed: tuple[Revocation, ...], seen: Seen) -> tuple[Revocation, ...]:

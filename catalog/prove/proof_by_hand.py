@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from catalog.log.records import encode_leaf
 from catalog.log.revocation_chain import RevocationChain
+from catalog.prove.bundle_forms import parse_bundle
 from catalog.prove.proof_bundle import ProofBundle
-from catalog.prove.verify_proof import Verdict
+from catalog.prove.verdict import Verdict
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
@@ -38,7 +39,7 @@ def lines_by_hand(data: bytes, verdict: Verdict) -> list[str]:
     """
     if verdict.row is None or verdict.checkpoint is None:
         return ["# not verified: nothing to show", f"(exit {verdict.outcome.exit_code})"]
-    return list(_lines(ProofBundle.parse(data), verdict, verdict.checkpoint))
+    return list(_lines(parse_bundle(data), verdict, verdict.checkpoint))
 
 
 def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Iterator[str]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from catalog.ask.evidence_notes import unverified_notes
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
-from catalog.fast.match import no_kernel_note
-from catalog.launch.technology import technologies
-from catalog.notes import Note, worst_first
-from catalog.prove.verify_proof import Verdict, verify_bundle
+from catalog.log.seen import Kept
+from catalog.notes import worst_first
+from catalog.prove.verdict import Verdict
+from catalog.prove.verify_proof import row_notes, verify_bundle
 from catalog.prove.verify_tlog_proof import is_tlog_proof, verify_tlog_proof
-from catalog.rows.digest_record import DigestRecord, value_in
-from catalog.rows.endorsed_record import EndorsedRecord
-from catalog.state.seen_logs import Kept, SeenLog, seen_checkpoints, verified_against_seen
+from catalog.state.seen_logs import SeenLog, seen_checkpoints, verified_against_seen
 from catalog.transparency.durations import span
 from catalog.transparency.trust import Trust
+from catalog.values import replace
 
 
 def verified_proof(
@@ -59,16 +57,8 @@ def verified_proof(
         return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits, listed=verdict.listed)
 
     verdict, _ = verified_against_seen({log.name for log in trust.policy.logs}, verify)
-    notes = [*(unverified_notes(about) if about else ()), *_row_notes(verdict.row), *verdict.notes]
+    notes = [*(unverified_notes(about) if about else ()), *row_notes(verdict.row), *verdict.notes]
     return replace(verdict, notes=tuple(worst_first(notes)))
-
-
-def _row_notes(row: DigestRecord | EndorsedRecord | None) -> Iterator[Note]:
-    """A note if a row that was verified measures no kernel."""
-    if not isinstance(row, DigestRecord) or row.technology not in technologies():
-        return
-    if value_in(row, "base_digest") is None and value_in(row, "kernel_hashes_sha256") is None:
-        yield no_kernel_note(row.technology)
 
 
 def _check_older(accept_older: int | None, trust: Trust, *, bare: bool) -> None:

@@ -7,13 +7,6 @@ share theirs, because no configuration is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any
-
-import msgspec
-
 from catalog.errors import (
     FalseRecord,
     LdcatError,
@@ -23,104 +16,42 @@ from catalog.errors import (
     UntrustedSigner,
     VerificationFailed,
 )
-from catalog.launch.technology import technologies
-from catalog.log.records import ReleaseRecord, is_endorsed, parse_endorsed, parse_record, parse_row
+from catalog.fast.match import known_technologies, no_kernel_note
 from catalog.log.release_rules import Before, false_time, false_trust_version, what_to_do
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import Revocation, chain_revocations, check_goes_on
-from catalog.log.revocations import Revocations
+from catalog.log.revocation_chain import RevocationChain, chain_revocations, check_goes_on
 from catalog.log.seen import Seen
 from catalog.notes import Note as ReaderNote
 from catalog.prove.older_proof import accepted, newest_known
-from catalog.prove.proof_bundle import ProofBundle
-from catalog.rows.digest_record import DigestRecord, value_in
-from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
+from catalog.prove.verdict import Outcome, Verdict
+from catalog.rows.fields import value_in
 from catalog.transparency import merkle
-from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.note import Note, Verified
-from catalog.transparency.policy import Policy
-from catalog.transparency.proof import InclusionProof
-from catalog.transparency.trust import Trust
+from catalog.values import replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Protocol
 
-class Outcome(StrEnum):
-    """The result of verifying a bundle for a digest (docs/log.md)."""
+    from catalog.log.records import ReleaseRecord
+    from catalog.log.revocation_list import Revocation
+    from catalog.prove.proof_bundle import ProofBundle
+    from catalog.rows.digest_record import DigestRecord
+    from catalog.rows.endorsed_record import EndorsedRecord
+    from catalog.transparency.checkpoint import Checkpoint
+    from catalog.transparency.proof import InclusionProof
+    from catalog.transparency.trust import Trust
 
-    MATCH = "match"
-    REVOKED = "revoked"
-    UNKNOWN = "unknown"
-    STALE = "stale"
-    OLDER = "older-than-seen"
-    UNTRUSTED = "untrusted-signer"
-    BAD = "bad-proof"
-    FALSE = "false-record"
-    ENDORSED = "endorsed"
-    INFERRED = "inferred"
-    INCLUDED = "included"
+    class Forms(Protocol):
+        """Parses a bundle and its records: bundle_forms.py, or plain_forms.py for what is usual."""
 
-    @property
-    def exit_code(self) -> int:
-        """The process exit code for this outcome (see errors.py)."""
-        return _EXIT_CODES[self]
+        def parse_bundle(self, data: bytes) -> ProofBundle: ...
 
+        def parse_release(self, leaf: bytes) -> ReleaseRecord | None: ...
 
-_EXIT_CODES = {
-    Outcome.MATCH: 0,
-    Outcome.UNKNOWN: 1,
-    Outcome.BAD: 4,
-    Outcome.UNTRUSTED: 6,
-    Outcome.REVOKED: 7,
-    Outcome.STALE: 8,
-    Outcome.OLDER: 9,
-    Outcome.FALSE: 11,
-    Outcome.ENDORSED: 10,
-    Outcome.INFERRED: 10,
-    Outcome.INCLUDED: 15,
-}
+        def parse_proven(self, leaf: bytes) -> DigestRecord | EndorsedRecord: ...
 
 
 _OLDER = "get a newer proof, or accept one that was cosigned a short time ago: --accept-older 12h"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome for a bundle, and what was verified.
-
-    outcome: the result.
-    why: one line that explains it.
-    checkpoint: of the bundle; None if its signatures were not verified.
-    signers: keys whose signatures were verified.
-    row: the digest record, or the endorsed digest; None if it was not verified.
-    release: the release record; None if it was not verified.
-    status: the revocation that revokes or deprecates the row; None if there is none.
-    newest: the note to remember as seen; None if not everything was verified, or if a newer one was seen.
-    fresh_until: seconds since 1970; None if it is not fresh, or was not checked.
-    policy: the policy that decides which signers are votes.
-    revocations: the hash chain over the revocations.
-    listed: the revocations that were applied: those of the bundle, or later ones if it is older than what was seen.
-    notes: notes for the user.
-    hint: what to do if the bundle was not verified; None if there is nothing to say.
-    """
-
-    outcome: Outcome
-    why: str
-    checkpoint: Checkpoint | None = None
-    signers: tuple[Verified, ...] = ()
-    row: DigestRecord | EndorsedRecord | None = None
-    release: ReleaseRecord | None = None
-    status: Revocation | None = None
-    newest: Note | None = None
-    fresh_until: int | None = None
-    policy: Policy | None = None
-    revocations: RevocationChain = field(default_factory=RevocationChain)
-    listed: tuple[Revocation, ...] = ()
-    notes: tuple[ReaderNote, ...] = ()
-    hint: str | None = None
-
-    @property
-    def commits(self) -> bool:
-        """Whether the release commits to its revocations."""
-        return self.release is not None and RevocationChain.committed(self.release) is not None
 
 
 def verify_bundle(
@@ -131,6 +62,7 @@ def verify_bundle(
     seen: Mapping[str, Seen],
     digest: str | None,
     accept_older: int | None = None,
+    forms: Forms | None = None,
 ) -> Verdict:
     """Verify a bundle. Raises VerificationFailed for an expired trust note, and nothing for any bundle.
 
@@ -139,10 +71,12 @@ def verify_bundle(
     digest: in hex, the launch digest that the bundle should prove; None for whichever it proves.
     accept_older: accept a checkpoint that is older than the newest one seen if it was still cosigned at most so many
         seconds ago; then the newest list of revocations that was seen counts. None to refuse it.
+    forms: what parses the bundle; None for bundle_forms.py. It may raise further errors.
     """
     trust.check_expiry(now)
+    forms = forms or _all_forms()
     try:
-        bundle = ProofBundle.parse(data)
+        bundle = forms.parse_bundle(data)
         checkpoint, signers = trust.open_checkpoint(bundle.checkpoint)
     except UntrustedSigner as error:
         return Verdict(Outcome.UNTRUSTED, str(error), hint=error.hint)
@@ -162,7 +96,7 @@ def verify_bundle(
     try:
         if trust.policy.quorum is not None:  # otherwise the time in the release record counts, which is read later
             trust.check_fresh(signers, None, now)
-        row, release = _leaves(bundle, checkpoint)
+        row, release = _leaves(bundle, checkpoint, forms)
         notes = _check_status(bundle, release, checkpoint, trust, now)
         if notes and before.commits and not is_older:
             raise FalseRecord(f"release {release.release} commits to no revocations, and one seen before did")
@@ -193,17 +127,25 @@ def verify_bundle(
     return _answer(found, digest)
 
 
-def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord | EndorsedRecord, ReleaseRecord]:
+def _all_forms() -> Forms:
+    from catalog.prove import bundle_forms  # msgspec takes longer to load than a proof to verify
+
+    return bundle_forms
+
+
+def _leaves(
+    bundle: ProofBundle, checkpoint: Checkpoint, forms: Forms
+) -> tuple[DigestRecord | EndorsedRecord, ReleaseRecord]:
     """The records in the two leaves, after their inclusion is verified. Raises VerificationFailed, MalformedInput."""
     row, status = _included(bundle.row, checkpoint), _included(bundle.status, checkpoint)
     if bundle.status.index != checkpoint.size - 1:
         raise VerificationFailed("the status of the bundle is not the last leaf of the checkpoint")
-    release = parse_record(status)
-    if not isinstance(release, ReleaseRecord):
+    release = forms.parse_release(status)
+    if release is None:
         raise MalformedInput("the last leaf of the checkpoint is not a release record")
     if bundle.revocations_sha256 != release.revocations_sha256:
         raise VerificationFailed("the revocations of the bundle are not those of the release")
-    return (parse_endorsed if is_endorsed(row) else parse_row)(row), release
+    return forms.parse_proven(row), release
 
 
 def _check_status(
@@ -230,7 +172,7 @@ def _check_status(
 
 def unknown_technology(row: DigestRecord | EndorsedRecord) -> Iterator[ReaderNote]:
     """A note if the row's technology is of a later version: the log has the row, but its meaning is unknown."""
-    if row.technology not in technologies():
+    if row.technology not in known_technologies():
         text = f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
         yield ReaderNote("technology-unknown", text)
 
@@ -247,7 +189,7 @@ def _answer(verdict: Verdict, digest: str | None) -> Verdict:
     assert row is not None, "it was verified"  # noqa: S101
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is for another launch digest")
-    status = Revocations(verdict.listed).status(row)
+    status = status_of(row, verdict.listed)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
     what, outcome = judged(row)
@@ -255,44 +197,31 @@ def _answer(verdict: Verdict, digest: str | None) -> Verdict:
     return replace(verdict, outcome=outcome, why=why, status=status)
 
 
+def status_of(row: DigestRecord | EndorsedRecord, listed: Sequence[Revocation]) -> Revocation | None:
+    """What revokes or deprecates a record; None if nothing does."""
+    if not listed:
+        return None
+    from catalog.log.revocations import Revocations  # most logs revoke nothing, and msgspec takes long to load
+
+    return Revocations(listed).status(row)
+
+
+def row_notes(row: DigestRecord | EndorsedRecord | None) -> Iterator[ReaderNote]:
+    """A note if a row that was verified measures no kernel."""
+    if row is None or row.type != "digest" or row.technology not in known_technologies():
+        return
+    if value_in(row, "base_digest") is None and value_in(row, "kernel_hashes_sha256") is None:
+        yield no_kernel_note(row.technology)
+
+
 def judged(row: DigestRecord | EndorsedRecord) -> tuple[str, Outcome]:
     """What a record that is not revoked says of its digest."""
-    if isinstance(row, EndorsedRecord):
+    if row.type == "endorsed":
+        from catalog.rows.endorsed_record import REPORTED
+
         if row.endorser_scheme == REPORTED:
             return "a report of this digest, which nobody endorses", Outcome.UNKNOWN
         return "this endorsed digest without a known configuration", Outcome.ENDORSED
     if value_in(row, "base_digest") is not None:
         return "this row, which follows from another launch digest: its firmware is not known", Outcome.INFERRED
     return "this row", Outcome.MATCH
-
-
-def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
-    """The JSON of `ldcat verify-proof --format json` (docs/command-line.md)."""
-    found, policy = verdict.checkpoint, verdict.policy
-    votes = policy.votes(verdict.signers) if policy else []
-    return {
-        "outcome": verdict.outcome.value,
-        "why": verdict.why,
-        "checkpoint": found and found.to_dict(),
-        "signers": [
-            {
-                "name": signer.key.name,
-                "algorithm": signer.key.type.title,
-                "timestamp": signer.timestamp,
-                "votes": signer in votes,
-            }
-            for signer in verdict.signers
-        ],
-        "quorum": policy and policy.quorum,
-        "fresh_until": verdict.fresh_until,
-        "release": verdict.release and verdict.release.release,
-        "row": verdict.row and to_dict(verdict.row),
-        "revocation": verdict.status and msgspec.to_builtins(verdict.status),
-        "notes": [note.to_dict() for note in verdict.notes],
-    }
-
-
-def to_dict(record: DigestRecord | EndorsedRecord) -> dict[str, Any]:
-    """The fields of a record, as in its leaf."""
-    found: dict[str, Any] = msgspec.to_builtins(record)
-    return found

@@ -6,18 +6,20 @@ revoked. So the answer is never a match: whoever hands over a proof could otherw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner
-from catalog.log.records import is_endorsed, parse_endorsed, parse_row
-from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.notes import Note as ReaderNote
-from catalog.prove.verify_proof import Outcome, Verdict, judged, unknown_technology
+from catalog.prove.verdict import Outcome, Verdict
+from catalog.prove.verify_proof import judged, status_of, unknown_technology
 from catalog.transparency import merkle
 from catalog.transparency.proof import HEADER, TlogProof
-from catalog.transparency.trust import Trust
+from catalog.values import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from catalog.transparency.trust import Trust
 
 
 def is_tlog_proof(data: bytes) -> bool:
@@ -62,7 +64,9 @@ def verify_tlog_proof(
         until = min(trust.check_fresh(signers, None, now), trust.expires)
         hashed, inclusion = merkle.leaf_hash(found), proof.inclusion
         merkle.verify_inclusion(hashed, inclusion.index, checkpoint.size, inclusion.hashes, checkpoint.root)
-        row = (parse_endorsed if is_endorsed(found) else parse_row)(found)
+        from catalog.prove.bundle_forms import parse_proven
+
+        row = parse_proven(found)
     except Stale as error:
         return replace(verdict, outcome=Outcome.STALE, why=str(error), hint=error.hint)
     except LdcatError as error:
@@ -80,7 +84,7 @@ def verify_tlog_proof(
     )
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is for another launch digest")
-    status = Revocations(known.listed or ()).status(row)
+    status = status_of(row, known.listed or ())
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
     return replace(verdict, outcome=Outcome.UNKNOWN, status=status) if outcome is Outcome.UNKNOWN else verdict

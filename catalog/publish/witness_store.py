@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import MalformedInput, Unreadable, UsageError, VerificationFailed, shortage
-from catalog.fast.beneath import check_private
-from catalog.fast.verity import open_regular
+from catalog.fast.beneath import check_private, open_regular
 from catalog.files import inputs
 from catalog.files.writer import PRIVATE_FILE, beside, put
 from catalog.transparency.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.errors import MalformedRecord
-from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, IDENTITY, RECORD, Field, record_texts
+from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, IDENTITY, RECORD, Field, record_texts, value_in
 from catalog.wire import Wire
 
 INPUTS = tuple(field.name for field in RECORD if field.role in (COMPONENT, AXIS))
@@ -46,12 +46,6 @@ else:
         frozen=True,
         module=__name__,
     )
-
-
-def value_in(record: DigestRecord, name: str) -> Any:
-    """The text of a field of a record; None if it is not measured, or is an optional field that the record lacks."""
-    value = getattr(record, name)
-    return None if value is UNSET else value
 
 
 def check_identity(record: DigestRecord) -> None:

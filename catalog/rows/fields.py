@@ -250,6 +250,12 @@ def identity(values: Mapping[str, Any]) -> Any:
     return next((value for name in IDENTITY if (value := values.get(name)) is not None), None)
 
 
+def value_in(record: Any, name: str) -> Any:
+    """The text of a field of a digest record; None if it is not measured, or is an optional field that it lacks."""
+    value = getattr(record, name)
+    return value if isinstance(value, str | int) else None  # not msgspec.UNSET
+
+
 def record_texts(values: Mapping[str, Any]) -> dict[str, Any]:
     """The digest record of a row, as canonical texts, without optional fields that are null. values: by field name."""
     found: dict[str, Any] = {"type": "digest"}

@@ -12,8 +12,8 @@ import os
 from catalog.abi.kernel_table import table_bytes
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.vcpu_start import signature_value
+from catalog.fast.beneath import open_regular
 from catalog.fast.match import kernel_note
-from catalog.fast.verity import open_regular
 from catalog.files.plain_toml import read_plain_toml
 from catalog.firmware.image_notes import FLASH_LIMIT, image_notes
 from catalog.firmware.not_recorded import NOT_RECORDED_REASON

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LdcatError, UsageError, shortage
-from catalog.log.records import canonical_json
+from catalog.files.plain_json import canonical_json
 from catalog.rows.fields import COLUMNS, DIGEST
 from catalog.rows.kinds import Hash
 from catalog.sql import bit_literals

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from catalog.errors import Unreadable
 from catalog.fast import xdg
@@ -31,7 +30,7 @@ def host_cache(url: str) -> Path:
     """Where files fetched from the log at a URL are kept; raises Unreadable if there is no home folder."""
     if (home := xdg.cache_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; fetched files are kept there")
-    return Path(home) / "hosts" / quote(url, safe="")
+    return Path(home) / "hosts" / xdg.quoted(url)
 
 
 def receipts() -> Receipts:
@@ -77,4 +76,4 @@ def remembered(what: str, origin: str) -> LastCheckpoint:
     from catalog.log.log_folder import LastCheckpoint
 
     home = state_folder()
-    return LastCheckpoint(home / what / f"{quote(origin, safe='')}.note", home)
+    return LastCheckpoint(home / what / f"{xdg.quoted(origin)}.note", home)

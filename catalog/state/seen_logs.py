@@ -22,7 +22,7 @@ from catalog.files.writer import open_lock, opened
 from catalog.log.log_folder import LastCheckpoint
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
-from catalog.log.seen import NotAsSeen, Seen
+from catalog.log.seen import Kept, NotAsSeen, Seen
 from catalog.log.seen_revocations import SeenList, SeenRevocations
 from catalog.state.folders import remembered, state_folder
 from catalog.transparency.checkpoint import Checkpoint
@@ -43,35 +43,6 @@ T = TypeVar("T")
 
 class SeenMeanwhile(Exception):
     """Another process replaced what was seen after it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of a log.
-
-    note: the newest checkpoint that was verified, signed.
-    revocations: the hash chain over its revoke records, if known.
-    from_leaves: whether the chain was computed from all leaves.
-    commits: whether the release record commits to its revocations.
-    listed: the revocations themselves; None to leave the list that is kept as it is. It is not read with the others.
-    """
-
-    note: Note
-    revocations: RevocationChain | None = None
-    from_leaves: bool = False
-    commits: bool = False
-    listed: tuple[Revocation, ...] | None = None
-
-    @property
-    def seen(self) -> Seen:
-        """The checkpoint in the note, which was verified before it was kept, and the revocations."""
-        return Seen(Checkpoint.parse(self.note.text), self.revocations, self.from_leaves, self.commits)
-
-    def has(self, new: Kept) -> bool:
-        """Whether `new` adds nothing to this."""
-        old, seen = self.seen, new.seen
-        same = (old.checkpoint, old.revocations, old.commits) == (seen.checkpoint, seen.revocations, seen.commits)
-        return same and (old.from_leaves or not seen.from_leaves)
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,16 +239,6 @@ def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int]
         yield begin
 
 
-def moment(seconds: int) -> str:
-    """A time for people, from seconds since 1970; the number of seconds if it is outside the calendar."""
-    from datetime import UTC, datetime
-
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (OverflowError, OSError, ValueError):
-        return f"{seconds} seconds after 1970"
-
-
 def _console() -> Any:
     from rich.console import Console
 

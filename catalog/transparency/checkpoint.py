@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.errors import MalformedInput
 from catalog.transparency.encoding import from_base64, from_decimal, is_name, to_base64
 from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE
+from catalog.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Value):
     """The state of a log, which the log signs.
 
     For example:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from catalog.errors import UsageError
+from catalog.transparency.encoding import is_digits
 
 DAY = 86400
 """Seconds."""
 
 _UNITS = (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
-_TEXT = re.compile(r"([1-9][0-9]{0,8})([dhms])")
+_MOST_DIGITS = 9
 
 
 def span(seconds: int) -> str:
@@ -22,6 +21,7 @@ def span(seconds: int) -> str:
 
 def parse_duration(text: str) -> int:
     """Seconds, from a number and a unit: 2d, 12h, 90m or 600s. Raises UsageError."""
-    if not (found := _TEXT.fullmatch(text)):
+    count, sizes = text[:-1], [size for unit, size in _UNITS if unit[0] == text[-1:]]
+    if not sizes or not is_digits(count, _MOST_DIGITS) or count[0] == "0":
         raise UsageError(f"{text[:40]!r} is not a duration", "write a number and d, h, m or s, such as 2d or 12h")
-    return int(found[1]) * next(size for unit, size in _UNITS if unit[0] == found[2])
+    return int(count) * sizes[0]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
+from binascii import Error, a2b_base64, b2a_base64
 
 from catalog.errors import MalformedInput
 
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 MAX_NUMBER = (1 << 63) - 1
+_MOST_DIGITS = 19
 MAX_NAME = 255
 """Bytes: the longest name of a key, and the longest origin of a log."""
 
@@ -17,10 +15,10 @@ MAX_NAME = 255
 def from_base64(text: str, what: str, size: int | None = None) -> bytes:
     """Decode canonical standard base64. size: expected bytes. Raises MalformedInput, also if there are none."""
     try:
-        value = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        value = a2b_base64(text)
+    except (Error, ValueError):
         value = b""
-    if not value or base64.b64encode(value).decode("ascii") != text:
+    if not value or to_base64(value) != text:
         raise MalformedInput(f"{what} is not canonical base64")
     if size is not None and len(value) != size:
         raise MalformedInput(f"{what} has {len(value)} bytes, not {size}")
@@ -29,14 +27,20 @@ def from_base64(text: str, what: str, size: int | None = None) -> bytes:
 
 def to_base64(value: bytes) -> str:
     """Encode bytes as standard base64."""
-    return base64.b64encode(value).decode("ascii")
+    return b2a_base64(value, newline=False).decode("ascii")
 
 
 def from_decimal(text: str, what: str) -> int:
     """Decode an ASCII decimal below 2**63 without leading zeros. Raises MalformedInput."""
-    if not _DECIMAL.fullmatch(text) or (value := int(text)) > MAX_NUMBER:
+    is_number = is_digits(text, _MOST_DIGITS) and (text == "0" or text[0] != "0")
+    if not is_number or (value := int(text)) > MAX_NUMBER:
         raise MalformedInput(f"{what} is not a number from 0 to 2**63 - 1")
     return value
+
+
+def is_digits(text: str, most: int) -> bool:
+    """Whether a text is 1 to `most` ASCII digits."""
+    return 0 < len(text) <= most and text.isascii() and text.isdigit()
 
 
 def is_name(name: str) -> bool:

@@ -5,19 +5,18 @@ A key is a name, a signature type and a public key. Its key ID is computed from 
 
 from __future__ import annotations
 
-import hashlib
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from catalog.errors import MalformedInput, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import MAX_NUMBER, from_base64, is_name, to_base64
+from catalog.transparency.light_sha256 import sha256
+from catalog.values import IntEnum, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 KEY_ID_SIZE = 4
 _TIMESTAMP = struct.Struct(">Q")
@@ -53,8 +52,7 @@ class SignatureType(IntEnum):
         return self is not SignatureType.COSIGNATURE_ML_DSA_44
 
 
-@dataclass(frozen=True, slots=True)
-class VerifierKey:
+class VerifierKey(Value):
     """A key that verifies signatures.
 
     name: of the key; for a log its origin.
@@ -97,16 +95,15 @@ class VerifierKey:
     def key_id(self) -> bytes:
         """The key ID: the first 4 bytes of a SHA-256 over name, type and public key."""
         named = self.name.encode() + b"\n" + bytes([self.type]) + self.public_key
-        return hashlib.sha256(named).digest()[:KEY_ID_SIZE]
+        return sha256(named).digest()[:KEY_ID_SIZE]
 
     @property
     def pem(self) -> str:
         """The public key as SubjectPublicKeyInfo in PEM, for other programs."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # no signature needs it
 
-        ml_dsa = self.type is SignatureType.COSIGNATURE_ML_DSA_44
-        public = (MLDSA44PublicKey if ml_dsa else Ed25519PublicKey).from_public_bytes(self.public_key)
-        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+        found: bytes = _loaded(self).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return found.decode("ascii")
 
     def verify(self, text: str, signature: bytes) -> int | None:
         """Verify a signature of a note's text. Returns its timestamp in seconds since 1970; None if it has none.
@@ -124,17 +121,38 @@ class VerifierKey:
                 raise VerificationFailed(f"the time of the cosignature of {self.name} is above 2**63 - 1")
         message = signed_message(self.type, self.name, text, timestamp)
         try:
-            if self.type is SignatureType.COSIGNATURE_ML_DSA_44:
-                MLDSA44PublicKey.from_public_bytes(self.public_key).verify(signature, message)
-            else:
-                Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
-        except (InvalidSignature, ValueError) as error:
-            raise VerificationFailed(f"the signature of {self.name} does not match the text") from error
+            _loaded(self).verify(signature, message)
+        except Exception as error:
+            from cryptography.exceptions import InvalidSignature  # only here: it takes as long as to verify
+
+            if isinstance(error, InvalidSignature | ValueError):
+                raise VerificationFailed(f"the signature of {self.name} does not match the text") from error
+            raise
         return timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+def _loaded(key: VerifierKey) -> Any:
+    """The public key of cryptography. Raises ValueError for an invalid one.
+
+    Its public classes only call these functions, and take three times as long to import as a signature to verify; they
+    are used if a later version has no such functions.
+    """
+    ml_dsa = key.type is SignatureType.COSIGNATURE_ML_DSA_44
+    try:
+        from cryptography.hazmat.bindings._rust import openssl
+
+        load: Callable[[bytes], Any] = (
+            openssl.mldsa.from_mldsa44_public_bytes if ml_dsa else openssl.ed25519.from_public_bytes
+        )
+    except (ImportError, AttributeError):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+        load = (MLDSA44PublicKey if ml_dsa else Ed25519PublicKey).from_public_bytes
+    return load(key.public_key)
+
+
+class Signer(Value):
     """A key that signs.
 
     key: its verifier key.

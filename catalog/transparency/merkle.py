@@ -6,39 +6,40 @@ proof can be computed from nodes. Source: RFC 6962, 2.1; verification as in RFC 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Callable, Sequence
-
 from catalog.errors import VerificationFailed
+from catalog.transparency.light_sha256 import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    ReadNode = Callable[[int, int], bytes]
+    """Returns the hash of a node, given its level and index."""
 
 HASH_SIZE = 32
-EMPTY_ROOT = hashlib.sha256().digest()
+EMPTY_ROOT = sha256(b"").digest()
 MAX_SIZE = (1 << 63) - 1
 """Leaves: the largest log; its tree has 63 levels."""
 
 MAX_PROOF = 63
 """Hashes: the longest inclusion proof, and the longest consistency proof that a witness accepts."""
 
-ReadNode = Callable[[int, int], bytes]
-"""Returns the hash of a node, given its level and index."""
-
 
 def leaf_hash(leaf: bytes) -> bytes:
     """The Merkle leaf hash of a leaf: SHA-256 over a zero byte and the leaf."""
-    return hashlib.sha256(b"\0" + leaf).digest()
+    return sha256(b"\0" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of the parent of two nodes: SHA-256 over a byte 1 and both hashes."""
-    return hashlib.sha256(b"\1" + left + right).digest()
+    return sha256(b"\1" + left + right).digest()
 
 
 def perfect_root(leaves: bytes) -> bytes:
     """The root of the tree over leaves whose number is a power of two. leaves: their hashes, one after the other."""
     while len(leaves) > HASH_SIZE:
         pairs = range(0, len(leaves), 2 * HASH_SIZE)
-        leaves = b"".join(hashlib.sha256(b"\1" + leaves[at : at + 2 * HASH_SIZE]).digest() for at in pairs)
+        leaves = b"".join(sha256(b"\1" + leaves[at : at + 2 * HASH_SIZE]).digest() for at in pairs)
     return leaves
 
 
@@ -154,7 +155,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         else:
             made = node_hash(made, sibling)
         at, last = at >> 1, last >> 1
-    if last or not hmac.compare_digest(made, root):
+    if last or made != root:
         raise VerificationFailed("the proof of inclusion does not lead to the root of the checkpoint")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
 from catalog.errors import MalformedInput, UntrustedSigner, VerificationFailed
 from catalog.transparency.encoding import from_base64, is_name, to_base64
 from catalog.transparency.keys import KEY_ID_SIZE, VerifierKey
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_NOTE = 1 << 20
 """Bytes: the largest note that is read."""
@@ -22,8 +24,7 @@ class Unsigned(MalformedInput):
     """A text without signature lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Value):
     """A signature line of a note.
 
     name: of the key.
@@ -50,8 +51,7 @@ class Signature:
         return f"{_DASH}{self.name} {to_base64(self.key_id + self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Value):
     """A key whose signature was verified.
 
     timestamp: of a cosignature, in seconds since 1970, 0 if it states no time; None for a plain signature.
@@ -61,8 +61,7 @@ class Verified:
     timestamp: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Value):
     """A signed note.
 
     text: with its last newline. Untrusted until `verify` returns who signed it.

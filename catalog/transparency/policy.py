@@ -7,27 +7,29 @@ signatures of one witness. A key that belongs to a log, or has its name, never v
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
 from catalog.errors import MalformedInput
+from catalog.transparency.encoding import is_digits
 from catalog.transparency.keys import SignatureType, VerifierKey
-from catalog.transparency.note import Verified
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from catalog.transparency.note import Verified
 
 MAX_POLICY = 1 << 20
 """Bytes: the largest policy that is read."""
 
 MAX_LINES = 1000
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-_BLANKS = re.compile(r"[ \t]+")
+_CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n"})
+_MOST_DIGITS = 4
 _LOG_TYPES = (SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
 _WITNESS_TYPES = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value):
     """A group, which is satisfied if at least `threshold` of its voices are.
 
     threshold: number of voices.
@@ -41,8 +43,7 @@ class Group:
     voices: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Value):
     """A trust policy.
 
     logs: keys of the logs whose checkpoints are accepted.
@@ -67,12 +68,12 @@ class Policy:
             raise MalformedInput(
                 "this is a trust note, not a trust policy", "ldcat trust show NOTE --policy prints its policy"
             )
-        if _CONTROL.search(data):
+        if len(data.translate(None, _CONTROL)) < len(data):
             raise MalformedInput("the trust policy contains control characters")
         reader = _Reader()
         for number, raw in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
-            words = _BLANKS.split(raw.strip(" \t"))
-            if words[0] and not words[0].startswith("#"):
+            words = [word for word in raw.replace("\t", " ").split(" ") if word]
+            if words and not words[0].startswith("#"):
                 try:
                     reader.read(words)
                 except MalformedInput as error:
@@ -179,7 +180,7 @@ class _Reader:
                 raise MalformedInput(f"{member!r} is a member already")
             self._members.add(member)
         named = {"any": 1, "all": len(members)}
-        if how_many not in named and not re.fullmatch(r"[1-9][0-9]{0,3}", how_many):
+        if how_many not in named and (not is_digits(how_many, _MOST_DIGITS) or how_many[0] == "0"):
             raise MalformedInput(f"the threshold must be any, all or a number, got {how_many!r}")
         threshold = named.get(how_many) or int(how_many)
         if threshold > len(members):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.errors import MalformedInput
 from catalog.transparency.encoding import from_base64, from_decimal, to_base64
 from catalog.transparency.merkle import HASH_SIZE, MAX_PROOF
 from catalog.transparency.note import MAX_NOTE, Note
+from catalog.values import Value
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_TEXT = 2 * MAX_NOTE
 
 
-@dataclass(frozen=True, slots=True)
-class InclusionProof:
+class InclusionProof(Value):
     """What a tlog-proof says before its checkpoint: its lines up to the blank one.
 
     index: of the leaf.
@@ -56,8 +54,7 @@ class InclusionProof:
         return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class TlogProof:
+class TlogProof(Value):
     """A tlog-proof.
 
     inclusion: the proof of one leaf.

@@ -7,13 +7,26 @@ tile below. Tiles are untrusted: a proof is computed from them, and the proof is
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
 
 from catalog.errors import LdcatError, MalformedInput, NotThere
 from catalog.transparency.merkle import HASH_SIZE, leaf_hash, node_hash
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Protocol
+
+    class Store(Protocol):
+        """Where the files of a log are read: a folder, a web server, a test."""
+
+        def read(self, path: str, at_most: int) -> bytes:
+            """The bytes of a file. Raises NotThere, Unreadable, MalformedInput if it has more than `at_most` bytes."""
+
+else:
+    Store = object  # typing takes long to load
+
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -32,13 +45,6 @@ DAMAGED = "the file was damaged or changed: get it again from the publisher; ldc
 """The hint for a file of a log that differs from what was signed."""
 
 
-class Store(Protocol):
-    """Where the files of a log are read: a folder, a web server, a test."""
-
-    def read(self, path: str, at_most: int) -> bytes:
-        """The bytes of a file. Raises NotThere, Unreadable, MalformedInput if it has more than `at_most` bytes."""
-
-
 def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
     """Path of a tile; of an entry bundle if level is None. width: less than 256 for a partial one."""
     groups = [f"{number % 1000:03}"]
@@ -48,8 +54,7 @@ def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
     return f"tile/{'entries' if level is None else level}/{'/'.join(groups)}{part}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Value):
     """An entry bundle as it was read.
 
     width: how many of its entries are in the tree.

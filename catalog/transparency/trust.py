@@ -17,10 +17,6 @@ of the old roots and of the new roots has signed the new note.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 from catalog.errors import MalformedInput, Stale, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.durations import span
@@ -28,6 +24,11 @@ from catalog.transparency.encoding import from_decimal
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note, Signature, Unsigned, Verified
 from catalog.transparency.policy import Policy
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_ROOTS = 32
 
@@ -39,12 +40,10 @@ _LONGEST_ORIGIN = 80
 
 _ALL = "log-signatures all"
 
-_POLICY = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*(?:log|witness|group|quorum)[ \t]")
-"""A policy up to its first line that is neither blank nor a comment."""
+_POLICY_WORDS = (b"log", b"witness", b"group", b"quorum")
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Value):
     """The contents of a trust note.
 
     version: 1 or more.
@@ -229,7 +228,9 @@ def parse_signed(data: bytes) -> Note:
 
 def _refuse_policy(data: bytes) -> None:
     """Raises MalformedInput for a policy by itself, which is often beside a trust note."""
-    if _POLICY.match(data):
+    lines = (line for line in data.split(b"\n") if line.strip(b" \t") and not line.lstrip(b" \t").startswith(b"#"))
+    first = next(lines, b"").replace(b"\t", b" ")
+    if first.startswith(tuple(word + b" " for word in _POLICY_WORDS)):
         raise MalformedInput(
             "this is a trust policy, not a trust note", "ldcat trust init --policy FILE makes one of it"
         )

@@ -21,7 +21,7 @@ from catalog.verify.checked_index import check_index_once
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.fast.folder_location import FolderLocation
     from catalog.log.log_folder import LogFolder
-    from catalog.state.seen_logs import Kept
+    from catalog.log.seen import Kept
     from catalog.transparency.note import Note
     from catalog.verify.verify_release import VerifiedRelease
 
@@ -39,7 +39,8 @@ def verify_newest(
     memory: of the folder, which has to be the same log as when it was verified last.
     Raises as `verify_release`, `verified_against_seen` and `read_trust`.
     """
-    from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen  # cryptography takes long to load
+    from catalog.log.seen import Kept
+    from catalog.state.seen_logs import seen_checkpoints, verified_against_seen  # cryptography takes long to load
     from catalog.transparency.trust import read_trust
     from catalog.verify.verify_release import verify_release
 

@@ -15,11 +15,12 @@ from catalog.log.log_reader import LogReader, ReleaseSpan
 from catalog.log.log_walk import LogWalk, Start
 from catalog.log.records import ReleaseRecord
 from catalog.log.release_rules import Before, false_claims, false_trust_version, revocations_json, what_to_do
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
+from catalog.log.revocation_chain import RevocationChain, chain_revocations
+from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, parse_revocations
 from catalog.log.seen import Seen
 from catalog.notes import Note
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.values import replace as changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _false_at_host(
         yield f"its previous_size is {size}, and no release that could precede number {record.release} ends there"
         return
     before = _at(reader, size, trust_version) if size else Before(trust_version=trust_version)
-    before = replace(before, number=max(before.number, record.release - 1))
+    before = changed(before, number=max(before.number, record.release - 1))
     yield from false_claims(record, before, chain, now)
 
 

@@ -22,7 +22,7 @@ from catalog.store import manifest
 from catalog.store.manifest import parse_manifest
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, tile_path, tile_width
-from catalog.verify.verify_release import read_checkpoint
+from catalog.verify.releases_of_log import read_checkpoint
 
 _TILE = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import NotThere, UsageError
-from catalog.fast.published import MAX_READ
+from catalog.fast.beneath import MAX_READ
 from catalog.files.inputs import read_file
 
 if TYPE_CHECKING:  # cryptography takes long to load

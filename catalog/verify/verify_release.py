@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from catalog.errors import MalformedInput, OlderThanSeen, Unreadable, UsageError, VerificationFailed
+from catalog.errors import OlderThanSeen, VerificationFailed
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
-from catalog.log.records import ReleaseRecord
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import check_goes_on
+from catalog.log.revocation_chain import RevocationChain, check_goes_on
 from catalog.log.seen import NotAsSeen, Seen
-from catalog.store import manifest
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
 from catalog.verify.release_check import LastRelease, chain_seen, check_last_release
+from catalog.verify.releases_of_log import read_checkpoint, release_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,59 +111,3 @@ def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:
     """
     checkpoint = Checkpoint.parse(read_checkpoint(log).text)
     return release_at(log, number, LogReader(log, checkpoint), checkpoint)
-
-
-def read_checkpoint(log: LogFolder) -> Note:
-    """The published checkpoint, unverified. Raises Unreadable, also if there is none, and MalformedInput."""
-    note = log.checkpoint()
-    if note is None:
-        raise Unreadable(f"no log at {log.name}", "ldcat publish makes it")
-    return note
-
-
-def release_at(
-    log: LogFolder,
-    number: int | None,
-    reader: LogReader,
-    checkpoint: Checkpoint,
-    *,
-    trust_version: int = 0,
-    fresh_until: int = 0,
-) -> PublishedRelease:
-    """A release of a log at a checkpoint. Raises UsageError if the log does not have it, and as LogReader.
-
-    number: of the release; None for the last one. fresh_until: seconds since 1970.
-    """
-    last = next(reader.releases())
-    wanted = last if number is None else next((r for r in reader.releases() if r.release == number), None)
-    if wanted is None:
-        raise UsageError(f"the log {checkpoint.origin} has no release {number}", f"its last one is {last.release}")
-    return release_of_record(log, checkpoint, wanted, last, trust_version=trust_version, fresh_until=fresh_until)
-
-
-def release_of_record(
-    log: LogFolder,
-    checkpoint: Checkpoint,
-    wanted: ReleaseRecord,
-    last: ReleaseRecord,
-    *,
-    trust_version: int = 0,
-    fresh_until: int = 0,
-) -> PublishedRelease:
-    """The release of a release record of the log. last: the last release record."""
-    if manifest.NAME not in wanted.artifacts:
-        raise MalformedInput(f"release {wanted.release} of {checkpoint.origin} names no {manifest.NAME}")
-    return PublishedRelease(
-        log=str(log.root),
-        source=None if log.is_here else log,
-        origin=checkpoint.origin,
-        size=checkpoint.size,
-        root=checkpoint.root.hex(),
-        number=wanted.release,
-        last=last.release,
-        manifest_sha256=wanted.artifacts[manifest.NAME],
-        revocations_sha256=last.revocations_sha256,
-        trust_version=trust_version,
-        newer_trust=stands_by if trust_version and (stands_by := last.trust_version or 0) > trust_version else 0,
-        fresh_until=fresh_until,
-    )

@@ -36,8 +36,8 @@ from catalog.verify.checked_index import check_index_once
 from catalog.verify.location import CatalogLocation, HostedLocation
 from catalog.verify.opening import open_catalog
 from catalog.verify.release_files import LogFiles, checkpoint_of_release
+from catalog.verify.releases_of_log import read_checkpoint
 from catalog.verify.trust_choice import TrustChoice
-from catalog.verify.verify_release import read_checkpoint
 from catalog.web.metrics import Metrics
 from catalog.web.ranges_made import ServedRanges, ranges_for
 from catalog.web.replies import FIXED, HTML, JSON, Reply

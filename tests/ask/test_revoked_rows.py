@@ -13,7 +13,8 @@ from catalog.log.revocation_list import Revocation
 from catalog.log.revocation_text import is_value
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
-from catalog.rows.digest_record import INPUTS, value_in
+from catalog.rows.digest_record import INPUTS
+from catalog.rows.fields import value_in
 from tests.support.strategies import ROW, row_table
 
 ODD = st.sampled_from([None, "", "0x1", "0X1", "0x01", "0x00000001", 1, 2, -1, 1 << 70, "ff" * 32, "FF" * 32, "é"])

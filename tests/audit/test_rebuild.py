@@ -12,8 +12,9 @@ from catalog.audit.rebuild import Rebuilt
 from catalog.audit.recompute import Difference
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
+from catalog.files.plain_json import canonical_json
 from catalog.launch.hashing.backends import REFERENCE, HashBackend
-from catalog.log.records import RevokeRecord, canonical_json, encode_leaf, parse_record, parse_row
+from catalog.log.records import RevokeRecord, encode_leaf, parse_record, parse_row
 from catalog.operate.finding import Severity
 from catalog.store import manifest
 from catalog.store.follows import FOLLOWS

@@ -10,7 +10,8 @@ import pytest
 
 from catalog import Release
 from catalog.build.builder import BuildResult
-from catalog.fast.plain_lookup import known_technologies, plain_lookup
+from catalog.fast.match import known_technologies
+from catalog.fast.plain_lookup import plain_lookup
 from catalog.launch.technology import technologies
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord, UnknownRecord, encode_leaf, parse_record

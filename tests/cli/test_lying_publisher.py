@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from catalog.prove.prove import Prover
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import read_trust
+from catalog.values import replace
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run
 from tests.support.forged_releases import altered, altered_row, checkpoint_of, leaves_of, next_record, sign_release

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from catalog.publish.publish import publish
 from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import read_trust
+from catalog.values import replace
 from catalog.verify import verify_release
 from tests.support.catalogs import digest_of
 from tests.support.cli import NOWHERE, Run

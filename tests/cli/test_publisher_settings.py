@@ -13,7 +13,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.log.log_folder import LogFolder
 from catalog.state.publisher import SETTINGS
-from catalog.terminal import render
+from catalog.terminal.moments import moment
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run, but_freshness
 
@@ -174,8 +174,8 @@ def test_the_owner_of_a_heartbeat_is_told_the_command(
     monkeypatch.setattr("time.time", lambda: now)
     assert "> ldcat cosign --heartbeat renews it; run it every day\n" in run("doctor")[1]
     out = run("cosign", "--heartbeat")[1]
-    assert f"time         {render.moment(int(now))}\n" in out
-    assert f"fresh until  {render.moment(int(now) + 7 * 86400)}\n" in out
+    assert f"time         {moment(int(now))}\n" in out
+    assert f"fresh until  {moment(int(now) + 7 * 86400)}\n" in out
 
 
 def test_a_folder_that_cannot_be_written(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

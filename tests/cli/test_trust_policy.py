@@ -9,7 +9,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.publish.key_files import KeyPair, new_key, write_keys
-from catalog.terminal.render import moment
+from catalog.terminal.moments import moment
 from catalog.transparency.keys import SignatureType, VerifierKey
 from tests.support.cli import Run
 from tests.support.logs import NOW, signer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from catalog.log.records import RevokeRecord
 from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import Trust, read_trust
+from catalog.values import replace
 from tests.support.catalogs import all_digests, build
 from tests.support.later_version import later_catalog, later_version, publish_record
 from tests.support.logs import LOG

@@ -14,6 +14,7 @@ from catalog.errors import MalformedInput, MalformedRecord
 from catalog.export.sidecar import DescribedFile, StatedSettings, make_sidecar, read_sidecar
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
+from catalog.files.plain_json import canonical_json
 from catalog.log.file_pack import format_pack, leaf_name, parse_pack
 from catalog.log.leaves.leaf_block import LeafBlock
 from catalog.log.leaves.read_leaves import log_parts
@@ -22,15 +23,16 @@ from catalog.log.records import (
     ReleaseRecord,
     RevokeRecord,
     UnknownRecord,
-    canonical_json,
     encode_leaf,
     parse_record,
 )
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
+from catalog.prove import bundle_forms
 from catalog.prove.proof_bundle import ProofBundle
-from catalog.prove.verify_proof import Outcome, verdict_to_dict, verify_bundle
+from catalog.prove.verdict import Outcome, verdict_to_dict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.publish.key_files import new_key, read_keys, write_keys
 from catalog.rows.digest_record import DigestRecord
 from catalog.store import ranges
@@ -267,7 +269,7 @@ LOG_TARGETS = {
     "trust-policy": Target(Policy.parse, lambda: [POLICY.encode()]),
     "trust-note": Target(_trust, lambda: [TRUST.encode(), bytes(signed(TRUST, ROOT))]),
     "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), _tlog_proofs),
-    "proof-bundle": Target(ProofBundle.parse, _bundles),
+    "proof-bundle": Target(bundle_forms.parse_bundle, _bundles),
     "proof-verdict": Target(_verdict, _bundles),
     "leaf": Target(_one_form(_leaf), _records),
     "row": Target(_row, lambda: [encode_leaf(ROW), *_records()]),

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import LdcatError, MalformedRecord
+from catalog.files.plain_json import canonical_json
+from catalog.log.leaf_texts import is_row
 from catalog.log.leaves import group_table, leaf_code
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock
 from catalog.log.leaves.read_leaves import log_parts, parse_entry
 from catalog.log.leaves.row_text import take_apart
-from catalog.log.records import canonical_json, is_row, parse_record
+from catalog.log.records import parse_record
 from catalog.transparency import merkle
 from catalog.transparency.tiles import WIDTH
 from tests.support.logs import MemoryLog

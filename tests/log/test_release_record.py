@@ -10,8 +10,9 @@ from msgspec import UNSET
 
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.files.plain_json import canonical_json
 from catalog.log.log_history import read_history
-from catalog.log.records import ReleaseRecord, canonical_json, encode_leaf, parse_record
+from catalog.log.records import ReleaseRecord, encode_leaf, parse_record
 from catalog.publish.publish import Published, publish
 from catalog.rows.digest_record import DigestRecord
 from catalog.store.catalog import Catalog

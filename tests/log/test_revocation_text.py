@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from catalog.errors import MalformedRecord, UsageError
-from catalog.log.records import canonical_json, parse_record
+from catalog.files.plain_json import canonical_json
+from catalog.log.records import parse_record
 from catalog.log.revocation_list import parse_revocations
 from catalog.log.revocation_text import MAX_REASON, is_reason
 from catalog.log.revocations import new_revocation
-from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.bundle_forms import parse_bundle
 from tests.support.hostile import REASON
 from tests.support.proof_bundles import bundle_of
 
@@ -84,7 +85,7 @@ def as_list(fields: dict[str, Any]) -> object:
 
 def as_bundle(fields: dict[str, Any]) -> object:
     bundle, _ = bundle_of("example.com/log")
-    return ProofBundle.parse(canonical_json({**json.loads(bytes(bundle)), "revocations": [fields]}))
+    return parse_bundle(canonical_json({**json.loads(bytes(bundle)), "revocations": [fields]}))
 
 
 READERS = pytest.mark.parametrize("read", [as_leaf, as_list, as_bundle])

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import MalformedRecord
-from catalog.log.records import canonical_json, encode_leaf, parse_row
+from catalog.files.plain_json import canonical_json
+from catalog.log.records import encode_leaf, parse_row
 from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
 from catalog.rows.digest_record import DigestRecord
 from tests.support.strategies import ROW, row_table

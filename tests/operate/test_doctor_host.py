@@ -24,6 +24,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.merkle import EMPTY_ROOT, root_hash
 from catalog.transparency.tiles import TileReader
+from catalog.values import replace as changed
 from tests.support.catalogs import build
 from tests.support.logs import NOW, ORIGIN, signature, signed, signer
 from tests.support.samples import SMALL, write_inputs, write_spec
@@ -303,10 +304,10 @@ def served(text: str, *, extra: bool = False) -> Change:
 def test_another_checkpoint(log: LogFolder, all_probes: list[Probe]) -> None:
     own, _ = published(log)
     for other, severity, part in (
-        (replace(own, size=own.size - 1), "error", "is older than the folder's"),
-        (replace(own, size=own.size + 1), "error", "is newer than the folder's"),
-        (replace(own, root=EMPTY_ROOT), "error", "a fork of the folder's"),
-        (replace(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
+        (changed(own, size=own.size - 1), "error", "is older than the folder's"),
+        (changed(own, size=own.size + 1), "error", "is newer than the folder's"),
+        (changed(own, root=EMPTY_ROOT), "error", "a fork of the folder's"),
+        (changed(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
     ):
         ((found, subject, what),) = found_in(all_probes, served(str(other)))
         assert (found, subject) == (severity, "served checkpoint")
@@ -373,11 +374,11 @@ def advice_with(log: LogFolder, served: Checkpoint) -> dict[str, str]:
 def test_the_advice_does_not_contradict_itself(log: LogFolder) -> None:
     """Where the host has another history, nothing of the folder is to be uploaded over it."""
     own, _ = published(log)
-    newer = advice_with(log, replace(own, size=own.size + 1))
+    newer = advice_with(log, changed(own, size=own.size + 1))
     assert newer.pop("served checkpoint") == "upload and publish nothing: get the newer log into this folder first"
     assert len(newer) >= 4
     assert set(newer.values()) == {"upload nothing: see the served checkpoint"}
-    fork = advice_with(log, replace(own, size=own.size - 1))
+    fork = advice_with(log, changed(own, size=own.size - 1))
     assert fork.pop("served checkpoint") == "publish and upload nothing; find out who signed it"
     assert set(fork.values()) == {"upload nothing: see the served checkpoint"}
     before = Checkpoint(own.origin, 1, root_hash(1, TileReader(log, own.size).node))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from catalog.log.records import encode_leaf
 from catalog.prove.proof_by_hand import lines_by_hand
-from catalog.prove.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
+from catalog.prove.verdict import Outcome, Verdict, verdict_to_dict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.values import replace
 from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
 from tests.support.logs import NOW
 from tests.support.proof_bundles import ROWS, bundle_of

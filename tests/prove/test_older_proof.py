@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import Revocation, chain_revocations
+from catalog.log.revocation_chain import RevocationChain, chain_revocations
+from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.proof_by_hand import lines_by_hand
-from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.prove.verdict import Outcome, Verdict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.values import replace
 from tests.support.logs import DAY, NOW
 from tests.support.proof_bundles import bundle_of, in_format_1
 

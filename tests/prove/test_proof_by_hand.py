@@ -8,17 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.proof_by_hand import lines_by_hand
-from catalog.prove.verify_proof import verdict_to_dict, verify_bundle
+from catalog.prove.verdict import verdict_to_dict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Verified
 from catalog.transparency.trust import Trust
+from catalog.values import replace
 from tests.support.logs import NOW, at_no_time, signer
 from tests.support.proof_bundles import DIGEST, bundle_of, signers_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,17 @@ from catalog.errors import LdcatError, MalformedInput, Unreadable, VerificationF
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord, parse_row
 from catalog.log.seen import Seen
+from catalog.prove.bundle_forms import parse_bundle
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.prove import Prover
-from catalog.prove.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
+from catalog.prove.verdict import Outcome, Verdict, verdict_to_dict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
+from catalog.values import replace
 from tests.support.logs import DAY, NOW, ORIGIN, signature, signed, signer
 from tests.support.proof_bundles import in_format_1
 from tests.support.published_logs import published_log
@@ -69,7 +71,7 @@ def test_every_row_has_a_proof(log: LogFolder) -> None:
         assert found is not None
         verdict = ask(found)
         assert (verdict.outcome, verdict.row) == (Outcome.MATCH, parse_row(leaf))
-        assert ProofBundle.parse(bytes(found)) == found
+        assert parse_bundle(bytes(found)) == found
 
 
 def test_every_configuration_of_a_digest_has_a_proof(log: LogFolder) -> None:
@@ -181,7 +183,7 @@ def test_a_bundle_has_one_checkpoint_for_two_tlog_proofs(bundle: ProofBundle) ->
 
 def test_a_bundle_of_format_1_is_read_and_says_the_same(bundle: ProofBundle) -> None:
     old = in_format_1(bundle)
-    assert ProofBundle.parse(old) == bundle
+    assert parse_bundle(old) == bundle
     assert ask(old) == ask(bundle)
     witnessed = cosigned(bundle, *WITNESSES)
     assert ask(in_format_1(witnessed), WITNESSED) == ask(witnessed, WITNESSED)
@@ -230,9 +232,9 @@ def test_invalid_bundles_are_refused(bundle: ProofBundle, field: str, write: Cal
     text = write(bundle).replace(b"example.com/log\\n", b"example.com/lag\\n", 1)
     assert ask(text).outcome is Outcome.BAD
     with pytest.raises(LdcatError):
-        ProofBundle.parse(bytes(17 << 20))
+        parse_bundle(bytes(17 << 20))
     with pytest.raises(MalformedInput, match="more than one line"):
-        ProofBundle.parse(b"{}\n{}\n")
+        parse_bundle(b"{}\n{}\n")
 
 
 @given(st.binary(max_size=200))

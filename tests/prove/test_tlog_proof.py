@@ -11,7 +11,7 @@ from catalog.errors import VerificationFailed
 from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
-from catalog.prove.verify_proof import Outcome, Verdict
+from catalog.prove.verdict import Outcome, Verdict
 from catalog.prove.verify_tlog_proof import is_tlog_proof, verify_tlog_proof
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle

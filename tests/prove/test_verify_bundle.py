@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import UNSET
 
 from catalog.errors import VerificationFailed
-from catalog.launch.technology import technologies
 from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, encode_leaf
 from catalog.log.release_rules import EARLIEST, MAX_TRUST_STEP, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
+from catalog.prove import verify_proof as module
 from catalog.prove.proof_bundle import ProofBundle
-from catalog.prove.verify_proof import Outcome, Verdict, to_dict, verdict_to_dict, verify_bundle
+from catalog.prove.verdict import Outcome, Verdict, to_dict, verdict_to_dict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.proof import InclusionProof
 from catalog.transparency.trust import MAX_AHEAD, Trust, read_trust
+from catalog.values import replace
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, signed, signer
 from tests.support.trust_notes import ROOT, trust_of
 
@@ -301,7 +302,7 @@ def test_a_release_of_0_1_0_without_commitment_is_noted() -> None:
 
 def test_a_row_of_an_unknown_technology_is_verified_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = made(revocations_count=UNSET, revocations_chain=UNSET)
-    monkeypatch.delitem(technologies(), ROWS[0].technology)
+    monkeypatch.setattr(module, "known_technologies", lambda: {"sev"})
     verdict = ask(bundle)
     assert verdict.outcome is Outcome.MATCH
     assert tuple(note.text for note in verdict.notes) == (

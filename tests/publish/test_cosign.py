@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
 from catalog.transparency.trust import Trust
+from catalog.values import replace
 from tests.support.kills import killed_at
 from tests.support.logs import DAY, NOW, ORIGIN, SIGNERS, signature, signed, signer
 from tests.support.published_logs import Publisher

@@ -15,9 +15,10 @@ from catalog.audit.audit_opening import open_for_audit
 from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedRecord, UsageError
 from catalog.log.leaf_search import endorsed_leaves
+from catalog.log.leaf_texts import is_endorsed, is_row
 from catalog.log.log_history import read_history
 from catalog.log.log_reader import LogReader
-from catalog.log.records import RevokeRecord, encode_leaf, is_endorsed, is_row
+from catalog.log.records import RevokeRecord, encode_leaf
 from catalog.prove.prove import Prover
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store.catalog import Catalog

@@ -14,12 +14,12 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
+from catalog.files.plain_json import canonical_json
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_history import read_history
 from catalog.log.records import (
     ReleaseRecord,
     RevokeRecord,
-    canonical_json,
     encode_leaf,
     parse_record,
     parse_row,

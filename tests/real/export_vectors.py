@@ -9,8 +9,8 @@ from typing import Any
 
 from catalog.export.exported import Export, ExportRow, Source
 from catalog.export.settings import DAY, Settings
-from catalog.rows.digest_record import digest_record, value_in
-from catalog.rows.fields import RECORD
+from catalog.rows.digest_record import digest_record
+from catalog.rows.fields import RECORD, value_in
 from catalog.spec import embedded
 from tests.real.shared import EXCHANGE
 

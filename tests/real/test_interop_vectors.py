@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from catalog.prove.verify_proof import Outcome
+from catalog.prove.verdict import Outcome
 from catalog.prove.verify_tlog_proof import is_tlog_proof, verify_tlog_proof
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.ed25519_policy import ed25519_policy

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from catalog.errors import MalformedRecord
+from catalog.files.plain_json import canonical_json
 from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported
-from catalog.log.records import canonical_json, encode_leaf, is_row, parse_endorsed, parse_record
+from catalog.log.leaf_texts import is_row
+from catalog.log.records import encode_leaf, parse_endorsed, parse_record
 from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from tests.support.endorsed_digests import DOCUMENT, FIRMWARE, SNP_DIGEST, endorsed, listed
 from tests.support.records import RELEASE

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -22,13 +21,16 @@ from catalog.log import seen_revocations
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.log.release_rules import revocations_json
-from catalog.log.revocation_list import Revocation, chain_revocations
+from catalog.log.revocation_chain import chain_revocations
+from catalog.log.revocation_list import Revocation
+from catalog.log.seen import Kept
 from catalog.publish.publish import publish
 from catalog.state import seen_logs as seen_module
-from catalog.state.seen_logs import Kept, SeenLog, verified_against_seen
+from catalog.state.seen_logs import SeenLog, verified_against_seen
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
+from catalog.values import replace
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run
 from tests.support.hosts import right, serving

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from catalog.log.records import ReleaseRecord, Severity, canonical_json, encode_leaf
+from catalog.files.plain_json import canonical_json
+from catalog.log.records import ReleaseRecord, Severity, encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.prove.proof_bundle import FORMAT_1, ProofBundle

@@ -25,6 +25,7 @@ from catalog.transparency.witness import (
     parse_conflict,
     parse_cosignatures,
 )
+from catalog.values import replace as changed
 from tests.support.forked_logs import (
     SIZES,
     Memory,
@@ -133,7 +134,7 @@ def test_403_without_a_signature_by_a_known_key(memory: Memory) -> None:
         (signature(ED25519, good.note.text),),
         (other,),
         (other, good.note.signatures[1]),  # one is valid, and one is not
-        (good.note.signatures[0], replace(good.note.signatures[1], value=bytes(2428))),
+        (good.note.signatures[0], changed(good.note.signatures[1], value=bytes(2428))),
         (good.note.signatures[0], good.note.signatures[0]),
     ):
         bad = replace(good, note=Note(good.note.text, lines))

@@ -43,7 +43,8 @@ from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
-from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.prove.verdict import Outcome, Verdict
+from catalog.prove.verify_proof import verify_bundle
 from catalog.prove.verify_tlog_proof import verify_tlog_proof
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
@@ -53,6 +54,7 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.proof import InclusionProof, TlogProof
 from catalog.transparency.trust import Trust, follow, open_trust
+from catalog.values import replace as changed
 from catalog.verify.verify_release import verify_release
 from tests.support.endorsed_digests import listed
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, naive_root, signature, signed, signer
@@ -433,7 +435,7 @@ class Attack(RuleBasedStateMachine):
                 found = None
                 client.sees(head)
                 assert client.seen[ORIGIN].revocations == verified.seen.revocations
-                client.seen[ORIGIN] = replace(verified.seen, listed=revocations_of(head))  # as a lookup keeps it
+                client.seen[ORIGIN] = changed(verified.seen, listed=revocations_of(head))  # as a lookup keeps it
             hangs = host.left[0] < 0
             assert found is (Unreadable if hangs else expected)
             self.reached["host: hangs" if hangs else f"host: {found.__name__ if found else 'verified'}"] += 1
@@ -500,7 +502,7 @@ class Attack(RuleBasedStateMachine):
     @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
     def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
         bundle = self._draw_offer(data).bundle
-        made = replace(bundle, row=replace(bundle.row, extra=encode_leaf(row(number))))
+        made = changed(bundle, row=changed(bundle.row, extra=encode_leaf(row(number))))
         self._ask(self._written(data, made), self.clients[client], row(number).launch_digest, "made up")
 
     @rule(data=st.data(), client=st.integers(0, 1))
@@ -527,12 +529,12 @@ class Attack(RuleBasedStateMachine):
         what = data.draw(st.sampled_from(["status", "revocations", "row"]))
         if what == "status":
             status = self.honest.proof(old.checkpoint.size - 1, head)
-            made, right = replace(bundle, status=status, revocations=revocations_of(old)), old is head
+            made, right = changed(bundle, status=status, revocations=revocations_of(old)), old is head
         elif what == "revocations":
-            made, right = replace(bundle, revocations=revocations_of(old)), old.listed == head.listed
+            made, right = changed(bundle, revocations=revocations_of(old)), old.listed == head.listed
         else:
             at = data.draw(st.integers(0, head.checkpoint.size - 1))
-            made = replace(bundle, row=self.honest.proof(at, head))
+            made = changed(bundle, row=self.honest.proof(at, head))
             right = is_answer(self.honest.leaves[at])
         right = right and not self._is_false(head, self.clients[client])
         verdict = self._ask(self._written(data, made), self.clients[client], None, "elsewhere")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,9 @@ from catalog.notes import Note
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
-from catalog.verify.verify_release import (
-    read_checkpoint,
-    release_at,
-    release_of_record,
-    unverified_release,
-    verify_past_release,
-    verify_release,
-)
+from catalog.values import replace
+from catalog.verify.releases_of_log import read_checkpoint, release_at, release_of_record
+from catalog.verify.verify_release import unverified_release, verify_past_release, verify_release
 from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.later_version import NOT_CONSIDERED, publish_record
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, signed

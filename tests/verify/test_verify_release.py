@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
+from catalog.values import replace
 from catalog.verify.verify_release import VerifiedRelease, unverified_release, verify_release
 from tests.support.catalogs import all_digests
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, signature, signed, signer

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from catalog.cli.main import run as command
-from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.prove.verdict import Outcome
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.trust import read_trust
 from tests.support.browsers import page_of, paste
 from tests.support.catalogs import build

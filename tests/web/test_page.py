@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, expect
 from catalog.build.builder import BuildResult
 from catalog.fast.note_text import note_line, titled
 from catalog.notes import Note
-from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.prove.verdict import Outcome
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.trust import read_trust
 from tests.support.attestation_builder import report_bytes
 from tests.support.browsers import Watched, page_of, paste

@@ -16,7 +16,8 @@ import pytest
 from catalog import Release
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable
-from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.prove.verdict import Outcome
+from catalog.prove.verify_proof import verify_bundle
 from catalog.transparency.trust import read_trust
 from catalog.web.answers import BatchAnswer, LookupAnswer
 from catalog.web.problems import make_problem

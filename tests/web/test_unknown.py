@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
+from catalog.files.plain_json import canonical_json
 from catalog.log.log_folder import LogFolder
-from catalog.log.records import canonical_json, encode_leaf
+from catalog.log.records import encode_leaf
 from tests.support.browsers import Watched, page_of
 from tests.support.catalogs import all_digests
 from tests.support.forged_releases import append, next_record

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from catalog.log.log_folder import LogFolder
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.prove import Prover
-from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.prove.verdict import Outcome
+from catalog.prove.verify_proof import verify_bundle
 from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
@@ -20,6 +21,7 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import WIDTH, TileReader
 from catalog.transparency.trust import Trust
+from catalog.values import replace
 from tools.bench.builds import built, whole_command
 from tools.bench.catalogs import Catalogs
 

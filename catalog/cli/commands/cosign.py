@@ -17,6 +17,7 @@ from catalog.cli.options import (
 )
 from catalog.cli.publisher_options import heartbeat_key_file, log_folder, own_trust
 from catalog.terminal import render
+from catalog.terminal.moments import moment
 from catalog.terminal.render import Format
 
 HELP_ORDER = 100
@@ -67,7 +68,7 @@ def command(
         note = folder.checkpoint()
         assert note is not None, "it was cosigned"  # noqa: S101
         until = fresh_until(trust, note, 0, int(time.time()))
-        shown = facts | {"time": render.moment(cosigned.time), "fresh until": until and render.moment(until)}
+        shown = facts | {"time": moment(cosigned.time), "fresh until": until and moment(until)}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(folder.root))
     if not cosigned.signed and not quiet:
         render.note("it was cosigned already; --heartbeat cosigns it again")

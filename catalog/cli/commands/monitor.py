@@ -11,7 +11,7 @@ from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
 from catalog.cli.options import FORMAT, LogTrustOption, QuietOption, named_path, number_option
 from catalog.errors import LdcatError
-from catalog.fast.published import MAX_READ
+from catalog.fast.beneath import MAX_READ
 from catalog.files.inputs import read_file
 from catalog.state.folders import state_folder
 from catalog.terminal import render
@@ -103,9 +103,10 @@ def _look(log: LogFolder, trust: Trust, evidence: Path, now: int) -> Watched:
 
     now: seconds since 1970. Raises as `watch` and `verified_against_seen`; Forked with the folder of the evidence.
     """
+    from catalog.log.seen import Kept
     from catalog.operate.monitor import Forked, watch
     from catalog.publish import fork_evidence
-    from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen
+    from catalog.state.seen_logs import seen_checkpoints, verified_against_seen
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
         watched = watch(log, trust, {origin: one.note for origin, one in kept.items()}, seen_checkpoints(kept), now=now)

@@ -29,6 +29,7 @@ from catalog.cli.publisher_options import (
 from catalog.cli.trust_files import trust_in
 from catalog.state.folders import remembered
 from catalog.terminal import render
+from catalog.terminal.moments import moment
 from catalog.terminal.render import Format
 from catalog.verify.checked_index import check_index_once
 from catalog.verify.opening import open_unpublished
@@ -165,7 +166,7 @@ def _print(
             "release": published.release,
             "catalog": f"{catalog.folder} ({catalog.manifest.name})",
             "launch digests": f"{published.new_rows + published.new_endorsed:,} new",
-            "fresh until": until and render.moment(until),
+            "fresh until": until and moment(until),
             "OCI digest": oci_digest,
         }
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))

@@ -69,7 +69,7 @@ def command(
     """
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
-    from catalog.verify.verify_release import read_checkpoint
+    from catalog.verify.releases_of_log import read_checkpoint
     from catalog.work.engine import local_engine, processors
 
     if cosign and key is None:

@@ -16,6 +16,7 @@ from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
+from catalog.terminal.moments import moment
 from catalog.terminal.render import Format
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        shown = facts | {"selector": record.selector_text, "fresh_until": until and render.moment(until)}
+        shown = facts | {"selector": record.selector_text, "fresh_until": until and moment(until)}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from catalog.ask.evidence_files import read_bounded, read_evidence
 from catalog.cli.declare.declared import Argument, Option
 from catalog.cli.help_form import Example, Group
-from catalog.cli.light.light_proof import proof_parts
+from catalog.cli.light.verdict_lines import verdict_lines
 from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, duration_option, named_path
-from catalog.cli.trust_files import note_bytes
+from catalog.cli.trust_files import trust_in
 from catalog.errors import NotThere, UsageError, VerificationFailed
-from catalog.fast.match_text import printable
 from catalog.files.inputs import read_file
-from catalog.notes import Note
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
-from catalog.terminal.json_text import json_text
 from catalog.terminal.render import Format
 
 HELP_ORDER = 130
@@ -92,16 +88,13 @@ def command(
     """
     from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
     from catalog.prove.proof_by_hand import as_comment, lines_by_hand
-    from catalog.prove.verify_proof import Outcome, verdict_to_dict
+    from catalog.prove.verdict import Outcome, verdict_to_dict
     from catalog.prove.verify_tlog_proof import is_tlog_proof
-    from catalog.state.known_proofs import ProofMemory
     from catalog.transparency.proof import MAX_TEXT
-    from catalog.transparency.trust import MAX_AHEAD, read_trust
 
     if show and output is Format.JSON:
         raise UsageError("--show prints a script, which has no format json", "leave out --show or --format")
-    trust_bytes = note_bytes(trust)
-    note = read_trust(trust_bytes)
+    note = trust_in(trust)
     about = None if report is None else read_evidence(report, sys.stdin.buffer)
     try:
         data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
@@ -110,19 +103,14 @@ def command(
     if show and is_tlog_proof(data):
         raise UsageError("--show needs a proof bundle, and this is a bare tlog-proof", "ldcat prove prints bundles")
     record_given = None if leaf is None else read_file(leaf, limit=MAX_TEXT, regular=True).removesuffix(b"\n")
-    now = int(time.time())
-    parts = None if leaf or show or accept_older is not None else proof_parts(file, data, trust_bytes, report)
-    memory = parts and ProofMemory(parts, {log.name for log in note.policy.logs})
-    verdict = verified_proof(data, note, about, now=now, leaf=record_given, accept_older=accept_older)
+    verdict = verified_proof(data, note, about, now=int(time.time()), leaf=record_given, accept_older=accept_older)
     record = verdict_to_dict(verdict)
-    if memory and verdict.outcome is Outcome.MATCH and verdict.fresh_until and not verdict.hint:
-        memory.keep(_said(record, verdict.notes), since=now - MAX_AHEAD, until=verdict.fresh_until)
     if output is Format.JSON:
         render.json_document(record)
         for one in () if quiet else verdict.notes:
             render.note(one.text)
     else:
-        for text in _lines(record, verdict.notes):
+        for text in verdict_lines(record, verdict.notes):
             render.line(as_comment(text) if show else text)
     if show:
         for text in lines_by_hand(data, verdict):
@@ -132,31 +120,3 @@ def command(
     if verdict.hint:
         render.say_hint(verdict.hint)
     return verdict.outcome.exit_code
-
-
-def _said(record: dict[str, Any], notes: Sequence[Note]) -> tuple[str, str, str]:
-    """The verdict as a table, as JSON, and the notes beside JSON."""
-    table = "".join(f"{printable(text)}\n" for text in _lines(record, notes))
-    beside = "".join(f"ldcat: note: {printable(one.text)}\n" for one in notes)
-    return table, f"{json_text(record, indent=2)}\n", beside
-
-
-def _lines(record: dict[str, Any], notes: Sequence[Note]) -> Iterator[str]:
-    """The verdict: what is a danger, its facts, other notes."""
-    from catalog.diff.flat import flat
-    from catalog.fast.match_text import fact_lines
-    from catalog.fast.note_text import dangers, note_line
-    from catalog.imports.dates import day
-
-    facts = [("why", record["why"])]
-    for name, value in flat(record["row"] or {}).items():
-        if value is not None and name != "type":
-            facts.append((name, day(value) if name in ("document_time", "certificate_until") else value))
-    if record["checkpoint"]:
-        facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
-        facts += [("signed by", f"{signer['name']} ({signer['algorithm']})") for signer in record["signers"]]
-    if until := record["fresh_until"]:
-        facts.append(("fresh until", render.moment(until)))
-    yield from map(note_line, dangers(notes))
-    yield from fact_lines(facts, title=record["outcome"])
-    yield from (note_line(note, "  ") for note in notes if note not in dangers(notes))

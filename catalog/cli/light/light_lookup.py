@@ -10,10 +10,10 @@ import os
 import sys
 from time import time
 
+from catalog.cli.light.light_evidence import light_evidence
 from catalog.errors import LdcatError
 from catalog.fast.match_text import NOT_FOUND, printable, shown_lines
 from catalog.fast.plain_lookup import found_at_once, named_folder, search_options
-from catalog.fast.published import read_bounded
 from catalog.values import replace
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def light_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     if options is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
     try:
-        evidence = _evidence(options["evidence"])
+        evidence = light_evidence(options["evidence"])
         if evidence is None:
             return None
         reply = _answer(evidence, options)
@@ -82,16 +82,6 @@ def _options(arguments: list[str]) -> dict[str, str] | None:
     options = {"--format": "table", **{name: value for name, value in from_environment.items() if value}, **given}
     known = options["--format"] in ("table", "json") and folder and "evidence" in options
     return {**options, "--catalog": folder, "named": given.get("--catalog", "")} if known else None
-
-
-def _evidence(given: str) -> Evidence | None:
-    """A digest or a report, as `read_evidence` reads them; None for anything else."""
-    from catalog.evidence.digest_line import digest_of_line
-    from catalog.evidence.sniff import sniff
-
-    data = given.encode("utf-8", "surrogateescape") if digest_of_line(given) else read_bounded(given)
-    found = None if data is None else sniff(data, name=given)
-    return None if found is None or found.measure_data else found
 
 
 def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:

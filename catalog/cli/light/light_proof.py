@@ -1,6 +1,6 @@
-"""The light path of `ldcat verify-proof`: a proof that this machine has verified before.
+"""The light path of `ldcat verify-proof`: a proof bundle that is a match, without typer, msgspec or dataclasses.
 
-Whatever is not remembered, and every other command line, takes the full path (cli/main.py).
+Every other command line, bundle and verdict takes the full path (cli/main.py), which begins anew.
 """
 
 from __future__ import annotations
@@ -9,11 +9,18 @@ import os
 import sys
 from time import time
 
-from catalog.fast.known_proof import KnownProof
+from catalog.cli.light.verdict_lines import verdict_lines
+from catalog.errors import LdcatError
+from catalog.fast.beneath import read_bounded
 from catalog.fast.match_text import printable
-from catalog.fast.published import read_bounded
-from catalog.fast.xdg import state_home
-from catalog.version import __version__
+from catalog.files.plain_json import NotPlain
+from catalog.prove.plain_proof import plain_verdict
+from catalog.prove.verdict import verdict_to_dict
+from catalog.transparency.trust import read_trust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.prove.verdict import Verdict
 
 _OPTIONS = {"--trust": "trust", "--report": "report", "--format": "format", "-f": "format"}
 """What each option with a value is called here."""
@@ -24,38 +31,40 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_TRUST")
 
 def light_proof(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path."""
-    given, home = _given(arguments), state_home()
-    if given is None or home is None or any(os.environ.get(name) for name in _OTHERWISE):
+    given = _given(arguments)
+    if given is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
-    proof, trust = read_bounded(given["file"]), read_bounded(given["trust"])
-    if proof is None or trust is None:
-        return None
-    parts = proof_parts(given["file"], proof, trust, given.get("report"))
     try:
-        said = KnownProof(home, parts).said(time()) if parts else None
-    except OSError:  # others can write the state folder, which the full path reports
+        verdict = _verdict(given)
+    except (NotPlain, LdcatError, OSError, ValueError):  # which the full path reports
         return None
-    if said is None:
+    return None if verdict is None else (*_printed(verdict, given), 0)
+
+
+def _verdict(given: dict[str, str]) -> Verdict | None:
+    about, report = None, given.get("report")
+    if report is not None:
+        from catalog.cli.light.light_evidence import light_evidence
+
+        about = light_evidence(report)
+        if about is None:
+            return None
+    proof, note = read_bounded(given["file"]), read_bounded(given["trust"])
+    if proof is None or note is None:
         return None
-    table, document, notes = said
+    return plain_verdict(proof, read_trust(note), about, now=int(time()))
+
+
+def _printed(verdict: Verdict, given: dict[str, str]) -> tuple[str, str]:
+    record = verdict_to_dict(verdict)
     if given.get("format", "table") == "table":
-        return table, "", 0
-    on_terminal = "".join(f"{printable(line)}\n" for line in document.splitlines()) if sys.stdout.isatty() else document
-    return on_terminal, "" if "quiet" in given else notes, 0
+        return "".join(f"{printable(line)}\n" for line in verdict_lines(record, verdict.notes)), ""
+    from catalog.terminal.json_text import json_document
 
-
-def proof_parts(file: str, proof: bytes, trust: bytes, about: str | None) -> list[bytes] | None:
-    """Everything that a verdict and its words depend on, besides what was seen; None if that is not all.
-
-    file: name of the proof, as the command line has it. proof, trust: bytes, as they were read to be verified. about: a
-    launch digest; for evidence in a file nothing is remembered, because its next report is another one.
-    """
-    from catalog.evidence.digest_line import digest_of_line
-
-    if about is not None and not digest_of_line(about):
-        return None
-    names = [name.encode("utf-8", "surrogateescape") for name in (__version__, file, about or "")]
-    return [*names, proof, trust]
+    lines = json_document(record).split("\n")
+    shown = "".join(f"{printable(line) if sys.stdout.isatty() else line}\n" for line in lines)
+    notes = () if "quiet" in given else verdict.notes
+    return shown, "".join(f"ldcat: note: {printable(note.text)}\n" for note in notes)
 
 
 def _given(arguments: list[str]) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from catalog.errors import LdcatError
 from catalog.files.inputs import read_file
 from catalog.log.log_folder import CHECKPOINT
 from catalog.state.folders import remembered, state_folder
-from catalog.terminal import render
+from catalog.terminal.moments import moment
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.state.publisher import Publisher
@@ -49,7 +49,7 @@ def explanation(folder: Path, settings: Publisher, what: str, *, passphrase: Pat
 
 def _files(folder: Path, settings: Publisher, trust: Trust) -> Iterator[str]:
     """Each file, and what it is for."""
-    day, is_over = render.moment(trust.expires)[:10], trust.expires <= time.time()
+    day, is_over = moment(trust.expires)[:10], trust.expires <= time.time()
     end = f"It has EXPIRED on {day}: ldcat doctor says what to do" if is_over else f"It ends on {day}"
     named = [(settings.trust, f"for guests: all they need to verify. {end}")]
     keys = settings.key.parent

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import UsageError
 from catalog.terminal import render
+from catalog.terminal.moments import moment
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
@@ -41,7 +42,7 @@ def trust_facts(trust: Trust) -> list[tuple[str, object]]:
         return f"{key.name}+{key.key_id.hex()} ({key.type.title})"
 
     policy = trust.policy
-    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", render.moment(trust.expires))]
+    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", moment(trust.expires))]
     facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
     facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
     facts += [("log", named(key)) for key in policy.logs]

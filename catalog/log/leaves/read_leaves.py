@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.errors import LdcatError, MalformedRecord
+from catalog.log.leaf_texts import is_row, read_technology
 from catalog.log.leaves.entries import Entries, Gathering
 from catalog.log.leaves.group_table import Columns, GroupTable
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart, RowGroup
 from catalog.log.leaves.row_text import LARGEST, take_apart
-from catalog.log.records import AnyRecord, is_row, parse_record, read_technology
+from catalog.log.records import AnyRecord, parse_record
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.merkle import HASH_SIZE
