@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.errors import MalformedInput
 from catalog.log.kept_chain import MAX_KEPT_CHAIN, KeptChain
 from catalog.log.log_folder import StateFolder
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain, chain_revocations
-from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, parse_revocations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from catalog.log.revocation_list import Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class SeenList:
         folder = StateFolder(self.path.parent)
         if not chain.count:
             return ()
+        from catalog.log.revocation_list import MAX_REVOCATIONS, parse_revocations  # msgspec takes long to load
+
         if not folder.has(self.path.name):
             return None
         try:
@@ -68,6 +74,8 @@ class SeenList:
 
     def write(self, listed: Sequence[Revocation]) -> None:
         """Raises Unreadable. A list that is too long to be published is not kept."""
+        from catalog.log.revocation_list import MAX_REVOCATIONS
+
         data = revocations_json([one.record for one in listed])
         if len(data) <= MAX_REVOCATIONS:
             StateFolder(self.path.parent).write([(self.path.name, data)])

@@ -14,19 +14,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from catalog.errors import OlderThanSeen, Unreadable
 from catalog.files.inputs import unreadable
 from catalog.files.writer import open_lock, opened
 from catalog.log.log_folder import LastCheckpoint
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Kept, NotAsSeen, Seen
 from catalog.log.seen_revocations import SeenList, SeenRevocations
 from catalog.state.folders import remembered, state_folder
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
+
+if TYPE_CHECKING:
+    from catalog.log.revocation_list import Revocation
 
 LOCK_SECONDS = 10.0
 """Seconds to wait for a lock. Writing takes milliseconds, unless the disk hangs or the process is stopped."""
