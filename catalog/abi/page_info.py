@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from enum import IntEnum
+
+from catalog.values import IntEnum
 
 PAGE_SIZE = 4096
 INITIAL_DIGEST = bytes(48)

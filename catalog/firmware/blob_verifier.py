@@ -8,12 +8,10 @@ Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is i
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from catalog.abi.kernel_table import KERNEL_GUID
 from catalog.errors import MalformedFirmware
 from catalog.firmware.lzma_sections import UNPACKED_LIMIT, lzma_sections, unpack, unpacked_size
-from catalog.values import Value
+from catalog.values import StrEnum, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

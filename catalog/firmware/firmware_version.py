@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
 
+from catalog.firmware.guid import Guid
 from catalog.firmware.module_files import ModuleFinder
 
-SMBIOS_PLATFORM_DXE = UUID("4110465d-5ff3-4f4b-b580-24ed0d06747a")
-UI_APP = UUID("462caa21-7614-4503-836e-8ab6f4662331")
+SMBIOS_PLATFORM_DXE = Guid.of("4110465d-5ff3-4f4b-b580-24ed0d06747a")
+UI_APP = Guid.of("462caa21-7614-4503-836e-8ab6f4662331")
 
 TEXT_PATTERN = r"[ !#-\[\]-~]{3,127}"
 """Printable ASCII without quotation mark and backslash. edk2 itself takes less than 3 characters for no version."""
@@ -39,7 +39,7 @@ class VersionSearch:
 
     _finder: ModuleFinder = field(default_factory=lambda: ModuleFinder((SMBIOS_PLATFORM_DXE, UI_APP)))
     _references: int = 0
-    _strings: dict[UUID, set[str]] = field(default_factory=lambda: {SMBIOS_PLATFORM_DXE: set(), UI_APP: set()})
+    _strings: dict[Guid, set[str]] = field(default_factory=lambda: {SMBIOS_PLATFORM_DXE: set(), UI_APP: set()})
 
     def feed(self, part: bytes) -> None:
         """Take the next part of the contents."""

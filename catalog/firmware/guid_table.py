@@ -5,22 +5,21 @@ Source: edk2 OvmfPkg/ResetVector/Ia16/ResetVectorVtf0.nasm.inc; QEMU hw/i386/pc_
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from catalog.errors import MalformedFirmware
+from catalog.firmware.guid import Guid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
-SEV_ES_RESET_BLOCK = UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
-SEV_HASHES_AREA = UUID("7255371f-3a3b-4b04-927b-1da6efa8d454")
-SEV_SECRET_AREA = UUID("4c2eb361-7d9b-4cc3-8081-127c90d3d294")
-SEV_METADATA = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
-TDX_METADATA = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
-IGVM_METADATA = UUID("784fa70e-3176-4677-8a20-04b68699e374")
-SVSM_INFO = UUID("a789a612-0597-4c4b-a49f-cbb1fe9d1ddd")
+FOOTER = Guid.of("96b582de-1fb2-45f7-baea-a366c55a082d")
+SEV_ES_RESET_BLOCK = Guid.of("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
+SEV_HASHES_AREA = Guid.of("7255371f-3a3b-4b04-927b-1da6efa8d454")
+SEV_SECRET_AREA = Guid.of("4c2eb361-7d9b-4cc3-8081-127c90d3d294")
+SEV_METADATA = Guid.of("dc886566-984a-4798-a75e-5585a7bf67cc")
+TDX_METADATA = Guid.of("e47a6535-984a-4798-865e-4685a7bf8ec2")
+IGVM_METADATA = Guid.of("784fa70e-3176-4677-8a20-04b68699e374")
+SVSM_INFO = Guid.of("a789a612-0597-4c4b-a49f-cbb1fe9d1ddd")
 
 NAMES = {
     SEV_ES_RESET_BLOCK: "SEV-ES reset block",
@@ -44,7 +43,7 @@ def has_footer(image: bytes) -> bool:
     return end >= _TRAILER_SIZE and image[end - 16 : end] == FOOTER.bytes_le
 
 
-def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
+def read_guid_table(image: bytes) -> Mapping[Guid, bytes] | None:
     """Data of each entry by GUID, in the order of the walk; None if the image has no footer.
 
     Raises MalformedFirmware for a table longer than the image, an entry length below 18 or beyond the table, bytes left
@@ -59,7 +58,7 @@ def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
     if total > end:
         raise MalformedFirmware(f"GUID table: {total} bytes do not fit the image")
     start, at = end - total, end - _TRAILER_SIZE
-    entries: dict[UUID, bytes] = {}
+    entries: dict[Guid, bytes] = {}
     while at > start:
         left = at - start
         if left < _TRAILER_SIZE:
@@ -67,7 +66,7 @@ def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
         length = _u16(image, at - _TRAILER_SIZE)
         if not _TRAILER_SIZE <= length <= left:
             raise MalformedFirmware(f"GUID table: entry length {length} is not between 18 and {left}")
-        guid = UUID(bytes_le=image[at - 16 : at])
+        guid = Guid(image[at - 16 : at])
         if guid in entries:
             raise MalformedFirmware(f"GUID table: {guid} stands twice")
         entries[guid] = image[at - length : at - _TRAILER_SIZE]

@@ -6,8 +6,7 @@ Linux arch/x86/kernel/csv-shared.c of Hygon (CSV3_SECURE_CALL_GUID).
 
 from __future__ import annotations
 
-from uuid import UUID
-
+from catalog.firmware.guid import Guid
 from catalog.firmware.guid_table import SEV_METADATA, SVSM_INFO, TDX_METADATA
 from catalog.firmware.machine import X86_64, machine_name, machine_of
 from catalog.firmware.volumes import begins_with_volume
@@ -63,5 +62,5 @@ def _mappings(image: bytes) -> dict[str, str]:
     return found
 
 
-def _is_of_csv(guid: UUID) -> bool:
+def _is_of_csv(guid: Guid) -> bool:
     return guid.time_low in _CSV_TIME_LOW

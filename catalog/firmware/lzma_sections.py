@@ -7,15 +7,15 @@ Source: PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/L
 from __future__ import annotations
 
 import hashlib
-from uuid import UUID
 
 from catalog.errors import MalformedFirmware
+from catalog.firmware.guid import Guid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
+LZMA_SECTION = Guid.of("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
 
 UNPACKED_LIMIT = 64 << 20
 """Bytes that all sections of one image may unpack to, together. Published images unpack to 13 to 16 MiB."""

@@ -5,11 +5,10 @@ Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm; QEMU hw/i386/pc_sysfw.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from itertools import pairwise
 
 from catalog.abi.kernel_table import TABLE_SIZE
-from catalog.values import Value
+from catalog.values import IntEnum, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

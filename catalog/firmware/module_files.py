@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
+
+from catalog.firmware.guid import Guid
 
 MODULE_LIMIT = 4 << 20
 """Bytes of the largest module that is looked at. Those of OVMF have at most 1 MiB."""
@@ -29,7 +30,7 @@ class ModuleFinder:
     gave_up: whether there were more than TRIES_LIMIT places to try; nothing is found from then on.
     """
 
-    guids: Iterable[UUID]
+    guids: Iterable[Guid]
     gave_up: bool = field(init=False, default=False)
     _tries: int = field(init=False, default=0)
     _pattern: re.Pattern[bytes] = field(init=False)
@@ -38,7 +39,7 @@ class ModuleFinder:
     def __post_init__(self) -> None:
         self._pattern = re.compile(b"|".join(re.escape(guid.bytes_le) for guid in self.guids))
 
-    def feed(self, part: bytes) -> Iterator[tuple[UUID, bytes]]:
+    def feed(self, part: bytes) -> Iterator[tuple[Guid, bytes]]:
         """GUID and whole file of every module that ends in this part, headers included, in order."""
         if self.gave_up:
             return
@@ -50,7 +51,7 @@ class ModuleFinder:
                 return
             module = bytes(self._window[start : start + size])
             del self._window[: start + size]
-            yield UUID(bytes_le=module[:16]), module
+            yield Guid(module[:16]), module
         del self._window[: max(0, len(self._window) - _HEADER_SIZE + 1)]
 
     def _next_header(self) -> tuple[int, int] | None:

@@ -19,7 +19,8 @@ from catalog.values import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from uuid import UUID
+
+    from catalog.firmware.guid import Guid
 
 FOUR_GIB = 1 << 32
 
@@ -44,7 +45,7 @@ class OvmfImage(Value):
     """
 
     data: bytes
-    table: Mapping[UUID, bytes]
+    table: Mapping[Guid, bytes]
     reset_vector: int | None
     hashes_area: Area | None
     sections: tuple[Section, ...]
@@ -96,7 +97,7 @@ def _not_an_image(foreign: Foreign) -> MalformedFirmware:
     return MalformedFirmware(f"not an OVMF image, but {foreign.what}", foreign.hint)
 
 
-def _u32s(table: Mapping[UUID, bytes], guid: UUID, count: int) -> tuple[int, ...] | None:
+def _u32s(table: Mapping[Guid, bytes], guid: Guid, count: int) -> tuple[int, ...] | None:
     if (data := table.get(guid)) is None:
         return None
     if len(data) != 4 * count:
@@ -105,19 +106,19 @@ def _u32s(table: Mapping[UUID, bytes], guid: UUID, count: int) -> tuple[int, ...
     return struct.unpack(f"<{count}I", data)
 
 
-def _reset_vector(table: Mapping[UUID, bytes]) -> int | None:
+def _reset_vector(table: Mapping[Guid, bytes]) -> int | None:
     values = _u32s(table, guid_table.SEV_ES_RESET_BLOCK, 1)
     return values[0] if values else None
 
 
-def _hashes_area(table: Mapping[UUID, bytes]) -> Area | None:
+def _hashes_area(table: Mapping[Guid, bytes]) -> Area | None:
     values = _u32s(table, guid_table.SEV_HASHES_AREA, 2)
     if values is None or values[0] == 0:  # base 0 is how a build says that it takes none
         return None
     return Area(*values)
 
 
-def _sections(data: bytes, table: Mapping[UUID, bytes]) -> tuple[Section, ...]:
+def _sections(data: bytes, table: Mapping[Guid, bytes]) -> tuple[Section, ...]:
     values = _u32s(table, guid_table.SEV_METADATA, 1)
     if values is None:
         return ()

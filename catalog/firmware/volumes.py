@@ -6,15 +6,15 @@ Source: PI specification volume 3, EFI_FIRMWARE_VOLUME_HEADER and EFI_FFS_FILE_H
 from __future__ import annotations
 
 import struct
-from uuid import UUID
 
+from catalog.firmware.guid import Guid
 from catalog.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VARIABLE_STORE = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
+VARIABLE_STORE = Guid.of("fff12b8d-7696-4c8b-a985-2747075b4f50")
 """EFI_SYSTEM_NV_DATA_FV_GUID: the "file system" of a volume that holds variables."""
 
 SIGNATURE = b"_FVH"
@@ -36,7 +36,7 @@ class Volume(Value):
     start: int
     end: int
     files: int
-    filesystem: UUID
+    filesystem: Guid
 
 
 def begins_with_volume(image: bytes) -> bool:
@@ -86,4 +86,4 @@ def _volume(image: bytes, start: int) -> Volume | None:
     begin = start + header_size
     if extension:  # a further header, before the first file
         begin = start + extension + int.from_bytes(image[start + extension + 16 : start + extension + 20], "little")
-    return Volume(start, start + length, begin, UUID(bytes_le=filesystem))
+    return Volume(start, start + length, begin, Guid(filesystem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from uuid import UUID
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ ENTRIES = st.dictionaries(st.uuids().filter(lambda guid: guid != FOOTER), st.bin
 
 
 @given(ENTRIES, st.integers(0, 99))
-def test_entries_are_read_from_the_footer_backwards(entries: dict[UUID, bytes], seed: int) -> None:
+def test_entries_are_read_from_the_footer_backwards(entries: dict[Any, bytes], seed: int) -> None:
     order = list(entries)
     image = build_ovmf(pages=1, seed=seed, reset_vector=None, extra=entries, order=order)
     read = guid_table.read_guid_table(image)
@@ -35,8 +35,9 @@ def test_entries_are_read_from_the_footer_backwards(entries: dict[UUID, bytes], 
 
 
 def test_the_guids_are_those_of_the_specification() -> None:
-    assert (guid_table.FOOTER, guid_table.SEV_ES_RESET_BLOCK) == (FOOTER, RESET_BLOCK)
-    assert (guid_table.SEV_HASHES_AREA, guid_table.SEV_METADATA) == (HASHES_AREA, METADATA)
+    ours: Any = guid_table
+    assert (ours.FOOTER, ours.SEV_ES_RESET_BLOCK) == (FOOTER, RESET_BLOCK)
+    assert (ours.SEV_HASHES_AREA, ours.SEV_METADATA) == (HASHES_AREA, METADATA)
     assert set(guid_table.NAMES) > {RESET_BLOCK, HASHES_AREA, METADATA, TDX_METADATA}
 
 
@@ -72,7 +73,8 @@ def test_a_table_may_begin_at_the_start_of_the_image() -> None:
     size = PAGE - 32
     image = build_ovmf(pages=1, reset_vector=None, extra={TDX_METADATA: bytes(size - 36)})
     assert image[:18] == bytes(18)
-    assert guid_table.read_guid_table(image) == {TDX_METADATA: bytes(size - 36)}
+    read: Any = guid_table.read_guid_table(image)
+    assert read == {TDX_METADATA: bytes(size - 36)}
 
 
 def test_the_standalone_reset_block_of_2020_is_read() -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.firmware.guid import Guid
 from catalog.firmware.module_files import MODULE_LIMIT, TRIES_LIMIT, ModuleFinder
 from tests.support.module_builder import APPLICATION, module
 
-ONE, OTHER = UUID(int=0x1111_2222), UUID(int=0x3333_4444_5555)
+ONE, OTHER = Guid(bytes(12) + b"\x11\x11\x22\x22"), Guid(bytes(10) + b"\x33\x33\x44\x44\x55\x55")
 MODULES = [module(ONE, b"first" * 40), module(OTHER, b"second" * 7, kind=APPLICATION), module(ONE, b"third")]
 CONTENTS = b"".join(b"\x90" * gap + found for gap, found in zip((5, 0, 300), MODULES, strict=True)) + ONE.bytes_le
 
 
-def found(contents: bytes, cuts: list[int] | None = None) -> list[tuple[UUID, bytes]]:
+def found(contents: bytes, cuts: list[int] | None = None) -> list[tuple[Guid, bytes]]:
     finder = ModuleFinder((ONE, OTHER))
     edges = [0, *sorted(cuts or []), len(contents)]
     return [one for start, end in itertools.pairwise(edges) for one in finder.feed(contents[start:end])]

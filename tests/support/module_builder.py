@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from catalog.firmware.firmware_version import SMBIOS_PLATFORM_DXE, UI_APP
+from catalog.firmware.guid import Guid
 
 VENDOR, RELEASE_DATE, VERSION = "Debian distribution of EDK II", "09/26/2026", "2026.08+ds-2"
 
@@ -22,7 +21,7 @@ def code_with_strings(*texts: str, registers: bytes = b"\x0d") -> bytes:
     return code + b"".join(b"\0\0@\0" + string for string in strings)
 
 
-def module(guid: UUID, contents: bytes, *, kind: int = DRIVER, size: int | None = None) -> bytes:
+def module(guid: Guid, contents: bytes, *, kind: int = DRIVER, size: int | None = None) -> bytes:
     """A file of a firmware volume. size: what its header states, by default the right one."""
     header = bytearray(guid.bytes_le + bytes([0, 0xAA, kind, 0]))
     header += (24 + len(contents) if size is None else size).to_bytes(3, "little") + b"\xf8"
