@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from catalog.transparency.encoding import to_base64
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader, new_tiles
+from catalog.values import replace
 from tests.oracles.sumdb import Sumdb, sumdb
 from tests.support.catalogs import build
 from tests.support.logs import LOG, NOW, ORIGIN, MemoryLog, signature, signed, signer
