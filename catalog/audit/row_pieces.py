@@ -15,8 +15,7 @@ from catalog.files.direct_io import anonymous
 from catalog.log.leaves.leaf_block import LeafBlock, RowGroup
 from catalog.log.leaves.row_text import LARGEST
 from catalog.log.leaves.sorted_rows import SweepColumns, sorted_rows
-from catalog.rows.digest_record import value_in
-from catalog.rows.fields import DIGEST, RECORD
+from catalog.rows.fields import DIGEST, RECORD, value_in
 
 MOST_ROWS = 1 << 21
 """Rows of a piece, of 56 bytes each; more than the combinations of four VMMs, ten vCPU types and all vCPU counts."""

@@ -14,11 +14,12 @@ from catalog.audit.rebuild import Rebuilt
 from catalog.audit.row_pieces import RowPieces
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
+from catalog.files.plain_json import canonical_json
 from catalog.log.leaves import group_table
 from catalog.log.leaves.leaf_block import LeafBlock
 from catalog.log.leaves.read_leaves import log_parts
 from catalog.log.leaves.row_text import LARGEST
-from catalog.log.records import canonical_json, encode_leaf
+from catalog.log.records import encode_leaf
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency.tiles import TileReader
 from tests.support.logs import NOW
