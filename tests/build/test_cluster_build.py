@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from collections import Counter
 from collections.abc import Callable
@@ -12,8 +14,9 @@ import pytest
 
 from catalog.build import generation
 from catalog.build.builder import BuildResult, build_catalog
-from catalog.build.cluster import cluster_build, cluster_job
+from catalog.build.cluster import build_journal, cluster_build, cluster_job
 from catalog.build.cluster.cluster_build import Cluster
+from catalog.build.cluster.made_files import Hashed
 from catalog.errors import Unreadable, UsageError
 from catalog.launch.hashing.backends import choose
 from catalog.spec.catalog_spec import load_spec
@@ -121,6 +124,25 @@ def test_a_folder_gives_its_files_to_the_catalog_and_keeps_nothing(
     assert {"sev-snp-launch_digests.index", "sev-snp-launch_digests-0.parquet.merkle"} <= set(names)
     assert list((tmp_path / "shared").iterdir()) == []
     assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_a_file_of_another_size_is_not_kept(
+    tmp_path: Path, spec: Path, local: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[str] = []
+    link = FolderStorage.linked
+
+    def linked(self: FolderStorage, name: str, path: Path) -> bool:
+        if not cut and name == "sev-snp-launch_digests-1.parquet":
+            cut.append(name)
+            os.truncate(Path(self.root, name), 4096)
+        return link(self, name, path)
+
+    monkeypatch.setattr(FolderStorage, "linked", linked)
+    built, done = clustered(spec, tmp_path / "catalog", FolderStorage(str(tmp_path / "shared")))
+    assert contents(built.folder) == local
+    assert cut
+    assert done["write_shard"] == 2 + SHARDS + 1
 
 
 def test_distinguished_digests(tmp_path: Path, spec: Path) -> None:
@@ -319,6 +341,31 @@ def test_a_journal_that_was_cut_or_damaged_loses_its_end_alone(
         with pytest.raises(Stopped):
             clustered(spec, tmp_path / "catalog", shared, state, stop_before("join_index", 2))
     assert contents(clustered(spec, tmp_path / "catalog", shared, state)[0].folder) == local
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_without_a_state_folder_of_its_own_a_build_cannot_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, "refused")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build_journal, "opened", refused)
+        with build_journal.open_journal(tmp_path / "state", "job") as journal:
+            journal.add(Hashed(technology="sev", number=0, done=1, rows=b"", seals=b""))
+    with build_journal.open_journal(tmp_path / "state", "job") as journal:
+        assert journal.made == []
+
+
+def test_a_state_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o777)
+    (tmp_path / "state").chmod(0o777)
+    with (
+        pytest.raises(Unreadable, match="is part of ldcat's state and is not trusted"),
+        build_journal.open_journal(tmp_path / "state", "job"),
+    ):
+        pass
 
 
 def test_little_goes_through_the_scheduler(tmp_path: Path, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ which bytes of the storage are used. One line of JSON for each result; what foll
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from catalog.files.inputs import unreadable
 from catalog.files.writer import open_lock, opened
 
 KEY_SIZE = 32
+_NOT_OURS = (errno.EROFS, errno.EACCES)
 _LINE = msgspec.json.Decoder(Made)
 
 
@@ -70,13 +72,16 @@ class Journal:
 
 @contextmanager
 def open_journal(folder: Path | None, name: str) -> Iterator[Journal]:
-    """The journal of that name, which is removed at the end unless there was an error. folder: None keeps nothing.
+    """The journal of that name, which is removed at the end unless there was an error.
 
-    Raises UsageError if another process has it, Unreadable if the system refuses or others can write the folder.
+    folder: None keeps nothing, as does one that this user may not write, such as on a read-only disk.
+    Raises UsageError if another process has the journal, Unreadable if others can write the folder, or for other
+    errors of the system.
     """
     if folder is None:
         yield Journal()
         return
+    inside = -1
     with ExitStack() as held:
         try:
             inside = held.enter_context(opened(folder.parent, folder.name, private=True))
@@ -89,7 +94,10 @@ def open_journal(folder: Path | None, name: str) -> Iterator[Journal]:
                 "another process builds this catalog with this storage", "wait until it has ended"
             ) from error
         except OSError as error:
-            raise unreadable(folder / name, error) from error
+            if error.errno not in _NOT_OURS:
+                raise unreadable(folder / name, error) from error
+            journal = Journal()
         yield journal
-        with suppress(OSError):  # an old journal does no harm
-            os.unlink(name, dir_fd=inside)
+        if inside >= 0:
+            with suppress(OSError):  # an old journal does no harm
+                os.unlink(name, dir_fd=inside)
