@@ -1,6 +1,7 @@
 """The command `ldcat`, also `python -m catalog`: what can be done at once, all else by cli/main.py."""
 
 import _signal
+import gc
 import os
 import sys
 
@@ -12,9 +13,11 @@ def main() -> None:
     """The command `ldcat`."""
     try:
         if len(sys.argv) > 1 and sys.stdout and sys.stderr:  # the caller may have closed one
+            gc.disable()  # nothing is collected in so short a time, and to look for it takes a part of it
             answer = _at_once(sys.argv[1:])
             if answer is not None:
                 _end(*answer)
+            gc.enable()
         from catalog.cli.main import main as full
     except MemoryError:  # before the code that reports errors is loaded
         os.write(2, b"ldcat: error: out of memory\n")
