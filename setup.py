@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from cffi import FFI
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
@@ -75,7 +75,7 @@ struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const uint64_
 void ldcat_index_free(struct ldcat_index *index);
 void ldcat_index_part(struct ldcat_index *index, uint64_t number, const struct ldcat_file *part);
 uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal);
-uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest);
+uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest, int may_wait);
 """
 
 LEAVES = """
@@ -165,14 +165,18 @@ class Extensions(build_ext):
         super().copy_extensions_to_source()
 
 
+def options_of(*flags):
+    """Options of an extension for every Python from the oldest one on."""
+    macro = ("Py_LIMITED_API", "0x030b0000") if STABLE_ABI else ("_CFFI_NO_LIMITED_API", None)
+    compiled = {"depends": sources, "extra_compile_args": ["-O3", "-g0", "-Wno-psabi", *flags]}
+    return {"py_limited_api": STABLE_ABI, "define_macros": [macro], **compiled}
+
+
 def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    flags = ["-O3", "-g0", "-Wno-psabi"]
-    macro = ("Py_LIMITED_API", "0x030b0000") if STABLE_ABI else ("_CFFI_NO_LIMITED_API", None)
-    options |= {"py_limited_api": STABLE_ABI, "define_macros": [macro]}
-    helper.set_source(module, source, depends=sources, extra_compile_args=flags, **options)
+    helper.set_source(module, source, **options_of(), **options)
     built = helper.distutils_extension("build")
     built.optional = True  # without a compiler the Python reference gives the same digests
     return built
@@ -201,5 +205,11 @@ setup(
         ),
         extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
         extension("catalog.fast.compiled._finds", FINDS, '#include "finds.c"', include_dirs=["catalog/fast/compiled"]),
+        Extension(
+            "catalog.fast.compiled._held",
+            ["catalog/fast/compiled/held.c"],
+            optional=True,
+            **options_of("-Wno-unused-function"),
+        ),
     ],
 )

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
@@ -28,6 +28,12 @@ from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import digest_parts, find_part
 from catalog.store.index_check import check_without_rows
 from catalog.store.parquet import has_pyarrow
+
+if TYPE_CHECKING:
+    from catalog.fast.index import Group, Index, Row
+
+    FoundRow = tuple[str, Group, Row]
+    """Technology, group, and the vCPU signature, sev_features and vCPU count of a row."""
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
@@ -53,6 +59,7 @@ class Lookups:
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
+        self._indexes: dict[int, list[tuple[str, Index]]] = {}
         self._is_checked = False
         self._reads_rows = has_pyarrow()
         has_rows = self._reads_rows and all(one.parts for one in catalog.manifest.known.values())
@@ -68,6 +75,9 @@ class Lookups:
             )
         except DamagedBlock as damage:
             self._give_up(damage)
+        if self.quick and self._packed and (self._reads_rows or not catalog.release):
+            for technology, index in self._packed.indexes.items():
+                self._indexes.setdefault(index.digest_size, []).append((technology, index))
 
     def lookup(self, digest: LaunchDigest) -> tuple[Match, ...]:
         """Every configuration with this digest, sorted by technology, firmware and kernel name.
@@ -75,7 +85,36 @@ class Lookups:
         Matches that the log of a published catalog revokes or deprecates say so. Raises VerificationFailed if a file
         does not match the manifest, or names a kernel or a command line that was not measured.
         """
-        matches = self._found(digest)
+        return self._with_revocations(self._found(digest))
+
+    def rows(self, digest: bytes) -> list[FoundRow] | None:
+        """The rows with a digest: `quick`, and cheap. None: `lookup` has to be asked."""
+        if not self._indexes:
+            return None
+        found: list[FoundRow] = []
+        try:
+            for technology, index in self._indexes.get(len(digest), ()):
+                for ordinal in index.find(digest):
+                    group = index.group_of(ordinal)
+                    found.append((technology, group, group.at(ordinal)))
+        except DamagedBlock:
+            return None  # a lookup warns, and reads the Parquet files
+        return found
+
+    def matches(self, digest: bytes, technology: str, group: Group, row: Row) -> tuple[Match, ...]:
+        """The matches of a row as `lookup` gives them. Raises VerificationFailed for damage."""
+        assert self._packed is not None, "`rows` gave the row"  # noqa: S101
+        try:
+            found = self._packed.matches(digest, technology, group, row)
+        except (DamagedBlock, FalseNames) as error:
+            raise VerificationFailed(f"{self.catalog.location}: {error}") from error
+        return self._with_revocations(tuple(sorted(found, key=Match.order)))
+
+    def vcpu_types(self, signature: int | None) -> tuple[str, ...]:
+        """The names of a vCPU signature in the catalog."""
+        return () if signature is None else self.catalog.vcpu_types.names(VcpuSignature(signature))
+
+    def _with_revocations(self, matches: tuple[Match, ...]) -> tuple[Match, ...]:
         for match in matches if self.catalog.revocations else ():
             if found := self._revocations.status(digest_record(match.row)):
                 match.revocation = (found.severity, found.reason)
@@ -97,6 +136,11 @@ class Lookups:
             and not fetched
             and not any(one.distinguished_bits for one in self._packed.indexes.values())
         )
+
+    def forget(self) -> None:
+        """Drop verified blocks from memory."""
+        if self._packed:
+            self._packed.forget()
 
     def close(self) -> None:
         """Close every file."""

@@ -28,6 +28,9 @@ _ENDORSED = "endorsements/endorsed.jsonl"
 ENDORSED_LIMIT = 4 << 20
 """Bytes: most of the endorsed digests that the fast path reads."""
 
+_KEPT = 56 << 20
+"""Bytes of indexes and parts that compiled code keeps in memory together with their trees: see compiled_find.py."""
+
 _FEW = 256
 """Lookups in Python before compiled code is loaded, which takes as long as some hundred of them."""
 
@@ -69,6 +72,7 @@ class PackedCatalog:
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
         self._parts: dict[str, dict[int, VerifiedFile]] = {}
+        self._index_files: dict[str, VerifiedFile] = {}
         self._memory: Any = None
         self._known: dict[tuple[Any, ...], Any] = {}
         self.indexes: dict[str, Index] = {}
@@ -91,10 +95,23 @@ class PackedCatalog:
 
     def close(self) -> None:
         """Close every file."""
-        for index in self.indexes.values():
-            index.find, index.group_of = index.find_in_python, index.group_of_in_python
+        self._forget_compiled()
         for file in self._open:
             file.close()
+
+    def forget(self) -> None:
+        """Drop verified blocks from memory; compiled code begins anew after some lookups."""
+        self._forget_compiled()
+        for file in self._open:
+            file.forget()
+        for name, index in self.indexes.items():
+            if not index.distinguished_bits:
+                self._compile_later(index, self._index_files[name])
+
+    def _forget_compiled(self) -> None:
+        for index in self.indexes.values():
+            index.find, index.group_of = index.find_in_python, index.group_of_in_python
+        self._memory = None
 
     def lookup(self, digest: bytes) -> list[Match]:
         """Every configuration with that digest, ordered by `Match.order`; without the indexes of `distinguished`."""
@@ -210,6 +227,7 @@ class PackedCatalog:
         file = self._file(name)
         index = Index(file, lambda part, offset, size: self._part(technology, part).read(offset, size))
         self._parts[technology] = {}
+        self._index_files[technology] = file
         if index.technology != technology:
             raise DamagedBlock(f"{name} is the index of another technology")
         if (index.digest_size, index.parts) != expected:
@@ -237,16 +255,21 @@ class PackedCatalog:
 
         self._memory = self._memory or shared_memory()
         if self._memory is not None:
-            use_compiled(index, file, self._parts[index.technology], self._memory)
+            use_compiled(index, file, self._parts[index.technology], self._memory, keep_parts=self._is_small())
+
+    def _is_small(self) -> bool:
+        """Whether indexes and parts fit together into what compiled code keeps in memory."""
+        names = [f"{name}{_INDEX}" for name in self.indexes]
+        names += [
+            _part_name(name, part, index.parts) for name, index in self.indexes.items() for part in range(index.parts)
+        ]
+        return sum(listed_file(self._manifest, name)[1] for name in names) < _KEPT
 
     def _part(self, technology: str, number: int) -> VerifiedFile:
         """The Parquet file of a part, in which digests are compared in place."""
         opened = self._parts[technology]
         if number not in opened:
-            parts = self.indexes[technology].parts
-            width = len(str(parts - 1))
-            suffix = f"-{number:0{width}}" if parts > 1 else ""
-            opened[number] = self._file(f"{technology}/launch_digests{suffix}.parquet")
+            opened[number] = self._file(_part_name(technology, number, self.indexes[technology].parts))
         return opened[number]
 
     def _file(self, name: str) -> VerifiedFile:
@@ -257,6 +280,11 @@ class PackedCatalog:
         file = VerifiedFile(name, digest, size, self._sha256, self._files)
         self._open.append(file)
         return file
+
+
+def _part_name(technology: str, number: int, parts: int) -> str:
+    suffix = f"-{number:0{len(str(parts - 1))}}" if parts > 1 else ""
+    return f"{technology}/launch_digests{suffix}.parquet"
 
 
 def _builds(names: Names, image: int, technology: str) -> list[Any]:

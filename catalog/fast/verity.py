@@ -101,7 +101,6 @@ class VerifiedFile:
         path = f"{files.path}/{name}" if files else name
         self._sha256 = sha256
         self.size = size
-        self._known: dict[tuple[int, int], bytes] = {}
         self._kept: dict[int, bytes] = {}
         self._levels = _levels(size)
         self._file = self._tree = -1
@@ -121,8 +120,8 @@ class VerifiedFile:
             raise
         self._path = path
         self.root = root
-        if self._levels:
-            self._known[len(self._levels) - 1, 0] = top
+        self._top = {(len(self._levels) - 1, 0): top} if self._levels else {}
+        self._known = dict(self._top)
 
     def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
         """Verified bytes of the file; raises DamagedBlock, also if the range is not inside the file.
@@ -146,6 +145,10 @@ class VerifiedFile:
     def descriptors(self) -> tuple[int, int]:
         """Of the file and of its tree, -1 if the file is one block; they are closed with it."""
         return self._file, self._tree
+
+    def forget(self) -> None:
+        """Drop the blocks that are in memory."""
+        self._kept, self._known = {}, dict(self._top)
 
     def close(self) -> None:
         """Close the file and its tree."""

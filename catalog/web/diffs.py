@@ -11,8 +11,8 @@ from catalog.errors import Unreadable, UsageError
 from catalog.fast.folder_location import is_number
 from catalog.net.http_client import NoAnswer
 from catalog.pages.changes import changes_page
-from catalog.web.current import OpenRelease
 from catalog.web.problems import Problem
+from catalog.web.release.open_release import OpenRelease
 from catalog.web.replies import HTML, Reply
 
 DIFF_SECONDS = 25

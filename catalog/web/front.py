@@ -13,9 +13,10 @@ from contextlib import suppress
 from typing import Any
 
 from catalog.pages.html import POLICY
-from catalog.web.current import LiveRelease, OpenRelease
 from catalog.web.metrics import Metrics
-from catalog.web.replies import HTML, Reply
+from catalog.web.release.current import LiveRelease
+from catalog.web.release.open_release import OpenRelease
+from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -36,6 +37,8 @@ OF_PAGES: Headers = [
     (b"referrer-policy", b"no-referrer"),
 ]
 """Headers of a page: only our scripts run, nobody may frame it, and links from it send no referrer."""
+
+_OF_JSON: Headers = [(b"content-type", JSON.encode()), (b"cache-control", ASK_AGAIN.encode())]
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
@@ -64,10 +67,13 @@ class ResponseCache:
         begun = time.perf_counter()
         self.requests += 1
         served, method, path = self._current.served, scope["method"], scope["path"]
-        reply = None
+        reply = prepared = None
         if method in ("GET", "HEAD") and not scope["query_string"]:
             reply = served.answers.get(path) or served.pages.get(path)
-        if reply:
+            prepared = None if reply else served.prepared_answer(path)
+        if prepared:
+            route, (status, size) = "/d/{digest}.json", await self._give_prepared(prepared, served, scope, send)
+        elif reply:
             route, (status, size) = reply.route, await self._give(reply, served, scope, send)
         elif method == "OPTIONS" and _header(scope, b"access-control-request-method"):
             route, status, size = "preflight", 204, 0
@@ -87,6 +93,22 @@ class ResponseCache:
         status, named, body = reply.answer(served.tag, known.decode("latin-1"), encodings.decode("latin-1"))
         headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
         headers += OF_PAGES if reply.content_type == HTML else COMMON
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if scope["method"] == "HEAD":
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+        return status, len(body)
+
+    async def _give_prepared(self, body: bytes, served: OpenRelease, scope: Scope, send: Send) -> tuple[int, int]:
+        """As `_give` of a JSON reply that is not compressed."""
+        tag = served.tag.encode()
+        headers = [*_OF_JSON, (b"etag", tag)]
+        if _header(scope, b"if-none-match") == tag:
+            status, body = 304, b""
+        else:
+            status = 200
+            headers.append((b"content-length", b"%d" % len(body)))
+        headers += COMMON
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if scope["method"] == "HEAD":
             body = b""

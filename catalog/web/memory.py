@@ -28,13 +28,18 @@ def keep_little() -> None:
     _called("mallopt", _M_ARENA_MAX, 1)
 
 
-async def give_back(requests: Callable[[], int]) -> None:
-    """Return freed memory to the system while there are requests, and once after. requests: their number so far."""
+async def give_back(requests: Callable[[], int], rest: Callable[[], None]) -> None:
+    """Return freed memory to the system while there are requests, and once after.
+
+    requests: their number so far. rest: called once there were none for a while, to drop what only speeds up many.
+    """
     seen, before = 0, False
     while True:
         await asyncio.sleep(SECONDS)
         there_were = requests() != seen
         if there_were or before:
+            if not there_were:
+                rest()
             gc.collect()
             _called("malloc_trim", 0)
         seen, before = requests(), there_were

@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 
     def shrunk(self) -> Reply:
         """The same, with the body compressed too if it is large enough."""
-        if len(self.body) < _WORTH_PACKING:
+        if len(self.body) < WORTH_PACKING:
             return self
         return self._replace(packed=gzip.compress(self.body, _LEVEL, mtime=0))
 
@@ -62,7 +62,7 @@ class Reply(NamedTuple):
         return 200, {**headers, "Content-Length": str(len(body))}, body
 
 
-_WORTH_PACKING = 8 << 10
+WORTH_PACKING = 8 << 10
 """Bytes: smaller bodies are not compressed."""
 
 _LEVEL = 5

@@ -15,11 +15,11 @@ from catalog.errors import LdcatError, shortage
 from catalog.terminal import render
 from catalog.web import diffs, lookups, served_files
 from catalog.web import metrics as counted
-from catalog.web.current import OpenRelease
 from catalog.web.exports import export_routes
 from catalog.web.front import App, Receive, Scope, Send
 from catalog.web.openapi import openapi
 from catalog.web.problems import NOTHING_THERE, Problem, make_problem, respond
+from catalog.web.release.open_release import OpenRelease
 from catalog.web.replies import JSON, Reply, uncached_json
 
 Answered = Callable[[Request, OpenRelease], Awaitable[Reply | Response]]

@@ -15,10 +15,10 @@ from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import open_log
 from catalog.store.ranges import INDEX
 from catalog.verify.lookup_pack import lookup_pack
-from catalog.web.current import OpenRelease
 from catalog.web.open_files import OpenFile
 from catalog.web.other_hosts import read_of_log
 from catalog.web.problems import NOTHING_THERE, Problem
+from catalog.web.release.open_release import OpenRelease
 from catalog.web.replies import ASK_AGAIN, BYTES, FIXED, JSON, TEXT, Reply
 
 MAX_WHOLE = 1 << 20

@@ -18,7 +18,7 @@ from catalog.state.folders import checked, receipts
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.index_check import check_index
-from catalog.web.current import OpenRelease
+from catalog.web.release.open_release import OpenRelease
 from tests.support.catalogs import with_kernel
 from tests.support.cli import Run
 from tests.support.forged_catalogs import Change, elsewhere, forged, in_groups, in_manifest

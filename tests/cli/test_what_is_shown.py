@@ -25,7 +25,7 @@ from catalog.pages.assets import assets
 from catalog.pages.views import answer_page, image_pages
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.web.current import OpenRelease
+from catalog.web.release.open_release import OpenRelease
 from tests.support.catalogs import digest_by_kernel, with_kernel
 from tests.support.cli import Run
 from tests.support.forged_catalogs import Change, forged, in_names, in_rows

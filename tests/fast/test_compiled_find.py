@@ -96,6 +96,18 @@ def test_compiled_code_is_loaded_after_some_lookups(small: BuildResult, monkeypa
     assert index.find == index.find_in_python
 
 
+def test_what_is_in_memory_can_be_dropped(parted: BuildResult) -> None:
+    digests = [digest for technology, digest in all_digests(parted) if technology == "sev-snp"]
+    with opened(parted) as packed:
+        index = packed.indexes["sev-snp"]
+        before = [index.find(digest) for digest in digests]
+        compiled = index.find
+        packed.forget()
+        assert index.find is not compiled
+        assert [index.find(digest) for digest in digests] == before
+        assert index.find != index.find_in_python
+
+
 def test_without_compiled_code_python_goes_on(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_find, "lib", None)
     digests = [digest for technology, digest in all_digests(small) if technology == "sev-snp"]
@@ -202,8 +214,11 @@ class Opened:
             file.close()
 
 
+@pytest.mark.parametrize("held", [True, False])
 @pytest.mark.parametrize("seed", range(24))
-def test_random_indexes_are_read_alike(tmp_path: Path, seed: int) -> None:
+def test_random_indexes_are_read_alike(tmp_path: Path, seed: int, held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not held:
+        monkeypatch.setattr(compiled_find, "held_find", None)
     chance = random.Random(seed)
     digests = indexed(tmp_path, chance.choice([2, 90, 700, 3000]), chance)
     with both(tmp_path) as (compiled, python):

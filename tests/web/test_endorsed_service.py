@@ -18,7 +18,7 @@ from catalog.build.builder import BuildResult
 from catalog.store.catalog import Catalog
 from catalog.web import lookups
 from catalog.web.answers import BatchAnswer, LookupAnswer
-from catalog.web.current import OpenRelease
+from catalog.web.release.open_release import OpenRelease
 from tests.support.attestation_builder import report_bytes
 from tests.support.browsers import page_of, paste
 from tests.support.catalogs import digest_of

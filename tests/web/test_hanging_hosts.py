@@ -25,7 +25,7 @@ from tests.web.conftest import REVOKE
 
 IMPATIENT = """
 from catalog.net import http_client, static_host
-from catalog.web import current
+from catalog.web.release import current
 http_client.HEAD_SECONDS, http_client.WHOLE_SECONDS, http_client.SLOWEST = 0.5, 1, 1 << 40
 static_host._PAUSES = ()
 """
@@ -124,7 +124,7 @@ def test_requests_that_need_a_hanging_host_get_an_error(place: Place, small: Bui
 
 
 def test_a_service_with_a_hanging_host_can_be_stopped(place: Place, tmp_path: Path) -> None:
-    quick = "from catalog.web import current, serving\nserving.GRACE_SECONDS = 0.2\n"
+    quick = "from catalog.web import serving\nfrom catalog.web.release import current\nserving.GRACE_SECONDS = 0.2\n"
     with hosted(place, tmp_path, PATIENT + quick + LOOKS) as (moody, served):
         moody.hangs.set()
         assert moody.waiting.acquire(timeout=SECONDS)

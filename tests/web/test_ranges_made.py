@@ -12,8 +12,8 @@ from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import INDEX, make_ranges
-from catalog.web import ranges_made
-from catalog.web.ranges_made import ranges_for
+from catalog.web.release import ranges_made
+from catalog.web.release.ranges_made import ranges_for
 
 
 @pytest.fixture

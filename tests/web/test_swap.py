@@ -22,7 +22,7 @@ from tests.web.conftest import REVOKE
 ANSWERS = 40
 """Answers from one release, to four concurrent clients."""
 
-FAST = "from catalog.web import current\ncurrent.LOOK_SECONDS = 0.1"
+FAST = "from catalog.web.release import current\ncurrent.LOOK_SECONDS = 0.1"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from catalog.publish.key_files import read_keys
 from catalog.publish.witness_store import WitnessStore
 from catalog.store.catalog import Catalog
 from catalog.transparency.note import Note
-from catalog.web.ranges_made import ranges_for
+from catalog.web.release.ranges_made import ranges_for
 from tools.faults.runner import Task
 from tools.faults.workshop import ORIGIN, Workshop
 

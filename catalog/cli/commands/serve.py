@@ -59,9 +59,9 @@ def command(
 
     memory.keep_little()
     from catalog.verify.trust_choice import TrustChoice
-    from catalog.web.current import LiveRelease
     from catalog.web.front import ResponseCache
     from catalog.web.metrics import Metrics
+    from catalog.web.release.current import LiveRelease
     from catalog.web.routes import routes
     from catalog.web.serving import run_granian
 
@@ -78,7 +78,7 @@ def command(
             front,
             listening,
             ready=lambda: None if quiet else render.note(ready),
-            besides=[current.watch, lambda: memory.give_back(lambda: front.requests)],
+            besides=[current.watch, lambda: memory.give_back(lambda: front.requests, lambda: current.served.rest())],
             finish=front.flush,
         )
     return 0

@@ -25,6 +25,15 @@ except ImportError:
 else:
     ffi, lib = _finds.ffi, _finds.lib
 
+held_find: Any = None
+"""`ldcat_find` without giving up the GIL; None if it was not compiled."""
+try:
+    from catalog.fast.compiled import _held  # type: ignore[attr-defined]
+except ImportError:
+    pass
+else:
+    held_find = _held.find
+
 _KEPT_BLOCKS = (64 << 20) // 4096
 """Blocks of indexes and trees that stay in memory: 64 MiB."""
 
@@ -39,11 +48,14 @@ def shared_memory() -> Any:
     return _owned(lib.ldcat_memory_new(os.urandom(lib.LDCAT_KEYS_SIZE), _KEPT_BLOCKS, _TAG_BITS), lib.ldcat_memory_free)
 
 
-def use_compiled(index: Index, file: VerifiedFile, parts: Mapping[int, VerifiedFile], memory: Any) -> None:
+def use_compiled(
+    index: Index, file: VerifiedFile, parts: Mapping[int, VerifiedFile], memory: Any, *, keep_parts: bool = False
+) -> None:
     """Make an index find digests and groups in compiled code.
 
     It stays as it is if there is not enough memory, or if its tables are damaged: a lookup may need none of the damage.
     file: of the index. parts: its open Parquet files, by number; more may be opened later. memory: `shared_memory`.
+    keep_parts: keep the blocks of these files, too.
     """
     try:
         layout, firsts = index.layout(), index.firsts()
@@ -64,25 +76,34 @@ def use_compiled(index: Index, file: VerifiedFile, parts: Mapping[int, VerifiedF
     counted = (tables[0], tables[1], index.parts, tables[2], len(layout.page_offsets), tables[3], len(firsts))
     made = opened and _owned(lib.ldcat_index_new(opened, _numbers(numbers), *counted), lib.ldcat_index_free)
     if made:
-        index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=False), opened)
+        index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=keep_parts), opened)
         index.group_of = _grouping(index, made)
 
 
 def _finding(
     index: Index, made: Any, parts: Mapping[int, VerifiedFile], open_part: Callable[[VerifiedFile], Any], opened: Any
 ) -> Callable[[bytes], list[int]]:
-    """`Index.find` in compiled code. made: the index there. opened: its file, which has to live as long."""
-    find_row, size, none, not_found = lib.ldcat_find, index.digest_size, lib.LDCAT_ASK_PYTHON, lib.LDCAT_NOT_FOUND
-    given: dict[int, Any] = {-1: opened}
+    """`Index.find` in compiled code. made: the index there. opened: its file, which has to live as long.
+
+    Other threads run only while a lookup waits for a disk: if each lookup let them, they would compete for the GIL
+    after each, which costs more than a lookup takes.
+    """
+    find_row, size, ask, not_found = lib.ldcat_find, index.digest_size, lib.LDCAT_ASK_PYTHON, lib.LDCAT_NOT_FOUND
+    address, held = int(ffi.cast("uintptr_t", made)), held_find or _not_held
+    given: dict[int, Any] = {-1: (opened, made)}
 
     def find(digest: bytes) -> list[int]:
+        known: list[int] | None = held(address, digest)
+        return known if known is not None else wait(digest)
+
+    def wait(digest: bytes) -> list[int]:
         if len(digest) != size:
             return []
-        row = find_row(made, digest)
-        if row < none:
-            return [row]
+        row = find_row(made, digest, 1)
         if row == not_found:
             return []
+        if row != ask:
+            return [row]
         found = index.find_in_python(digest)
         for number in [number for number in list(parts) if number not in given]:
             given[number] = open_part(parts[number])
@@ -90,6 +111,10 @@ def _finding(
         return found
 
     return find
+
+
+def _not_held(_address: int, _digest: bytes) -> None:
+    """In place of `held_find`."""
 
 
 def _grouping(index: Index, made: Any) -> Callable[[int], Group]:

@@ -105,7 +105,7 @@ static uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal
 }
 
 /* 1 if a row has this digest, 0 if it has another one, -1 if that has to be asked in Python. */
-static int has_digest(const struct ldcat_index *index, uint64_t row, const uint8_t *digest) {
+static int has_digest(const struct ldcat_index *index, uint64_t row, const uint8_t *digest, int may_wait) {
     uint8_t own[MAX_DIGEST + BLOCK];
     if (!index->part_count)
         return -1;
@@ -117,25 +117,29 @@ static int has_digest(const struct ldcat_index *index, uint64_t row, const uint8
     uint64_t offset = index->digest_size * (within & (((uint64_t)1 << index->page_bits) - 1));
     if (index->pages[page] > part->size)
         return -1;
-    const uint8_t *found = verified_read(part, index->pages[page] + offset, index->digest_size, own);
+    const uint8_t *found = verified_read(part, index->pages[page] + offset, index->digest_size, may_wait, own);
     return found ? !memcmp(found, digest, index->digest_size) : -1;
 }
 
-/* Ordinal of the only row with this digest, NOT_FOUND, or ASK_PYTHON. digest: as long as those of the index. */
-static uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest) {
+/* Ordinal of the only row with this digest, NOT_FOUND, or ASK_PYTHON.
+ *
+ * digest: as long as those of the index. may_wait: 0 to read only what is in the memory of the system.
+ */
+static uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest, int may_wait) {
     unsigned digest_bits = 8 * index->entry_size - index->ordinal_bits;
     uint8_t own_bounds[16 + BLOCK], own_entries[2 * BLOCK];
     uint64_t key = big_endian(digest, 8) >> (64 - index->bucket_bits - digest_bits);
     uint64_t wanted = key & (~(uint64_t)0 >> (64 - digest_bits)), bucket = digest_bits < 64 ? key >> digest_bits : 0;
     size_t size = index->entry_size;
-    const uint8_t *bounds = verified_read(index->file, index->bucket_at + 8 * bucket, 16, own_bounds);
+    const uint8_t *bounds = verified_read(index->file, index->bucket_at + 8 * bucket, 16, may_wait, own_bounds);
     if (!bounds)
         return LDCAT_ASK_PYTHON;
     uint64_t first = little_endian_64(bounds), end = little_endian_64(bounds + 8), found = LDCAT_NOT_FOUND;
     if (first > end || end > index->rows || end - first > BLOCK / size)
         return LDCAT_ASK_PYTHON;
     uint64_t count = end - first;
-    const uint8_t *entries = verified_read(index->file, index->entry_at + size * first, size * count, own_entries);
+    const uint8_t *entries =
+        verified_read(index->file, index->entry_at + size * first, size * count, may_wait, own_entries);
     if (count && !entries)
         return LDCAT_ASK_PYTHON;
     uint64_t at = 0, high = count;
@@ -150,7 +154,7 @@ static uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *diges
         uint64_t entry = big_endian(entries + size * at, size);
         if (entry >> index->ordinal_bits != wanted)
             break;
-        int same = has_digest(index, first + at, digest);
+        int same = has_digest(index, first + at, digest, may_wait);
         if (same < 0 || (same && found != LDCAT_NOT_FOUND))
             return LDCAT_ASK_PYTHON;
         if (same)

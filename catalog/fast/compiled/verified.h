@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sha256_block.h"
@@ -125,12 +126,24 @@ static struct ldcat_file *ldcat_file_new(struct ldcat_memory *memory, int data, 
     return made;
 }
 
+/* Bytes read, or -1; without `may_wait` none that are not in the memory of the system. */
+static ssize_t read_at(int descriptor, uint8_t *out, size_t size, uint64_t at, int may_wait) {
+    if (may_wait)
+        return pread(descriptor, out, size, (off_t)at);
+#ifdef RWF_NOWAIT
+    struct iovec part = {out, size};
+    return preadv2(descriptor, &part, 1, (off_t)at, RWF_NOWAIT);
+#else
+    return -1;
+#endif
+}
+
 /* 1 if a block was read; the last one of the file is filled up with zeros. */
-static int fetch(const struct ldcat_file *file, unsigned level, uint64_t number, uint8_t block[BLOCK]) {
+static int fetch(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait, uint8_t block[BLOCK]) {
     uint64_t at = BLOCK * (level ? number - file->starts[file->levels] : number);
     size_t wanted = level || file->size - at > BLOCK ? BLOCK : (size_t)(file->size - at), got = 0;
     while (got < wanted) {
-        ssize_t count = pread(level ? file->tree : file->data, block + got, wanted - got, (off_t)(at + got));
+        ssize_t count = read_at(level ? file->tree : file->data, block + got, wanted - got, at + got, may_wait);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
@@ -170,10 +183,13 @@ static void keep_block(const struct ldcat_file *file, uint64_t number, const uin
     __atomic_store_n(&file->kept[number - file->kept_from], place + 1, __ATOMIC_RELEASE);
 }
 
-static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t number, uint8_t hash[HASH]);
+static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait,
+                         uint8_t hash[HASH]);
 
-/* A verified block, in kept memory or in the caller's; NULL if it cannot be read or is damaged. */
-static const uint8_t *verified_block(const struct ldcat_file *file, unsigned level, uint64_t number, uint8_t own[BLOCK]) {
+/* A verified block, in kept memory or in the caller's; NULL if it cannot be read, would have to be waited for, or is
+ * damaged. */
+static const uint8_t *verified_block(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait,
+                                     uint8_t own[BLOCK]) {
     uint64_t tag[TAG_WORDS], *known, differ = 0;
     uint8_t expected[HASH], found[HASH];
     if (number >= file->kept_from) {
@@ -183,13 +199,13 @@ static const uint8_t *verified_block(const struct ldcat_file *file, unsigned lev
     }
     known = file->memory->tags[(number + file->number * 0x9e3779b97f4a7c15) & file->memory->tag_mask];
     __builtin_prefetch(known);
-    if (!fetch(file, level, number, own))
+    if (!fetch(file, level, number, may_wait, own))
         return NULL;
     tag_of(file, number, own, tag);
     for (int i = 0; i < TAG_WORDS; i++)
         differ |= __atomic_load_n(&known[i], __ATOMIC_RELAXED) ^ tag[i];
     if (differ) {
-        if (!verified_hash(file, level, number, expected))
+        if (!verified_hash(file, level, number, may_wait, expected))
             return NULL;
         sha256_block(own, file->memory->fast, found);
         if (memcmp(expected, found, HASH))
@@ -203,14 +219,16 @@ static const uint8_t *verified_block(const struct ldcat_file *file, unsigned lev
 }
 
 /* The hash that a block must have, from the level above or the root; 0 if that is damaged. */
-static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t number, uint8_t hash[HASH]) {
+static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait,
+                         uint8_t hash[HASH]) {
     uint8_t own[BLOCK];
     if (level == file->levels) {
         memcpy(hash, file->root, HASH);
         return 1;
     }
     uint64_t place = number - file->starts[level];
-    const uint8_t *above = verified_block(file, level + 1, file->starts[level + 1] + place / HASHES_EACH, own);
+    uint64_t number_above = file->starts[level + 1] + place / HASHES_EACH;
+    const uint8_t *above = verified_block(file, level + 1, number_above, may_wait, own);
     if (!above)
         return 0;
     memcpy(hash, above + HASH * (place % HASHES_EACH), HASH);
@@ -218,17 +236,18 @@ static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t
 }
 
 /* Verified bytes of the file, in kept memory or in the caller's, which has room for them and a block; or NULL. */
-static const uint8_t *verified_read(const struct ldcat_file *file, uint64_t offset, size_t size, uint8_t *own) {
+static const uint8_t *verified_read(const struct ldcat_file *file, uint64_t offset, size_t size, int may_wait,
+                                    uint8_t *own) {
     size_t start = offset % BLOCK, got = 0;
     if (!size || offset > file->size || size > file->size - offset)
         return NULL;
     if (start + size <= BLOCK) {
-        const uint8_t *block = verified_block(file, 0, offset / BLOCK, own);
+        const uint8_t *block = verified_block(file, 0, offset / BLOCK, may_wait, own);
         return block ? block + start : NULL;
     }
     while (got < size) { /* a block is read behind what is there already, and its part moved to it */
         size_t rest = BLOCK - start, part = rest < size - got ? rest : size - got;
-        const uint8_t *block = verified_block(file, 0, (offset + got) / BLOCK, own + got);
+        const uint8_t *block = verified_block(file, 0, (offset + got) / BLOCK, may_wait, own + got);
         if (!block)
             return NULL;
         memmove(own + got, block + start, part);

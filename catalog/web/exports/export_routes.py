@@ -18,7 +18,6 @@ from catalog.export.setting_table import served_formats
 from catalog.export.sidecar import ENDING, described, make_sidecar
 from catalog.export.stated_settings import stated_settings
 from catalog.notes import Note
-from catalog.web.current import OpenRelease
 from catalog.web.exports.export_query import (
     PREFIX,
     ExportQuery,
@@ -29,6 +28,7 @@ from catalog.web.exports.export_query import (
     served_settings,
 )
 from catalog.web.problems import Problem, make_problem
+from catalog.web.release.open_release import OpenRelease
 from catalog.web.replies import JSON, Reply, json_bytes
 
 MOST_DIGESTS = 7_500

@@ -1,0 +1,150 @@
+"""Prepared answers have the bytes of the definition, or are not given."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.ask.answer import Answer, found_answer
+from catalog.ask.lookup import Lookups
+from catalog.ask.verification import VerificationInputs
+from catalog.build.builder import BuildResult
+from catalog.evidence.evidence import Evidence
+from catalog.log.revocation_list import Revocation
+from catalog.store.catalog import Catalog
+from catalog.web.release import prepared
+from catalog.web.release.open_release import line_of_batch
+from catalog.web.release.prepared import Pieces, PreparedAnswers
+from catalog.web.replies import json_bytes
+from tests.support.catalogs import all_digests, digest_of
+from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
+from tests.support.endorsed_digests import endorsed
+
+
+def whole(digest: LaunchDigest, answer: Answer) -> dict[str, Any]:
+    del digest
+    return answer.to_dict()
+
+
+@contextmanager
+def opened(folder: Path, *revocations: Revocation) -> Iterator[Lookups]:
+    catalog = Catalog.open(folder)
+    if revocations:
+        vars(catalog)["revocations"] = revocations
+    with closing(Lookups(catalog, pytest.fail)) as lookups:
+        yield lookups
+
+
+def defined(lookups: Lookups, shape: prepared.Shape, value: bytes) -> bytes:
+    digest = LaunchDigest(value)
+    inputs = VerificationInputs(now=0)
+    answer = found_answer(lookups.catalog, Evidence("launch digest", digest), inputs, lookups.lookup)
+    return json_bytes(shape(digest, answer))
+
+
+def compared(lookups: Lookups, digests: list[bytes]) -> int:
+    """How many of the digests have prepared answers, all of which are those of the definition."""
+    given = 0
+    for shape in (whole, line_of_batch):
+        answers = PreparedAnswers(lookups, shape)
+        for digest in digests:
+            found = answers.found(digest)
+            assert found in (None, defined(lookups, shape, digest))
+            given += found is not None
+    return given // 2
+
+
+@pytest.mark.parametrize("name", ["small", "parted", "default"])
+def test_they_are_those_of_the_definition(name: str, request: pytest.FixtureRequest) -> None:
+    built: BuildResult = request.getfixturevalue(name)
+    digests = random.Random(1).choices(list({digest for _, digest in all_digests(built)}), k=400)
+    with opened(built.folder) as lookups:
+        once = [digest for digest in digests if len(lookups.rows(digest) or ()) == 1]
+        assert len(once) > 100
+        assert compared(lookups, once) == len(once)
+        assert compared(lookups, digests) == len(once)
+
+
+def test_digests_that_no_row_has(small: BuildResult) -> None:
+    chance = random.Random(2)
+    with opened(small.folder) as lookups:
+        answers = PreparedAnswers(lookups, line_of_batch)
+        for digest in (chance.randbytes(size) for size in (32, 48) for _ in range(20)):
+            assert answers.found(digest) is None
+            assert answers.absent(digest) == defined(lookups, line_of_batch, digest)
+        assert answers.absent(all_digests(small)[0][1]) is None
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"vcpus": 3},
+        {"vcpus": None},
+        {"technology": "sev-snp"},
+        {"technology": "sev-snp", "vcpus": 2},
+        {"vcpus": 2, "vcpu_signature": "0x00a00f11"},
+        {"sev_features": "0x1"},
+        {"launch_digest": "own"},
+    ],
+)
+def test_revoked_rows_say_so(small: BuildResult, selector: dict[str, Any]) -> None:
+    digests = [digest for _, digest in all_digests(small)]
+    selector = {name: digests[0].hex() if value == "own" else value for name, value in selector.items()}
+    restored = {**selector, "technology": "sev-es"}
+    revoked_then_restored = (
+        Revocation(selector=selector, severity="revoked", reason="for a test"),
+        Revocation(selector=restored, severity="restored", reason="for a test"),
+    )
+    with opened(small.folder, *revoked_then_restored) as lookups:
+        revoked = [
+            digest for digest in digests if any(match.revocation for match in lookups.lookup(LaunchDigest(digest)))
+        ]
+        assert revoked or selector.get("vcpus", 0) is None or "vcpu_signature" in selector
+        compared(lookups, digests)
+
+
+def test_endorsed_digests_are_left_to_the_definition(small: BuildResult, tmp_path: Path) -> None:
+    held = digest_of(small)
+    built = with_endorsed(small, tmp_path / "catalog", [endorsed(held, document_sha256=DOCUMENT_SHA256)])
+    digests = [digest for _, digest in all_digests(small)]
+    with opened(built.folder) as lookups:
+        answers = PreparedAnswers(lookups, whole)
+        assert answers.found(bytes.fromhex(held)) is None
+        assert compared(lookups, digests) > 10
+
+
+def test_pieces_that_differ_from_the_definition_are_not_used(small: BuildResult) -> None:
+    """Such as those of an answer in which a value decides about more than itself."""
+
+    def shape(digest: LaunchDigest, answer: Answer) -> Any:
+        return [digest.hex(), hashlib.sha256(digest.value).hexdigest(), bool(answer.matches)]
+
+    with opened(small.folder) as lookups:
+        answers = PreparedAnswers(lookups, shape)
+        assert {answers.found(digest) for _, digest in all_digests(small)} == {None}
+
+
+def test_memory_is_bounded(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "MAX_PREPARED", 4_000)
+    monkeypatch.setattr(prepared, "_MAX_TEXTS", 1)
+    digests = [digest for _, digest in all_digests(small)]
+    with opened(small.folder) as lookups:
+        assert compared(lookups, digests) > 10
+        answers = PreparedAnswers(lookups, whole)
+        for digest in digests:
+            answers.found(digest)
+            assert sum(len(pieces or ()) for pieces in answers._made.values()) <= 4_000 + 8_000
+            assert len(answers._texts) <= 1
+
+
+def test_percent_signs_and_repeated_values_stay() -> None:
+    pieces = Pieces(b'{"a":"100 %b %","d":"MARK","e":"MARK","n":OTHER}', (b"MARK", b"OTHER"))
+    assert pieces.of((b"x%", b"7")) == b'{"a":"100 %b %","d":"x%","e":"x%","n":7}'
+    assert Pieces(b"nothing", (b"MARK",)).of((b"x",)) == b"nothing"
