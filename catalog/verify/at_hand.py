@@ -18,12 +18,19 @@ from catalog.files.outputs import write_whole
 from catalog.files.writer import opened, remove
 from catalog.log.file_pack import MAX_PACK, PACKS, format_pack, leaf_name, pack_path, parse_pack
 from catalog.net.http_client import NoAnswer
+from catalog.transparency.tiles import WIDTH, parse_bundle, tile_path, tile_width
 
 Fetch = Callable[[str, int], bytes]
 """Fetches a file of the log by its path; the number is the most bytes that it may have."""
 
 _TILES = "tile/"
 _PARTIAL = ".p/"
+
+_NO_PACK = "no-pack"
+"""What is kept under this name says how many checkpoints ago a host without packs was asked for one."""
+
+_WITHOUT = 8
+"""Checkpoints: how many are verified without asking such a host for a pack again."""
 
 _MAX_KEPT = 32 << 20
 """Bytes: the most that is kept. A log whose records need more is read from the host each time."""
@@ -47,6 +54,7 @@ class AtHand:
         self._is_kept = True
         self._verifies = False
         self._is_given_up = False
+        self._without = 0
         self._checkpoint: bytes | None = None
 
     def give_checkpoint(self, checkpoint: bytes) -> None:
@@ -76,7 +84,8 @@ class AtHand:
     def prepare(self, size: int, fetch: Fetch) -> None:
         """Get what verifies a checkpoint of that many leaves: what was kept of it, or the pack of the host.
 
-        A host that serves no pack, or something else at its address, is read file by file. Raises NoAnswer.
+        A host that serves no pack, or something else at its address, is read file by file, and not asked for the pack
+        of each later checkpoint. Raises NoAnswer.
         """
         self._verifies = True
         if not self._is_given_up:
@@ -86,18 +95,32 @@ class AtHand:
         self._size, self._is_kept = size, False
         if self._is_given_up:
             return
-        for kept in self._list_kept():  # a full tile of a smaller tree is also one of this tree
-            files, _ = self._read(kept)
-            full = {path: data for path, data in files.items() if path.startswith(_TILES) and _PARTIAL not in path}
-            self._before.update(full)
+        for kept in self._list_kept():
+            self._carry_over(kept)
+        without = self._without + 1 if self._without < _WITHOUT else 0
+        if without > 1:
+            self._files[_NO_PACK] = b"%d" % without
+            return
         try:
             files, leaves = parse_pack(fetch(pack_path(size), MAX_PACK))
         except NoAnswer:
             raise
         except (Unreadable, MalformedInput):
+            self._files[_NO_PACK] = b"1"
             return
         self._files.update(files)
         self.leaves.update(leaves)
+
+    def _carry_over(self, size: int) -> None:
+        """Have at hand what is kept for a smaller tree and is the same in this one: full tiles, and its last leaf."""
+        files, leaves = self._read(size)
+        full = {path: data for path, data in files.items() if path.startswith(_TILES) and _PARTIAL not in path}
+        self._before.update(full)
+        self._without = max(self._without, int(files.get(_NO_PACK, b"0")))
+        number = (size - 1) // WIDTH
+        bundle = files.get(tile_path(None, number, tile_width(size, 0, number)))
+        with suppress(MalformedInput, IndexError):
+            self.leaves[size - 1] = leaves.get(size - 1) or parse_bundle(bundle or b"")[-1]
 
     def load(self, size: int) -> None:
         """Load what is kept for a checkpoint of that many leaves, if anything is, and nothing else was loaded."""
@@ -158,5 +181,7 @@ class AtHand:
         """The sizes of the checkpoints for which something is kept."""
         with suppress(OSError):
             names = [name.removeprefix(f"{PACKS}/") for name, _ in walk(self._root, PACKS)]
-            return [int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 20]
+            return [
+                int(name) for name in names if name.isascii() and name.isdecimal() and 0 < len(name) < 19 and int(name)
+            ]
         return []

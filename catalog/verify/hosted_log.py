@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from catalog.errors import DiskFull, LdcatError, MalformedInput, NotThere, Unreadable, VerificationFailed
 from catalog.fast.beneath import Files
@@ -83,7 +82,10 @@ class HostedLog(LogFolder):
 
     def read_known(self, path: str, at_most: int, sha256: str) -> bytes:
         if (data := self._cached(path, at_most, sha256)) is None:
-            data = self.read(path, at_most)
+            same = (self._cached(other, at_most, sha256) for other in self._in_other_releases(path))
+            data = next((found for found in same if found is not None), None)
+            if data is None:
+                data = self.read(path, at_most)
             if hashlib.sha256(data).hexdigest() == sha256:
                 self._place(path)
                 write_verified(self.root / path, [data], size=len(data), sha256=sha256)
@@ -178,8 +180,8 @@ class HostedLog(LogFolder):
         if (data := self.at_hand.get(path)) is not None and hashlib.sha256(data).hexdigest() == entry.sha256:
             write_verified(self.root / path, [data], size=entry.size, sha256=entry.sha256)
             return
-        if same := self._earlier(number, name, entry):
-            with same.open("rb") as file:
+        if same := next((other for other in self._in_other_releases(path) if self._has(other, entry)), None):
+            with (self.root / same).open("rb") as file:
                 write_verified(
                     self.root / path, iter(partial(file.read, _CHUNK), b""), size=entry.size, sha256=entry.sha256
                 )
@@ -189,15 +191,15 @@ class HostedLog(LogFolder):
         with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as report:
             write_verified(self.root / path, _counted(chunks, report), size=entry.size, sha256=entry.sha256)
 
-    def _earlier(self, number: int, name: str, entry: FileEntry) -> Path | None:
-        """The same file in another release that was fetched, a newer one first; None if none has it."""
+    def _in_other_releases(self, path: str) -> Iterator[str]:
+        """The paths of the same file in other releases of which anything was fetched, a newer one first."""
+        number, _, name = path.removeprefix("releases/").partition("/")
         try:
             names = (one.name for one in (self.root / "releases").iterdir())
-            others = sorted((int(one) for one in names if is_number(one) and int(one) != number), reverse=True)
+            others = sorted((int(one) for one in names if is_number(one) and one != number), reverse=True)
         except OSError:
-            return None
-        paths = (f"{release_path(one)}/{name}" for one in others[:_MOST_RELEASES])
-        return next((self.root / path for path in paths if self._has(path, entry)), None)
+            return
+        yield from (f"{release_path(one)}/{name}" for one in others[:_MOST_RELEASES])
 
     def _cached(self, path: str, at_most: int, sha256: str) -> bytes | None:
         """A file in the cache; None if it is not there, or has another hash."""

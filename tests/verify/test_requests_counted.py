@@ -175,6 +175,17 @@ def test_a_new_release(site: Site, longer: BuildResult, other: BuildResult) -> N
         assert of_range(site.lookup(*FIVE_MINUTES), number)
 
 
+def test_a_new_release_at_a_host_without_packs(site: Site, longer: BuildResult) -> None:
+    shutil.rmtree(site.folder / "pack")
+    site.lookup()
+    site.place.publish(built=longer)
+    site.update()
+    shutil.rmtree(site.folder / "pack")
+    paths = site.lookup()
+    assert sorted(path.split("/")[0] for path in paths) == ["checkpoint", "range", "range", "releases", *["tile"] * 4]
+    assert "releases/2/manifest.json" in paths  # and neither revocations nor components
+
+
 def test_a_client_that_missed_releases(site: Site, small: BuildResult, longer: BuildResult, other: BuildResult) -> None:
     """The tiles of the tree that it knows are not in the pack, which has those of the release before."""
     site.lookup()
