@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tools.bench.base import LIMIT, ROUNDS, Comparison, compared, table, verdict
-from tools.bench.figures import Figure, Version
+from tools.bench.figures import Figure
+from tools.bench.versions import Version
 
 BASE = Version("1111111", Path("base/bin/python"), Path("base/made"))
 HEAD = Version("2222222", Path("head/bin/python"), Path("head/made"))

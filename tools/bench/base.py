@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tools.bench.figures import Figure, Version, figures, finished, made_inputs, prepare, sample_digests
+from tools.bench.figures import Figure, figures
+from tools.bench.inputs import made_inputs, prepare, sample_digests
+from tools.bench.versions import Version, finished
 
 ROUNDS = 5
 LIMIT = 0.90
@@ -65,7 +67,8 @@ def main() -> None:
         for version in versions:
             prepare(version, inputs)
         sample_digests(versions[0], inputs)
-        found = compared(figures(inputs), versions[0], versions[1], _say)
+        taken = [figure for figure in figures(inputs) if all(version.has(figure.needs) for version in versions)]
+        found = compared(taken, versions[0], versions[1], _say)
     sys.stdout.write("\n".join([*table(found, versions[0].name, versions[1].name), "", *verdict(found)]) + "\n")
     raise SystemExit(any(each.too_slow for each in found))
 

@@ -6,23 +6,18 @@ Rooms and modules move from version to version, so only the command line and `fr
 from __future__ import annotations
 
 import json
-import os
-import random
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tools.bench.builds import large_spec
-from tools.bench.load import Load, loads, rate, report
+from tests.support.hosts import static_host
+from tools.bench.inputs import CONFIGURATION, FIRMWARE, Inputs
+from tools.bench.load import Load, loads, rate
+from tools.bench.versions import Version, finished
 
-FIRMWARE = "sid/ovmf-amdsev/OVMF.amdsev.fd"
-CONFIGURATION = ["--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpu-type", "EPYC-Milan"]
-DEFINED_KERNELS = 5_000
-SAMPLED_DIGESTS = 20_000
 LOOKUPS_OF_THE_API = """
 import sys, time
 from catalog import Release
@@ -37,28 +32,14 @@ with Release.open(sys.argv[1]) as release:
     print(half / (time.perf_counter() - started))
 """
 
+LOOKUP_AT_A_HOST = """
+import sys
+from catalog import Release
+with Release.open(sys.argv[1], sys.argv[2]) as release:
+    assert release.lookup(sys.argv[3])
+"""
 
-@dataclass(frozen=True)
-class Version:
-    """An installed version of ldcat. folder: of the catalogs, logs and state that this version itself makes."""
-
-    name: str
-    python: Path
-    folder: Path
-
-    def command(self, *arguments: object) -> list[str]:
-        """Arguments of a process that runs the command `ldcat`."""
-        return [str(self.python.with_name("ldcat")), *map(str, arguments)]
-
-    def run(self, *arguments: object, code: int = 0, state: str = "state") -> bytes:
-        """Stdout of an ldcat command. Raises SystemExit if it ends with another exit code than `code`."""
-        return finished(self.command(*arguments), self.environment(state), code)
-
-    def environment(self, state: str = "state") -> dict[str, str]:
-        """Of its processes: nothing that the caller has set for ldcat, and XDG folders below `folder`."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LDCAT_", "PYTHON", "XDG_"))}
-        homes = {f"XDG_{kind.upper()}_HOME": str(self.folder / kind) for kind in ("cache", "config", "data")}
-        return kept | homes | {"XDG_STATE_HOME": str(self.folder / state)}
+_EXPORT = ["export", "--to", "rvps-file", "--vmm", "qemu-kvm-init2", "--vcpus", "1-64", "--no-kernel", "--unpublished"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +48,7 @@ class Figure:
 
     sample: takes the figure of a version once.
     least: samples of a version in a round, at least: more for what disk or network make uneven.
+    needs: a command that both versions must have, else the figure is left out; "" for one that each version has.
     """
 
     name: str
@@ -74,68 +56,7 @@ class Figure:
     unit: str
     sample: Callable[[Version], float]
     least: int = 1
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What both versions are given.
-
-    folder: of specs, a report and lists of digests.
-    digest: in every catalog.
-    rare: in no catalog, but `explain` finds its inputs.
-    """
-
-    folder: Path
-    digest: str
-    rare: str
-    absent: str = "0" * 96
-
-
-def made_inputs(folder: Path, base: Version, rows: int) -> Inputs:
-    """rows: about so many in the large catalog."""
-    specs = {
-        "large": large_spec(rows),
-        "sev-snp": large_spec(rows),
-        "sev-es": large_spec(rows // 5, "sev-es"),
-        "sev": _sev_spec(),
-        "old": large_spec(rows // 20),
-        "new": large_spec(rows // 20, feature=2),
-    }
-    folder.mkdir()
-    for name, spec in specs.items():
-        (folder / f"{name}.toml").write_text(spec)
-    digest = base.run("measure", FIRMWARE, *CONFIGURATION, "--vcpus", 4, "-f", "hex", "-q").decode().strip()
-    rare = [*CONFIGURATION, "--vcpus", 1000, "--sev-features", "0x239"]
-    found = base.run("measure", FIRMWARE, *rare, "-f", "hex", "-q").decode().strip()
-    (folder / "report.bin").write_bytes(report(bytes.fromhex(digest)))
-    return Inputs(folder, digest, found)
-
-
-def prepare(version: Version, inputs: Inputs) -> None:
-    """Build, publish and prove with this version what its figures read; verify the log once."""
-    version.folder.mkdir()
-    at = version.folder
-    version.run("build", "-o", at / "default", "-q")
-    for name in ("large", "old", "new"):
-        version.run("build", inputs.folder / f"{name}.toml", "-o", at / name, "-q")
-    log = version.run("keygen", "example.com/bench", "--algorithm", "ed25519", "-o", at / "key").decode().split()[-1]
-    root = version.run("keygen", "root.example", "--for", "root", "-o", at / "root-key").decode().split()[-1]
-    (at / "policy").write_text(f"log {log}\nquorum none\n")
-    text = version.run("trust", "init", "--policy", at / "policy", "--root", f"a={root}", "--threshold", 1)
-    (at / "text").write_bytes(text)
-    (at / "trust").write_bytes(version.run("trust", "sign", at / "text", "--key", at / "root-key"))
-    version.run("publish", at / "default", "--log", at / "log", "--key", at / "key", "-q")
-    (at / "proof").write_bytes(version.run("prove", inputs.digest, "--log", at / "log", "-q"))
-
-
-def sample_digests(version: Version, inputs: Inputs) -> None:
-    """Write random digests of the default and the large catalog for both versions."""
-    sample = f"USING SAMPLE {SAMPLED_DIGESTS} ROWS"
-    query = f"SELECT launch_digest FROM launch_digests WHERE technology = 'sev-snp' {sample}"  # noqa: S608
-    for name in ("default", "large"):
-        sampled = version.run("sql", query, "--catalog", version.folder / name, "-f", "csv").decode().split()[1:]
-        random.Random(1).shuffle(sampled)
-        (inputs.folder / name).write_text("\n".join(sampled))
+    needs: str = ""
 
 
 def figures(inputs: Inputs) -> list[Figure]:
@@ -154,35 +75,34 @@ def figures(inputs: Inputs) -> list[Figure]:
         _command("lookup", "ldcat lookup report.bin", "lookup", str(inputs.folder / "report.bin"), *default),
         Figure("Release.lookup", "lookup", "lookups/s", partial(_api, inputs, "default")),
         Figure("... in the large catalog", "lookup", "lookups/s", partial(_api, inputs, "large")),
+        Figure("... at a host of static files", "lookup", "lookups/s", partial(_hosted, digest), least=3),
         Figure("ldcat build", "build", "rows/s", partial(_build, None)),
         *(
             Figure(f"... of many {name} rows", "build", "rows/s", partial(_build, inputs.folder / f"{name}.toml"))
             for name in ("sev-snp", "sev-es", "sev")
         ),
-        Figure("ldcat publish", "build", "rows/s", _publish, least=3),
+        Figure("ldcat publish", "build", "rows/s", partial(_publish, "default"), least=3),
+        Figure("... of many sev-snp rows", "build", "rows/s", partial(_publish, "old"), least=3),
         *(
             Figure(f"ldcat serve: {load.name}", "service", load.unit, partial(_serve, load), least=3)
             for load in loads(served)
         ),
         _command("other", "ldcat --version", "--version"),
+        _command("other", "ldcat lookup --help", "lookup", "--help"),
         _command("other", "ldcat measure", "measure", FIRMWARE, *CONFIGURATION, "--vcpus", "4"),
         _command("other", "ldcat inspect", "inspect", FIRMWARE),
         _command("other", "ldcat explain", "explain", digest, *default),
         _command("other", "... of one that differs on three axes", *differing),
+        _command("other", "... of one under SEV-ES", "explain", inputs.rare_es, *default, "-q"),
         _command("other", "ldcat prove", "prove", digest, "--log", "{}/log"),
         _command("other", "ldcat verify-proof", "verify-proof", "{}/proof", "--trust", "{}/trust"),
         _command("other", "ldcat diff", "diff", "{}/old", "{}/new", "-q", code=1),
         _command("other", "ldcat audit --remeasure 1000", "audit", "{}/default", "--remeasure", "1000", "-q"),
+        _command("other", "... --remeasure all, many sev-snp rows", "audit", "{}/old", "--remeasure", "all", "-q"),
+        _command("other", "ldcat rebuild", "rebuild", "{}/log", "--trust", "{}/trust", "-q"),
+        replace(_command("other", "ldcat export", *_EXPORT, *default, "-o", "{}/exported", "-q"), needs="export"),
         Figure("python -c pass, the same for both", "other", "ms", _nothing),
     ]
-
-
-def finished(command: list[str], environment: dict[str, str] | None = None, code: int = 0) -> bytes:
-    """Stdout of a command. Raises SystemExit if it ends with another exit code than `code`."""
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    if done.returncode != code:
-        raise SystemExit(f"bench: {' '.join(command)} ended with {done.returncode}: {done.stderr.decode()}")
-    return done.stdout
 
 
 def _command(group: str, name: str, *arguments: str, code: int = 0) -> Figure:
@@ -215,14 +135,21 @@ def _build(spec: Path | None, version: Version) -> float:
     return rows / seconds
 
 
-def _publish(version: Version) -> float:
-    """The default catalog, as the first release of a log."""
+def _hosted(digest: str, version: Version) -> float:
+    """A Release at a host, opened and asked once, in a process of its own."""
+    with static_host(version.folder / "site") as host:
+        command = [str(version.python), "-c", LOOKUP_AT_A_HOST, host.url, str(version.folder / "trust"), digest]
+        return 1 / _seconds(partial(finished, command, version.environment()))
+
+
+def _publish(catalog: str, version: Version) -> float:
+    """A catalog, as the first release of a log."""
     at, out = version.folder, version.folder / "published"
-    arguments = ["publish", at / "default", "--log", out / "log", "--key", at / "key", "-q"]
+    arguments = ["publish", at / catalog, "--log", out / "log", "--key", at / "key", "-q"]
     out.mkdir()
     seconds = _seconds(partial(version.run, *arguments, state="published/state"))
     shutil.rmtree(out)
-    return _rows(at / "default") / seconds
+    return _rows(at / catalog) / seconds
 
 
 def _serve(load: Load, version: Version) -> float:
@@ -239,16 +166,6 @@ def _rows(catalog: Path) -> int:
 
 def _first(inputs: Inputs, catalog: str) -> str:
     return (inputs.folder / catalog).read_text().split()[0]
-
-
-def _sev_spec() -> str:
-    """SEV measures firmware and kernel hashes alone, so that many rows need many kernels."""
-    kernels = (
-        f'[[kernel_hashes.define]]\nname = "kernel-{n}"\nkernel_sha256 = "{n:064x}"\ninitrd_sha256 = "{n:064x}"\n'
-        for n in range(DEFINED_KERNELS)
-    )
-    builds = 'name = "large"\nfirmware = { builds = ["*"] }\n[kernel_hashes]\ntables = ["none"]\n'
-    return f"{builds}{''.join(kernels)}[technologies.sev]\n"
 
 
 def _seconds(work: Callable[[], object]) -> float:

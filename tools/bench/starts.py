@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.support import attestation_builder
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tools.bench.catalogs import Catalogs
-from tools.bench.figures import CONFIGURATION, FIRMWARE, Version, finished
+from tools.bench.inputs import CONFIGURATION, FIRMWARE
+from tools.bench.versions import Version, finished
 
 ROUNDS = 21
 PAGES = 1024
