@@ -25,6 +25,8 @@ from tools.bench.published import Publisher
 SECONDS = 4
 CONNECTIONS = 32
 ROUNDS = 3
+PATIENCE = 60
+"""Seconds in which a service has to find a new release."""
 
 HELLO = """
 from granian.constants import Interfaces
@@ -118,10 +120,13 @@ def _swap(publisher: Publisher, served: str, paths: Path) -> Load:
     command = shlex.join([sys.executable, "-m", "catalog", *revoke])
     with subprocess.Popen(f"sleep 2; exec {command} >/dev/null", shell=True) as revoking:  # noqa: S602
         found = _load(served, paths, seconds=12)
-    with urllib.request.urlopen(f"{served}/readyz") as ready:  # noqa: S310
-        if revoking.returncode or json.load(ready)["release"] != 2:
-            raise SystemExit("bench: no release was exchanged")
-    return found
+    until = time.monotonic() + PATIENCE
+    while not revoking.returncode and time.monotonic() < until:
+        with urllib.request.urlopen(f"{served}/readyz") as ready:  # noqa: S310
+            if json.load(ready)["release"] == 2:
+                return found
+        time.sleep(0.1)
+    raise SystemExit("bench: no release was exchanged")
 
 
 def _load(url: str, paths: Path, *, connections: int = CONNECTIONS, pause: int = 0, seconds: int = SECONDS) -> Load:
@@ -140,8 +145,10 @@ def _served(publisher: Publisher) -> Iterator[tuple[str, subprocess.Popen[str]]]
             time.sleep(0.05)
             if process.poll() is not None:
                 raise SystemExit(said.read_text())
-        yield said.read_text().partition("serves at ")[2].split()[0], process
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield said.read_text().partition("serves at ")[2].split()[0], process
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def _command(publisher: Publisher) -> list[str]:
@@ -154,8 +161,10 @@ def _hello(folder: Path) -> Iterator[str]:
     (folder / "hello.py").write_text(HELLO.replace("0 or {port}", str(port)))
     with subprocess.Popen([sys.executable, "hello.py"], cwd=folder) as process:
         time.sleep(2)
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def _digests(catalog: Path) -> list[str]:
