@@ -98,7 +98,8 @@ class LogWalk:
         if tree.root() != self.before.root:
             raise VerificationFailed(f"the tiles of the log do not match its first {self.before.size} leaves")
         pending = list[RevokeRecord]()
-        for part in log_parts(self._reader, tree.size, self._checkpoint.size, rows=self._rows):
+        ahead = getattr(self._store, "is_here", False)  # a connection to a host is used by one thread
+        for part in log_parts(self._reader, tree.size, self._checkpoint.size, rows=self._rows, ahead=ahead):
             if isinstance(part, LeafBlock):
                 tree.extend(part.hashes, perfect_root)
                 self._add_rows(part)

@@ -54,8 +54,8 @@ def one_by_one(log: MemoryLog, first: int, *, rows: bool) -> Iterator[Leaf]:
         yield Leaf(index, text, merkle.leaf_hash(text), record)
 
 
-def at_once(log: MemoryLog, first: int, *, rows: bool) -> Iterator[Leaf]:
-    for part in log_parts(log.reader, first, log.size, rows=rows):
+def at_once(log: MemoryLog, first: int, *, rows: bool, ahead: bool = False) -> Iterator[Leaf]:
+    for part in log_parts(log.reader, first, log.size, rows=rows, ahead=ahead):
         yield from part.leaves() if isinstance(part, LeafBlock) else (part,)
 
 
@@ -78,6 +78,7 @@ def check_same(leaves: list[bytes], first: int = 0) -> MemoryLog:
         for lib in CODE:
             with patch.object(leaf_code, "lib", lib):
                 assert seen(at_once(log, first, rows=rows)) == expected
+                assert log.size < 5000 or seen(at_once(log, first, rows=rows, ahead=True)) == expected
     return log
 
 
@@ -206,10 +207,11 @@ def test_a_table_of_groups_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_leaves_before_a_missing_bundle_are_read() -> None:
-    log = check_same([row(vcpus=n) for n in range(2000)])
-    del log.files["tile/entries/003"]
-    found, why = seen(at_once(log, 5, rows=True))
-    assert (found[0].index, found[-1].index, why[:9]) == (5, 3 * WIDTH - 1, "NotThere:")
+    log = check_same([row(vcpus=n) for n in range(6000)])
+    del log.files["tile/entries/020"]
+    for ahead in (False, True):
+        found, why = seen(at_once(log, 5, rows=True, ahead=ahead))
+        assert (found[0].index, found[-1].index, why[:9]) == (5, 20 * WIDTH - 1, "NotThere:")
 
 
 def test_an_entry_that_was_changed_is_named_after_the_leaves_before_it() -> None:

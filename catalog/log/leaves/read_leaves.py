@@ -6,6 +6,7 @@ A row that does not fit in a block, because its digest or vCPU count is in anoth
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.log.leaf_texts import is_row, read_technology
@@ -18,6 +19,7 @@ from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.merkle import HASH_SIZE
 from catalog.transparency.tiles import DAMAGED, WIDTH, TileReader
+from catalog.work.ahead import made_ahead
 
 _AT_ONCE = 16
 """Entry bundles: how many are read at once."""
@@ -43,32 +45,50 @@ def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
         ) from error
 
 
-def log_parts(reader: TileReader, first: int, size: int, *, rows: bool) -> Iterator[LogPart]:
-    """Yield the leaves of a log from `first` on. size: of the log. rows: whether rows are parsed.
+def log_parts(reader: TileReader, first: int, size: int, *, rows: bool, ahead: bool = False) -> Iterator[LogPart]:
+    """Yield the leaves of a log from `first` on.
+
+    size: of the log.
+    rows: whether rows are parsed.
+    ahead: whether a thread reads and hashes leaves while others are used; what is read has to allow it.
 
     Every part before a fault is yielded before it is raised. Raises as TileReader.entries and `parse_entry`.
     """
-    blocks = _Blocks(reader, parses=rows)
-    number, skipped = divmod(first, WIDTH)
-    for entries in _chunks(reader, range(number, -(-size // WIDTH))):
-        yield from blocks.parts(first, entries.part(skipped, len(entries)))
-        first, skipped = first + len(entries) - skipped, 0
+    blocks, chunks = _Blocks(reader, parses=rows), _chunks(reader, first, -(-size // WIDTH))
+    for chunk in made_ahead(chunks) if ahead and size - first > _AT_ONCE * WIDTH else chunks:
+        yield from blocks.parts(chunk)
 
 
-def _chunks(reader: TileReader, numbers: range) -> Iterator[Entries]:
-    """Yield the entries of some bundles at a time; at a fault those before it, before it is raised."""
-    begin = numbers.start
-    while begin < numbers.stop:
-        gathered = Gathering(reader)
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Leaves that were read together. index: of the first one in the log. hashes: their leaf hashes."""
+
+    index: int
+    entries: Entries
+    hashes: bytes
+
+
+def _chunks(reader: TileReader, first: int, bundles: int) -> Iterator[_Chunk]:
+    """Yield the leaves from `first` on, some bundles at a time; at a fault those before it, before it is raised.
+
+    bundles: how many there are in the log.
+    """
+    begin = first // WIDTH
+    while begin < bundles:
+        gathered, failure = Gathering(reader), None
         try:
-            for number in range(begin, min(begin + _AT_ONCE, numbers.stop)):
+            for number in range(begin, min(begin + _AT_ONCE, bundles)):
                 if gathered.size < _ENOUGH:
                     gathered.add(number)
                     begin = number + 1
-        except LdcatError:
-            yield gathered.entries()
-            raise
-        yield gathered.entries()
+        except LdcatError as error:
+            failure = error
+        found = gathered.entries()
+        entries = found.part(first % WIDTH, len(found))
+        yield _Chunk(first, entries, entries.hashes())
+        if failure:
+            raise failure
+        first += len(entries)
 
 
 class _Blocks:
@@ -79,9 +99,10 @@ class _Blocks:
         self._parses = parses
         self._table = GroupTable()
 
-    def parts(self, index: int, entries: Entries) -> Iterator[LogPart]:
-        """Yield some leaves. index: of the first one in the log. Raises as `parse_entry`."""
-        hashes, columns, begun, at = entries.hashes(), Columns.of(len(entries)), 0, 0
+    def parts(self, chunk: _Chunk) -> Iterator[LogPart]:
+        """Yield the leaves of a chunk. Raises as `parse_entry`."""
+        index, entries, hashes = chunk.index, chunk.entries, chunk.hashes
+        columns, begun, at = Columns.of(len(entries)), 0, 0
 
         def block() -> Iterator[LeafBlock]:
             """The rows since the last leaf by itself, if there are any."""
