@@ -68,9 +68,7 @@ class ReleaseRows:
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs, after the last leaf."""
-        for piece in self._pieces.rest():
-            self._compare(piece)
-        self._compare_alone()
+        self._compare_rest()
         if isinstance(self._opened, LdcatError):  # in its folder; the other releases can still be recomputed
             yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {self._opened}", self.rows)
             self._progress(self.rows)
@@ -96,6 +94,12 @@ class ReleaseRows:
         if not isinstance(self._opened, LdcatError):
             made = self._opened[1]
             self._found += made.differences_of_piece(piece, self._engine, self._backend, self._progress)
+
+    def _compare_rest(self) -> None:
+        for piece in self._pieces.rest():
+            self._compare(piece)
+        self._pieces = RowPieces()  # whose memory is not used
+        self._compare_alone()
 
     def _compare_alone(self) -> None:
         groups, self._alone, self._rows_alone = self._alone, {}, 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 
 from catalog.audit.regenerated import regenerate
 from catalog.errors import LdcatError
@@ -13,6 +15,9 @@ from catalog.store.digest_parts import digest_parts
 from catalog.store.index.index_faults import tree_faults
 from catalog.work.engine import Engine
 
+_AT_ONCE = 2
+"""Files that are hashed at once: the bytes of each are in memory."""
+
 
 def right_technologies(catalog: Catalog, engine: Engine, backend: HashBackend) -> list[str]:
     """The names of these technologies. Their files, and that of the names, are as the manifest says."""
@@ -20,24 +25,23 @@ def right_technologies(catalog: Catalog, engine: Engine, backend: HashBackend) -
         name
         for name, entry in catalog.manifest.known.items()
         if entry.parts
-        and _as_listed(catalog, name)
+        and _are_as_listed(catalog, name, engine)
         and regenerate(catalog, name, engine=engine, backend=backend, progress=lambda _: None).whole
     ]
 
 
-def _as_listed(catalog: Catalog, technology: str) -> bool:
+def _are_as_listed(catalog: Catalog, technology: str, engine: Engine) -> bool:
     """Whether SHA-256 and fs-verity digest of the files are those in the manifest."""
+    index = f"{technology}/{manifest.INDEX}"
+    names = [manifest.NAMES, index, *(part.name for part in digest_parts(catalog, technology))]
+    if not engine.in_process:
+        return all(_is_as_listed(catalog, name) for name in names)
+    with closing(replace(engine, ahead=_AT_ONCE).run(partial(_is_as_listed, catalog), names)) as results:
+        return all(is_listed for _, is_listed in results)
+
+
+def _is_as_listed(catalog: Catalog, name: str) -> bool:
     try:
-        return not any(fault for name in _names(catalog, technology) for fault in _faults(catalog, name))
+        return not any(tree_faults(catalog.components, name, catalog.verified(name)))
     except LdcatError:
         return False
-
-
-def _names(catalog: Catalog, technology: str) -> Iterator[str]:
-    yield manifest.NAMES
-    yield f"{technology}/{manifest.INDEX}"
-    yield from (part.name for part in digest_parts(catalog, technology))
-
-
-def _faults(catalog: Catalog, name: str) -> Iterator[str]:
-    return tree_faults(catalog.components, name, catalog.verified(name))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LARGEST 48
+#define AHEAD 16
 #define KEYS_OF_COUNTS ((size_t)UINT16_MAX + 2)
 
 /* Turn numbers of rows by key into the place of the first row of each key. */
@@ -48,6 +49,8 @@ int ldcat_sort_rows(size_t count, const uint8_t *digests, const int32_t *vcpus, 
         }
         for (size_t place = 0; place < count; place++) {
             uint32_t row = rows[place], group = numbers[row];
+            if (place + AHEAD < count) /* rows are anywhere in memory */
+                __builtin_prefetch(digests + LARGEST * (size_t)rows[place + AHEAD]);
             sorted_vcpus[next[group]++] = vcpus[row];
             memcpy(sorted_digests + ends[group], digests + LARGEST * (size_t)row, sizes[group]);
             ends[group] += sizes[group];
