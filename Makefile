@@ -35,9 +35,10 @@ check: $(VENV)/.installed-test  ## style, types, the order of the rooms, and the
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.limits
 
-sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_rows build/fuzz_finds  ## compiled code under the address and undefined-behaviour sanitizers
+sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_packed_rows build/fuzz_rows build/fuzz_finds  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_hashing
 	build/fuzz_leaves
+	build/fuzz_packed_rows
 	build/fuzz_rows
 	build/fuzz_finds
 
@@ -48,6 +49,10 @@ build/fuzz_hashing: tests/launch/fuzz_hashing.c $(wildcard catalog/abi/*.h $(HAS
 	$(CC) $(SANITIZED) -I $(HASHING) -o $@ $< $(wildcard $(HASHING)/*.c)
 
 build/fuzz_leaves: tests/log/fuzz_leaves.c $(wildcard catalog/log/leaves/*.[ch])
+	mkdir -p build
+	$(CC) $(SANITIZED) -o $@ $<
+
+build/fuzz_packed_rows: tests/log/fuzz_packed_rows.c $(wildcard catalog/log/leaves/*.[ch])
 	mkdir -p build
 	$(CC) $(SANITIZED) -o $@ $<
 

@@ -31,7 +31,7 @@ uint64_t ldcat_sha256_nanoseconds(int implementation, size_t lanes);
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
 int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *data, size_t data_size,
                           const uint32_t *starts, const uint32_t *sizes, size_t count, uint8_t *out);
-int ldcat_merkle_root(int implementation, uint8_t *hashes, size_t count);
+int ldcat_merkle_roots(int implementation, uint8_t *hashes, size_t count, unsigned levels);
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
@@ -93,6 +93,25 @@ int ldcat_leaves_ascend(const uint8_t *data, size_t data_size, const uint32_t *s
 enum ldcat_order { LDCAT_SORTED, LDCAT_NO_ROOM, LDCAT_NOT_ROWS, ... };
 int ldcat_sort_rows(size_t count, const uint8_t *digests, const int32_t *vcpus, const uint32_t *numbers, size_t groups,
                     const uint8_t *sizes, uint64_t *starts, int32_t *sorted_vcpus, uint8_t *sorted_digests);
+
+struct ldcat_leaf_group { uint32_t before, between, after, head; };
+struct ldcat_leaf_groups {
+    const uint8_t *pieces; const uint64_t *piece_at; const struct ldcat_leaf_group *groups; size_t count, heads;
+};
+int ldcat_pack_rows(const uint8_t *digests, size_t stride, const int32_t *vcpus, const uint32_t *groups, size_t count,
+                    const uint32_t *numbers, const uint32_t *bits, size_t map_size, uint8_t *out);
+size_t ldcat_write_leaves(const struct ldcat_leaf_groups *groups, const uint8_t *rows, size_t count, uint8_t *out,
+                          size_t room, uint32_t *starts, uint32_t *sizes);
+int ldcat_sort_packed_rows(const struct ldcat_leaf_groups *groups, const uint8_t *rows, size_t count, uint8_t *out,
+                           uint64_t *head_counts);
+size_t ldcat_unknown_rows(uint8_t *rows, size_t count);
+size_t ldcat_rows_with(const uint8_t *rows, size_t count, const uint8_t *digests, size_t digest_count,
+                       const uint8_t *slots, uint32_t *out);
+struct ldcat_slots;
+struct ldcat_slots *ldcat_slots_new(void);
+void ldcat_slots_free(struct ldcat_slots *slots);
+size_t ldcat_slots_add(struct ldcat_slots *slots, const uint8_t *rows, size_t count, const uint8_t *dead, size_t groups,
+                       const uint32_t *odd, size_t odd_count, uint32_t *out);
 """
 
 
@@ -199,7 +218,7 @@ setup(
         extension(
             "catalog.log.leaves._leaves",
             LEAVES,
-            '#include "leaf_read.h"\n#include "row_order.h"',
+            '#include "leaf_read.h"\n#include "leaf_write.h"\n#include "row_order.h"',
             sources=sorted(map(str, leaves.glob("*.c"))),
             include_dirs=[str(leaves)],
         ),

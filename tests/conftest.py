@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -165,11 +166,11 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     left = [1 << 30]
     write_one = LogFolder._write_one
 
-    def counted(folder: LogFolder, file: tuple[str, bytes]) -> str:
+    def counted(folder: LogFolder, *file: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Unreadable("the disk has gone")
-        return write_one(folder, file)
+        write_one(folder, *file)
 
     monkeypatch.setattr(LogFolder, "_write_one", counted)
     return left

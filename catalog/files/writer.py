@@ -47,7 +47,7 @@ def placed(folder: int, name: str, *, over: bool = True, private: bool = False) 
     over: replace an existing file or link; if false, raises FileExistsError.
     private: readable by its owner only.
     """
-    partial = partial_name()
+    partial, is_named = partial_name(), False
     descriptor = os.open(partial, _NEW, PRIVATE_FILE if private else 0o666, dir_fd=folder)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - there is no path that is open already
@@ -58,11 +58,13 @@ def placed(folder: int, name: str, *, over: bool = True, private: bool = False) 
             os.fsync(descriptor)
         if over:
             os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
+            is_named = True
         else:
             _name_new(folder, partial, folder, name)
     finally:
-        with suppress(OSError):
-            os.unlink(partial, dir_fd=folder)
+        if not is_named:
+            with suppress(OSError):
+                os.unlink(partial, dir_fd=folder)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from catalog.errors import MalformedInput, Unreadable, UntrustedSigner, UsageError
 from catalog.fast.beneath import Files, open_file, there
 from catalog.files import inputs
+from catalog.files.open_folders import OpenFolders, refused
 from catalog.files.writer import leftovers, open_lock, opened, placed, remove, remove_folder, sync_folder
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
@@ -98,23 +99,26 @@ class LogFolder:
             return None
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
-    def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+    def write(self, files: Iterable[tuple[str, bytes | bytearray | memoryview]]) -> None:
         """Write files, each whole or not at all; files and folders are synced on return. Raises Unreadable."""
         from concurrent.futures import Future, ThreadPoolExecutor  # only here: most commands read a log
 
-        folders: set[str] = set()
-        waiting: deque[tuple[Future[str], int]] = deque()
-        held = 0
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            for file in files:
-                while waiting and held + len(file[1]) > _AT_ONCE:
+        names: set[str] = set()
+        with OpenFolders(self.root, private=self.is_private) as folders, ThreadPoolExecutor(_WRITERS) as pool:
+            waiting: deque[tuple[Future[None], int]] = deque()
+            held = 0
+            for path, data in files:
+                inner, _, name = path.rpartition("/")
+                while waiting and (held + len(data) > _AT_ONCE or folders.has_to_close(inner)):
                     written, size = waiting.popleft()
-                    folders.add(written.result())
+                    written.result()
                     held -= size
-                waiting.append((pool.submit(self._write_one, file), len(file[1])))
-                held += len(file[1])
-        folders.update(written.result() for written, _ in waiting)
-        self._sync(folders)
+                names.add(inner)
+                waiting.append((pool.submit(self._write_one, folders.open(inner), name, path, data), len(data)))
+                held += len(data)
+            for written, _ in waiting:
+                written.result()
+        self._sync(names)
 
     def link(self, old: str, new: str, data: bytes) -> bool:
         """Hard-link an existing file that has exactly these bytes to another name, synced; False if that fails.
@@ -178,19 +182,13 @@ class LogFolder:
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
 
-    def _write_one(self, file: tuple[str, bytes]) -> str:
-        inner, _, name = file[0].rpartition("/")
+    def _write_one(self, folder: int, name: str, path: str, data: bytes | bytearray | memoryview) -> None:
+        """Write a file in an open folder. path: of the file, for messages."""
         try:
-            with self._opened(inner) as folder, placed(folder, name, private=self.is_private) as opened_file:
-                opened_file.write(file[1])
-        except PermissionError as error:  # of the folder: the file is a new one
-            place = self.root / inner
-            raise Unreadable(
-                f"{place} cannot be written: permission denied", f"see who owns it: ls -ld {place}"
-            ) from error
+            with placed(folder, name, private=self.is_private) as file:
+                file.write(data)
         except OSError as error:
-            raise inputs.unreadable(self.root / file[0], error) from error
-        return inner
+            raise refused(self.root, path, error) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,38 @@
 """History: rows, revocations and the last release of a log, read once and verified against its checkpoint.
 
-It keeps 40 bytes for each row: the hash of its leaf, and, unless it is revoked, a hash of its inputs. Endorsed digests,
-which are few, are kept whole.
+Of its rows it keeps in memory what many of them have in common, and about a bit for each: which vCPU counts the live
+ones of each group have. Rows that a catalog is compared with are on disk. Endorsed digests, which are few, are kept
+whole.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from msgspec.structs import replace
 
+from catalog.abi.digest import SEV_DIGEST_SIZE
 from catalog.errors import MalformedRecord, UsageError
+from catalog.log.leaves.kept_rows import KeptRows
+from catalog.log.leaves.leaf_block import LeafBlock
+from catalog.log.leaves.leaf_groups import LeafGroups
+from catalog.log.leaves.live_slots import LiveSlots
+from catalog.log.leaves.merged_rows import MergedRows
+from catalog.log.leaves.packed_blocks import BlockPacker
+from catalog.log.leaves.packed_rows import ROW, Rows, groups_of, pack_rows, row_bits, unpack_rows
 from catalog.log.leaves.read_leaves import parse_entry
+from catalog.log.leaves.row_text import NONE, take_apart
 from catalog.log.log_walk import LogWalk
-from catalog.log.records import (
-    ReleaseRecord,
-    RevokeRecord,
-    Severity,
-    encode_leaf,
-    parse_endorsed,
-    parse_record,
-    parse_row,
-)
-from catalog.log.revocations import Revocations
-from catalog.log.row_leaves import Rows
+from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, encode_leaf, parse_endorsed, parse_row
+from catalog.log.row_leaves import RowPacker
+from catalog.log.row_states import RowStates
 from catalog.rows.digest_record import INPUTS, DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from catalog.transparency import merkle
@@ -37,37 +41,54 @@ from catalog.transparency.tiles import WIDTH, Store, TileReader
 
 _HINT = "revoke the wrong one first: ldcat revoke --digest"
 
-_HASH = pa.binary(merkle.HASH_SIZE)
+_AT_ONCE = 1 << 14
+"""Rows: how many are read again at a time."""
 
 _inputs = attrgetter(*INPUTS)
+
+
+class _Slot(NamedTuple):
+    """The inputs of a row: the number of its group, and its slot."""
+
+    group: int
+    slot: int
+
+
+_Key = _Slot | tuple[object, ...]
+"""Equal for rows with equal inputs: a slot; or the inputs themselves, if their vCPU count fits in none."""
 
 
 class History:
     """The contents of a log, and the state of its rows after the revocations that are about to be added.
 
     walk: its releases and revocations.
-    selected: for each coming revocation the number of rows and endorsed digests that it selects, by their severity
-    before it.
+    groups: those of its rows, and of the rows that are compared with them.
     new_revoked: number of the new rows and endorsed digests that are revoked.
     """
 
-    def __init__(self, walk: LogWalk, revokes: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
+    def __init__(
+        self, walk: LogWalk, revokes: Sequence[RevokeRecord], coming: Sequence[RevokeRecord], folder: Path | None
+    ) -> None:
         self.walk = walk
-        self.selected: list[Counter[Severity | None]] = [Counter() for _ in coming]
+        self.groups = LeafGroups()
         self.new_revoked = 0
         self._coming = coming
-        *self._before, self._then = (Revocations((*revokes, *coming[:count])) for count in range(len(coming) + 1))
-        self._hashes = bytearray()
-        self._live = array("q")
+        self._folder = folder
+        self._states = RowStates(revokes, coming)
+        self._rows = MergedRows(self.groups, folder) if folder else None
+        self._slots, self._twice = LiveSlots(), set[_Key]()
+        self._unusual = set[tuple[object, ...]]()
         self._endorsed: set[bytes] = set()
         self._live_endorsed: list[EndorsedRecord] = []
-        for leaf in walk.leaves():
-            if isinstance(leaf.record, DigestRecord):
-                self._hashes += leaf.hashed
-                self._add(leaf.record)
-            elif isinstance(leaf.record, EndorsedRecord):
-                self._endorsed.add(leaf.hashed)
-                self._add_endorsed(leaf.record)
+        self._packer = BlockPacker(self.groups)
+        for part in walk:
+            if isinstance(part, LeafBlock):
+                self._add_block(part)
+            elif isinstance(part.record, DigestRecord):
+                self._add_unusual(part.record)
+            elif isinstance(part.record, EndorsedRecord):
+                self._endorsed.add(part.hashed)
+                self._add_endorsed(part.record)
 
     @property
     def revokes(self) -> tuple[RevokeRecord, ...]:
@@ -79,25 +100,38 @@ class History:
         """The last release record; None for an empty log."""
         return self.walk.releases[-1].record if self.walk.releases else None
 
+    @property
+    def selected(self) -> list[Counter[Severity | None]]:
+        """For each coming revocation the number of rows and endorsed digests that it selects: see RowStates."""
+        return self._states.selected
+
     def check(self) -> None:
         """Raises MalformedRecord if the log contradicts itself, UsageError if it would with the coming revocations."""
         if why := self._contradiction(()) or self._endorsed_contradiction():
             raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
 
-    def new_rows(self, rows: Rows) -> Rows:
-        """The rows that the log lacks, sorted, without duplicates. Raises UsageError if one contradicts a live row."""
-        if self._hashes:
-            hashes = bytearray()
-            for leaf in rows.leaves():
-                hashes += merkle.leaf_hash(leaf)
-            known = pc.is_in(_array(hashes, _HASH), value_set=_array(self._hashes, _HASH))
-            rows = rows.filter(pc.invert(known))
-        rows = rows.sorted()
-        for leaf in rows.leaves():
-            self.new_revoked += not self._add(parse_row(leaf))
-        if why := self._contradiction(rows.leaves()):
+    def new_rows(self, tables: Iterable[pa.Table]) -> KeptRows:
+        """The rows that the log lacks, sorted, without duplicates. tables: with the columns of row_leaves.COLUMNS.
+
+        It can be called once, with a folder. Raises UsageError if one contradicts a live row, Unreadable.
+        """
+        assert self._rows is not None and self._folder is not None, "there is a folder"  # noqa: PT018, S101
+        for packed in RowPacker(self.groups).pack(tables):
+            self._rows.add(packed)
+        found, revoked, read = KeptRows(self._folder), self._states.revoked, set[int]()
+        for rows in self._rows.unknown():
+            found.add(rows)
+            record = partial(self._record, rows)
+            if len(read) < len(self.groups):  # a leaf that nobody can read would end the log
+                groups = groups_of(rows)
+                for group in set(groups) - read:
+                    record(groups.index(group))
+                    read.add(group)
+            self._add(rows, record)
+        self.new_revoked += self._states.revoked - revoked
+        if why := self._contradiction(found.parts(_AT_ONCE)):
             raise UsageError(why, _HINT)
-        return rows
+        return found
 
     def new_endorsed(self, records: Iterable[EndorsedRecord]) -> list[EndorsedRecord]:
         """The endorsed digests that the log lacks, in the order of their leaves.
@@ -112,26 +146,44 @@ class History:
             raise UsageError(why, _HINT)
         return found
 
-    def _add(self, row: DigestRecord) -> bool:
-        """Count the next row; True if it is live, i.e. not revoked."""
-        if live := self._count(row):
-            self._live.append(hash(_inputs(row)))
-        return live
+    def _add_block(self, block: LeafBlock) -> None:
+        rows = self._packer.pack(block)
+        self._add(rows, block.record)
+        if self._rows:
+            self._rows.add(rows)
+
+    def _add(self, rows: Rows, record: Callable[[int], DigestRecord]) -> None:
+        """Count rows. record: the record of a row, by its number among these."""
+        odd, live = self._states.count_rows(rows, record)
+        self._mark(rows, odd, self._states.dead)
+        if live:
+            self._mark(b"".join(bytes(rows[ROW * at : ROW * (at + 1)]) for at in live), array("I"))
+
+    def _mark(self, rows: Rows, left_out: array[int], dead: bytearray | None = None) -> None:
+        """Add the slots of live rows, and find those with equal inputs. left_out, dead: as LiveSlots.add takes them."""
+        for at in self._slots.add(rows, bytearray() if dead is None else dead, left_out):
+            (row,) = unpack_rows(rows[ROW * at : ROW * (at + 1)])
+            self._twice.add(_Slot(row.group, row.slot))
+
+    def _add_unusual(self, record: DigestRecord) -> None:
+        """Count a row that no block has, and that equals no row of a catalog."""
+        if not self._states.count(record):
+            return
+        key = self._key(record)
+        if isinstance(key, _Slot):
+            digest, vcpus = bytes(SEV_DIGEST_SIZE), array("i", [key.slot + NONE])
+            bits = array("I", [row_bits(SEV_DIGEST_SIZE, known=True)])
+            self._mark(pack_rows(digest, vcpus, array("I", [0]), array("I", [key.group]), bits), array("I"))
+        elif key in self._unusual:
+            self._twice.add(key)
+        else:
+            self._unusual.add(key)
 
     def _add_endorsed(self, record: EndorsedRecord) -> bool:
-        """As `_add`, for an endorsed digest."""
-        if live := self._count(record):
+        """Count the next endorsed digest; True if it is live, i.e. not revoked."""
+        if live := self._states.count(record):
             self._live_endorsed.append(record)
         return live
-
-    def _count(self, record: DigestRecord | EndorsedRecord) -> bool:
-        for coming, before, selected in zip(self._coming, self._before, self.selected, strict=True):
-            if coming.selects(record):
-                selected[before.severity(record)] += 1
-        return self._is_live(record)
-
-    def _is_live(self, record: DigestRecord | EndorsedRecord) -> bool:
-        return self._then.severity(record) != "revoked"
 
     def _endorsed_contradiction(self) -> str | None:
         """Describe two live endorsed digests of one endorser that contradict each other, if any."""
@@ -139,35 +191,60 @@ class History:
             return f"two records of {one.endorser_id} about {one.launch_digest} contradict each other in {name}"
         return None
 
-    def _contradiction(self, new: Iterable[bytes]) -> str | None:
-        """Describe two live rows with equal inputs and different digests, if any. new: leaves of the added rows."""
-        numbers = _array(self._live, pa.int64())
-        if pc.count_distinct(numbers).as_py() == len(numbers):
-            return None
-        counted = pc.value_counts(numbers)
-        twice = set(counted.field("values").filter(pc.greater(counted.field("counts"), 1)).to_pylist())
-        known: dict[tuple[object, ...], str] = {}
-        for row in chain((leaf.record for leaf in self.walk.again().leaves()), map(parse_record, new)):
-            if isinstance(row, DigestRecord) and hash(inputs := _inputs(row)) in twice and self._is_live(row):
-                digest = known.setdefault(inputs, row.launch_digest)
+    def _contradiction(self, new: Iterable[Rows]) -> str | None:
+        """Describe two live rows with equal inputs and different digests, if any. new: the added rows."""
+        known: dict[_Key, str] = {}
+        for key, row in self._with_equal_inputs(new) if self._twice else ():
+            if self._states.is_live(row):
+                digest = known.setdefault(key, row.launch_digest)
                 if digest != row.launch_digest:
-                    pairs = zip(INPUTS, inputs, strict=True)
+                    pairs = zip(INPUTS, _inputs(row), strict=True)
                     named = ", ".join(f"{name} {value}" for name, value in pairs if value is not None)
                     return f"two launch digests, {digest} and {row.launch_digest}, of {named}"
         return None
 
+    def _with_equal_inputs(self, new: Iterable[Rows]) -> Iterator[tuple[_Key, DigestRecord]]:
+        """Yield rows of the log, and new ones, whose inputs several live rows have, with these."""
+        packer = BlockPacker(self.groups)
+        for part in self.walk.again():
+            if isinstance(part, LeafBlock):
+                yield from self._of(packer.pack(part), part.record)
+            elif isinstance(part.record, DigestRecord) and (key := self._key(part.record)) in self._twice:
+                yield key, part.record
+        for rows in new:
+            yield from self._of(rows, partial(self._record, rows))
 
-def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int) -> History:
+    def _of(self, rows: Rows, record: Callable[[int], DigestRecord]) -> Iterator[tuple[_Key, DigestRecord]]:
+        """As `_with_equal_inputs`, for packed rows."""
+        for at, row in enumerate(unpack_rows(rows)):
+            if (key := _Slot(row.group, row.slot)) in self._twice:
+                yield key, record(at)
+
+    def _key(self, record: DigestRecord) -> _Key:
+        """What rows with equal inputs have in common."""
+        row = take_apart(encode_leaf(replace(record, launch_digest=bytes(SEV_DIGEST_SIZE).hex())))
+        return _inputs(record) if row is None else _Slot(self.groups.number(row.rest), row.vcpus - NONE)
+
+    def _record(self, rows: Rows, at: int) -> DigestRecord:
+        """The record of a packed row, read from its leaf."""
+        (row,) = unpack_rows(rows[ROW * at : ROW * (at + 1)])
+        return parse_row(row.leaf(self.groups))
+
+
+def read_history(
+    store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int, folder: Path | None = None
+) -> History:
     """Read and hash all leaves of a log. Raises VerificationFailed if they are not those of the checkpoint.
 
     False statements of release records are listed in `walk.releases` and stop nothing: otherwise one false record
-    would end the log. coming: revoke records that are about to be added. now: seconds since 1970.
-    Raises as LogWalk.
+    would end the log. coming: revoke records that are about to be added. now: seconds since 1970. folder: where rows
+    are kept on disk that do not fit in memory; without one, none can be compared with them.
+    Raises as LogWalk, and Unreadable.
     """
     revokes: Sequence[RevokeRecord] = revokes_by_records(store, checkpoint.size)
-    history = History(LogWalk(store, checkpoint, now), revokes, coming)
+    history = History(LogWalk(store, checkpoint, now), revokes, coming, folder)
     if history.revokes != tuple(revokes):
-        history = History(LogWalk(store, checkpoint, now), history.revokes, coming)
+        history = History(LogWalk(store, checkpoint, now), history.revokes, coming, folder)
     return history
 
 
@@ -186,9 +263,3 @@ def revokes_by_records(store: Store, size: int) -> list[RevokeRecord]:
             found.append(record)
         size = release.previous_size
     return found[::-1]
-
-
-def _array(data: bytearray | array[int], kind: pa.DataType) -> pa.Array:
-    """An Arrow array over this memory, without a copy."""
-    size = memoryview(data).nbytes
-    return pa.Array.from_buffers(kind, size * 8 // kind.bit_width, [None, pa.py_buffer(data)])

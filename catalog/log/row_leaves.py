@@ -1,103 +1,116 @@
-"""Rows of a catalog as leaves: canonical JSON, sorted by its bytes, with few leaves in memory at a time."""
+"""Rows of a catalog as packed rows, and as leaves."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import reduce
+from array import array
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalog.log.leaves.leaf_groups import LeafGroups
+from catalog.log.leaves.packed_rows import pack_rows, row_bits, write_leaves
+from catalog.log.leaves.row_text import LARGEST, NONE
 from catalog.rows.arrow import arrow_type
-from catalog.rows.fields import DIGEST, RECORD, Field
+from catalog.rows.fields import BY_NAME, DIGEST, RECORD, Field
 
 _FIELDS = sorted(RECORD, key=lambda field: field.name)
-_BY_NAME = {field.name: field for field in _FIELDS}
-_DIGEST = DIGEST.name
+_VCPUS = BY_NAME["vcpus"]
+_SHARED = [field for field in _FIELDS if field not in (DIGEST, _VCPUS)]
+"""The fields of which a group has one value."""
 
 COLUMNS = tuple(field.name for field in _FIELDS)
 """Columns of launch_digests.parquet that a leaf contains, in its order."""
 
-_LEAF = "{" + "".join("%s" for name in COLUMNS if name < "type") + '"type":"digest"'
-_LEAF += "".join("%s" for name in COLUMNS if name > "type") + "}"
+ENCODED = tuple(field.name for field in _SHARED if field.kind.arrow in ("string", "binary"))
+"""Those that are packed faster if they are dictionary-encoded."""
 
-_AT_ONCE = 1 << 14
-"""Rows: how many are written as text at a time."""
+_MOST_CODES = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows in which every value but the digest is replaced by a number. Sorted, they are in the order of their leaves.
+class RowPacker:
+    """Packs rows of a catalog. groups: those of the rows, to which new ones are added."""
 
-    table: a digest and the numbers, one row each.
-    texts: by column the text of each number in a leaf; the numbers are in the order of the texts.
-    """
+    def __init__(self, groups: LeafGroups) -> None:
+        self._groups = groups
+        self._numbers: list[dict[Any, int]] = [{None: 0} for _ in _SHARED]
+        self._texts = [[_written(field, None)] for field in _SHARED]
+        self._sizes: list[int] = []
+        self._known: dict[int, int] = {}
 
-    table: pa.Table
-    texts: Mapping[str, list[str]]
-
-    @classmethod
-    def of(cls, tables: Iterable[pa.Table]) -> Rows:
-        """From tables with the COLUMNS of launch_digests.parquet. Raises KeyError, ArrowException for other tables."""
-        known: dict[str, dict[Any, int]] = {name: {None: 0} for name in COLUMNS if name != _DIGEST}
-        kinds = {field.name: pa.large_binary() if field is DIGEST else arrow_type(field) for field in _FIELDS}
-        schema = pa.schema([(name, kinds[name] if name == _DIGEST else pa.int32()) for name in COLUMNS])
-        parts = [schema.empty_table()]
+    def pack(self, tables: Iterable[pa.Table]) -> Iterator[bytearray]:
+        """Yield the rows of each table. Raises KeyError, ArrowException for a table without the COLUMNS."""
         for table in tables:
-            columns = [table[name].cast(kind) for name, kind in kinds.items()]
-            numbers = [
-                column if name == _DIGEST else _numbered(column, known[name])
-                for name, column in zip(COLUMNS, columns, strict=True)
-            ]
-            parts.append(pa.table(numbers, schema=schema))
-        whole = pa.concat_tables(parts).combine_chunks()
-        texts = {}
-        for name, numbers_of in known.items():
-            written = [_written(_BY_NAME[name], value) for value in numbers_of]
-            order = sorted(range(len(written)), key=lambda number: _rank(written[number]))
-            texts[name] = [written[number] for number in order]
-            ranks = pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int32())
-            at = COLUMNS.index(name)
-            whole = whole.set_column(at, name, pc.take(ranks, whole[name]))
-        return cls(whole, texts)
+            columns = [_column(table, field) for field in _SHARED]
+            vcpus = pc.fill_null(_column(table, _VCPUS).cast(pa.int32()), NONE)
+            digests = table[DIGEST.name].combine_chunks()
+            if not pa.types.is_fixed_size_binary(digests.type) or digests.type.byte_width > LARGEST:
+                raise pa.ArrowTypeError(f"launch digests have at most {LARGEST} bytes, and one size")
+            if len(table):
+                groups, numbers = self._grouped(columns)
+                size = digests.type.byte_width
+                bits = array("I", [row_bits(size, known=False)] * len(numbers))
+                yield pack_rows(_memory(digests, size), _array("i", vcpus), groups, numbers, bits)
 
-    def __len__(self) -> int:
-        return len(self.table)
+    def _grouped(self, columns: list[pa.Array]) -> tuple[array[int], array[int]]:
+        """For each row a number below, and for each such number that of the group."""
+        values = [self._numbered(at, column) for at, column in enumerate(columns)]
+        sizes = [len(numbers) for numbers in self._numbers]
+        if sizes != self._sizes:
+            self._sizes, self._known = sizes, {}
+        most = 1
+        for size in sizes:
+            most *= size
+        if most > _MOST_CODES:  # more combinations than one number can tell apart
+            rows = zip(*(column.to_pylist() for column in values), strict=True)
+            numbers = array("I", map(self._group, rows))
+            return array("I", range(len(numbers))), numbers
+        codes = values[0].cast(pa.int64())
+        for size, column in zip(sizes[1:], values[1:], strict=True):
+            if size > 1:
+                codes = pc.add(pc.multiply(codes, size), column.cast(pa.int64()))
+        encoded = codes.dictionary_encode()
+        numbers = array("I", map(self._group_of_code, encoded.dictionary.to_pylist()))
+        return _array("I", encoded.indices), numbers
 
-    def sorted(self) -> Rows:
-        """The rows in the order of their leaves, without duplicates."""
-        order = pc.sort_indices(self.table, sort_keys=[(name, "ascending") for name in COLUMNS])
-        table = self.table.take(order).combine_chunks()
-        if not len(table):
-            return self
-        rest, before = table.slice(1), table.slice(0, len(table) - 1)
-        differ = (pc.not_equal(rest[name], before[name]) for name in COLUMNS)
-        first = pa.chunked_array([pa.array([True]), *reduce(pc.or_, differ).chunks])
-        return replace(self, table=table.filter(first))
+    def _numbered(self, at: int, column: pa.Array) -> pa.Array:
+        """Replace the values of a field by their numbers, 0 for null; a new one gets the next number."""
+        known, texts, encoded = self._numbers[at], self._texts[at], column.dictionary_encode()
+        found = encoded.dictionary.to_pylist()
+        for value in found:
+            if value not in known:
+                known[value] = len(known)
+                texts.append(_written(_SHARED[at], value))
+        numbers = pa.array([known[value] for value in found], pa.int32())
+        return pc.fill_null(pc.take(numbers, encoded.indices), 0)
 
-    def filter(self, kept: pa.BooleanArray) -> Rows:
-        """The rows for which `kept` is true."""
-        return replace(self, table=self.table.filter(kept))
+    def _group_of_code(self, code: int) -> int:
+        """The group of a row, from the numbers of its values as digits."""
+        if code in self._known:
+            return self._known[code]
+        left, numbers = code, []
+        for size in self._sizes[:0:-1]:
+            left, number = divmod(left, size)
+            numbers.append(number)
+        return self._known.setdefault(code, self._group((left, *numbers[::-1])))
 
-    def leaves(self) -> Iterator[bytes]:
-        """Yield the leaf of each row, with the same bytes as `encode_leaf`."""
-        for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
-            columns = []
-            for name, column in zip(COLUMNS, batch.columns, strict=True):
-                values = column.to_pylist()
-                columns.append(
-                    map(_digest_text, values) if name == _DIGEST else map(self.texts[name].__getitem__, values)
-                )
-            for row in zip(*columns, strict=True):
-                yield (_LEAF % row).encode("ascii")
+    def _group(self, numbers: tuple[int, ...]) -> int:
+        """The group of a row. numbers: of its values."""
+        texts = [(field.name, texts[at]) for field, texts, at in zip(_SHARED, self._texts, numbers, strict=True)]
+        before = "".join(text for name, text in texts if name < DIGEST.name)
+        middle = "".join(text for name, text in texts if DIGEST.name < name < "type")
+        more = "".join(text for name, text in texts if "type" < name < _VCPUS.name)
+        after = "".join(text for name, text in texts if name > _VCPUS.name)
+        rest = f'{{{before}"{DIGEST.name}":"', f'",{middle}"type":"digest"{more},"{_VCPUS.name}":', f"{after}}}"
+        return self._groups.number((rest[0].encode("ascii"), rest[1].encode("ascii"), rest[2].encode("ascii")))
 
 
 def row_leaves(rows: pa.Table) -> list[bytes]:
     """The leaves of rows of launch_digests.parquet, in their order."""
-    return list(Rows.of([rows]).leaves())
+    groups = LeafGroups()
+    return [bytes(leaf) for packed in RowPacker(groups).pack([rows]) for leaf in write_leaves(groups, packed)]
 
 
 def _written(field: Field, value: Any) -> str:
@@ -108,17 +121,21 @@ def _written(field: Field, value: Any) -> str:
     return f"{text}," if field.name < "type" else f",{text}"
 
 
-def _digest_text(digest: bytes) -> str:
-    return f'"{_DIGEST}":"{digest.hex()}",'
+def _column(table: pa.Table, field: Field) -> pa.Array:
+    """A column with the type of its field, or dictionary-encoded. Raises KeyError, ArrowException."""
+    column, kind = table[field.name], arrow_type(field)
+    if pa.types.is_dictionary(column.type) and column.type.value_type == kind:
+        return column.combine_chunks()
+    return column.cast(kind).combine_chunks()
 
 
-def _rank(written: str) -> tuple[bool, str]:
-    """Sort key of a field's text: a comma follows it, and a leaf without the field has a later key in its place."""
-    return not written, written + ","
+def _memory(column: pa.Array, size: int) -> memoryview:
+    """The values of a column without nulls. size: bytes of each."""
+    return memoryview(column.buffers()[1]).cast("B")[column.offset * size : (column.offset + len(column)) * size]
 
 
-def _numbered(column: pa.ChunkedArray, known: dict[Any, int]) -> pa.Array:
-    """Replace values by their numbers; a new value gets the next number. known: the numbers, extended here."""
-    encoded = column.combine_chunks().dictionary_encode()
-    numbers = pa.array([known.setdefault(value, len(known)) for value in encoded.dictionary.to_pylist()], pa.int32())
-    return pc.fill_null(pc.take(numbers, encoded.indices), 0)
+def _array(kind: str, column: pa.Array) -> array[int]:
+    """The same of a column of 32-bit numbers."""
+    made = array(kind)
+    made.frombytes(_memory(column, made.itemsize))
+    return made

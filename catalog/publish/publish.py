@@ -7,9 +7,8 @@ previous release stays intact whatever happens, and the next run continues.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import pyarrow as pa
 
@@ -19,7 +18,8 @@ from catalog.log.log_history import History, read_history
 from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
 from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.row_leaves import COLUMNS, Rows
+from catalog.log.row_leaves import COLUMNS, ENCODED
+from catalog.publish.append_leaves import append_leaves
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.digest_parts import digest_parts
@@ -29,7 +29,7 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import MAX_AHEAD, Trust
 
 
@@ -93,7 +93,7 @@ def publish(
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
-        history = read_history(log, old, revokes, now=now)
+        history = read_history(log, old, revokes, now=now, folder=log.root)
         for why in history.walk.unknown.notes("not compared with what is published"):
             raise UsageError(why.text, NEWER)
         history.check()
@@ -104,7 +104,7 @@ def publish(
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was published in the meantime", "run the command again")
-        rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
+        rows = history.new_rows(() if unchanged else _tables(catalog))
         endorsed = history.new_endorsed(() if unchanged else read_endorsements(catalog).records)
         selected = sum(found.total() for found in history.selected)
         if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
@@ -127,7 +127,7 @@ def publish(
             log.clear(folder)  # left by an interrupted run, not published
         log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(all_revokes))])
-        new = _append(log, old, chain(rows.leaves(), last_leaves))
+        new = append_leaves(log, old, rows, history.groups, last_leaves)
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
@@ -266,33 +266,9 @@ def _artifacts(
             yield f"{folder}/{name}", data
 
 
-def _rows(catalog: CatalogFiles) -> Rows:
-    return Rows.of(_tables(catalog))
-
-
 def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
     for name, entry in catalog.manifest.technologies.items():
         if not entry.parts and entry.rows:
             raise UsageError(f"the catalog has distinguished {name} digests only", "publish one that has every row")
         for part in digest_parts(catalog, name):
-            yield from part.groups(COLUMNS)
-
-
-def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpoint:
-    """Write tiles and entry bundles; the new checkpoint is computed from the written files."""
-    reader = TileReader(log, old.size)
-    hashes: list[bytes] = []
-
-    def hashed() -> Iterator[bytes]:
-        for leaf in leaves:
-            hashes.append(merkle.leaf_hash(leaf))
-            yield leaf
-
-    log.write(new_bundles(old.size, hashed(), reader))
-    log.write(new_tiles(old.size, hashes, reader))
-    size = old.size + len(hashes)
-    written = TileReader(log, size).node
-    root = merkle.root_hash(size, written)
-    if old.size:
-        merkle.verify_consistency(old.size, size, merkle.consistency_proof(old.size, size, written), old.root, root)
-    return Checkpoint(old.origin, size, root)
+            yield from part.groups(COLUMNS, encoded=ENCODED)

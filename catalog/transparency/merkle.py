@@ -43,6 +43,12 @@ def perfect_root(leaves: bytes) -> bytes:
     return leaves
 
 
+def subtree_roots(leaves: bytes, levels: int) -> bytes:
+    """The root of each tree over 2**levels of the leaves, one after the other. leaves: their hashes likewise."""
+    size = HASH_SIZE << levels
+    return b"".join(perfect_root(leaves[at : at + size]) for at in range(0, len(leaves), size))
+
+
 class CompactRange:
     """A tree to which leaves are appended, kept as the roots of its perfect subtrees, the largest first."""
 

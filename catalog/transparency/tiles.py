@@ -7,7 +7,6 @@ tile below. Tiles are untrusted: a proof is computed from them, and the proof is
 from __future__ import annotations
 
 import struct
-from itertools import chain, islice
 
 from catalog.errors import LdcatError, MalformedInput, NotThere
 from catalog.transparency.merkle import HASH_SIZE, leaf_hash, node_hash
@@ -15,7 +14,7 @@ from catalog.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Protocol
 
     class Store(Protocol):
@@ -172,32 +171,6 @@ class TileReader:
         if len(data) != there * HASH_SIZE:
             raise MalformedInput(f"{tile_path(level, number, there)} has {len(data)} bytes", DAMAGED)
         return data[: width * HASH_SIZE]
-
-
-def new_tiles(old_size: int, leaves: Sequence[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
-    """Yield path and bytes of each new tile when leaves are added. leaves: their hashes. old: tiles of the old tree."""
-    level, start, hashes = 0, old_size, list(leaves)
-    while hashes:
-        number, kept = divmod(start, WIDTH)
-        if kept:
-            tile = old.tile(level, number)
-            hashes = [tile[n * HASH_SIZE : (n + 1) * HASH_SIZE] for n in range(kept)] + hashes
-        above = []
-        for at in range(0, len(hashes), WIDTH):
-            tile_hashes = hashes[at : at + WIDTH]
-            yield tile_path(level, number + at // WIDTH, len(tile_hashes)), b"".join(tile_hashes)
-            if len(tile_hashes) == WIDTH:
-                above.append(_top(tile_hashes))
-        level, start, hashes = level + 1, number, above
-
-
-def new_bundles(old_size: int, entries: Iterable[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
-    """Yield path and bytes of each new bundle when entries are added to `old_size` entries. old: of the old log."""
-    number, kept = divmod(old_size, WIDTH)
-    every = chain(old.entries(number) if kept else (), entries)
-    while bundle := list(islice(every, WIDTH)):
-        yield tile_path(None, number, len(bundle)), format_bundle(bundle)
-        number += 1
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:

@@ -98,13 +98,16 @@ static void sha256_messages(int implementation) {
     free(data), free(starts), free(sizes), free(out), free(alone);
 }
 
-static void merkle_root(int implementation) {
-    size_t count = (size_t)1 << next(9);
+static void merkle_roots(int implementation) {
+    unsigned levels = (unsigned)next(9);
+    size_t roots = next(4), count = roots << levels;
     uint8_t *hashes = bytes(32 * count), *portable = bytes(32 * count);
     memcpy(portable, hashes, 32 * count);
-    if (ldcat_merkle_root(implementation, hashes, count) == LDCAT_DONE) {
-        ldcat_merkle_root(LDCAT_PORTABLE, portable, count);
-        check(!memcmp(hashes, portable, 32), "Merkle root", implementation);
+    if (ldcat_merkle_roots(implementation, hashes, count, levels) == LDCAT_DONE) {
+        for (size_t i = 0; i < roots; i++) {
+            ldcat_merkle_roots(LDCAT_PORTABLE, portable + 32 * (i << levels), (size_t)1 << levels, levels);
+            check(!memcmp(hashes + 32 * i, portable + 32 * (i << levels), 32), "Merkle roots", implementation);
+        }
     }
     free(hashes), free(portable);
 }
@@ -140,7 +143,7 @@ int main(void) {
     for (int round = 0; round < ROUNDS; round++)
         for (int implementation = LDCAT_PORTABLE; implementation <= LDCAT_SHA_NI; implementation++)
             sha256_chains(implementation), sha256_pages(implementation), sha256_messages(implementation),
-                merkle_root(implementation), sha384_chains(implementation),
+                merkle_roots(implementation), sha384_chains(implementation),
                 scan(implementation);
     puts("hashing: no sanitizer complained, and all implementations agree");
     return 0;

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.launch.hashing import tree_hashes
 from catalog.launch.hashing.backends import sha256_implementations
-from catalog.launch.hashing.tree_hashes import leaf_hashes, perfect_root
+from catalog.launch.hashing.tree_hashes import leaf_hashes, perfect_root, subtree_roots
 from catalog.transparency import merkle
 
 ANY = pytest.mark.parametrize("implementation", [None, *sha256_implementations()])
@@ -50,6 +50,17 @@ def test_perfect_roots(implementation: str | None, level: int) -> None:
 
 
 @ANY
+@pytest.mark.parametrize("levels", [0, 1, 3, 8])
+@pytest.mark.parametrize("roots", [0, 1, 5])
+def test_roots_of_subtrees(implementation: str | None, levels: int, roots: int) -> None:
+    hashes = [merkle.leaf_hash(bytes([at & 255, levels])) for at in range(roots << levels)]
+    parts = [b"".join(hashes[at << levels : at + 1 << levels]) for at in range(roots)]
+    expected = b"".join(map(merkle.perfect_root, parts))
+    assert subtree_roots(b"".join(hashes), levels, implementation) == expected
+    assert merkle.subtree_roots(b"".join(hashes), levels) == expected
+
+
+@ANY
 @pytest.mark.parametrize(("start", "size"), [(0, 11), (10, 1), (11, 0), (12, 0), (2**32 - 1, 2**32 - 1)])
 def test_a_leaf_outside_the_data_is_refused(implementation: str | None, start: int, size: int) -> None:
     starts, sizes = array("I", [0, start]), array("I", [10, size])
@@ -72,6 +83,8 @@ def test_hashes_that_are_no_perfect_tree_are_refused(size: int, monkeypatch: pyt
         pytest.skip("there is no compiled code")
     with pytest.raises(ValueError, match="are not the hashes of a perfect tree"):
         perfect_root(bytes(size), compiled)
+    with pytest.raises(ValueError, match="are not the hashes of perfect trees"):
+        subtree_roots(bytes(size), 1, compiled)
 
 
 def test_few_hashes_need_no_compiled_code_and_many_do_without(monkeypatch: pytest.MonkeyPatch) -> None:

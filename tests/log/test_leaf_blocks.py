@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -21,28 +20,11 @@ from catalog.log.leaves.row_text import take_apart
 from catalog.log.records import parse_record
 from catalog.transparency import merkle
 from catalog.transparency.tiles import WIDTH
+from tests.support.log_rows import CODE, ROW, row
 from tests.support.logs import MemoryLog
-
-ROW: dict[str, Any] = {
-    "firmware_sha256": "ab" * 32,
-    "kernel_hashes_sha256": None,
-    "launch_digest": "cd" * 48,
-    "sev_features": "0x1",
-    "technology": "sev-snp",
-    "type": "digest",
-    "vcpu_signature": "0x00a00f11",
-    "vcpus": 2,
-    "vmm": "qemu",
-}
-CODE = dict.fromkeys((leaf_code.lib, None))
-"""Compiled, if it is, and in Python."""
 
 REVOKE = canonical_json({"reason": "r", "selector": {"vcpus": 2}, "severity": "revoked", "type": "revoke"})
 LATER = canonical_json({"type": "later"})
-
-
-def row(**changes: Any) -> bytes:
-    return canonical_json(ROW | changes)
 
 
 def one_by_one(log: MemoryLog, first: int, *, rows: bool) -> Iterator[Leaf]:

@@ -1,4 +1,4 @@
-"""Leaves of rows: for every table they are those of `encode_leaf`, sorted by their bytes."""
+"""Leaves of rows: for every table they are those of `encode_leaf`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from catalog.errors import MalformedRecord
 from catalog.files.plain_json import canonical_json
+from catalog.log.leaves.leaf_groups import LeafGroups
+from catalog.log.leaves.packed_rows import write_leaves
 from catalog.log.records import encode_leaf, parse_row
-from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
+from catalog.log.row_leaves import COLUMNS, RowPacker, row_leaves
 from catalog.rows.digest_record import DigestRecord
 from tests.support.strategies import ROW, row_table
 
@@ -36,19 +38,13 @@ def leaf(row: dict[str, Any]) -> bytes:
     )
 
 
-@given(st.lists(ROW, max_size=30), st.integers(0, 30), st.data())
-def test_leaves_match_encode_leaf_and_are_sorted_by_their_bytes(
-    rows: list[dict[str, Any]], cut: int, data: st.DataObject
-) -> None:
+@given(st.lists(ROW, max_size=30), st.integers(0, 30))
+def test_leaves_match_encode_leaf(rows: list[dict[str, Any]], cut: int) -> None:
     shorter = [row | {"launch_digest": row["launch_digest"][:32]} for row in rows[cut:]]
-    found = Rows.of([row_table(rows[:cut]), row_table(shorter, 32)])
+    groups = LeafGroups()
+    packed = list(RowPacker(groups).pack([row_table(rows[:cut]), row_table(shorter, 32)]))
     expected = [leaf(row) for row in rows[:cut] + shorter]
-    assert list(found.leaves()) == expected
-    assert list(found.sorted().leaves()) == sorted(set(expected))
-    assert len(found.sorted()) == len(set(expected))
-    kept = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
-    some = found.filter(pa.array(kept, pa.bool_()))
-    assert list(some.leaves()) == [each for each, keep in zip(expected, kept, strict=True) if keep]
+    assert [each for part in packed for each in write_leaves(groups, part)] == expected
     assert all(encode_leaf(parse_row(each)) == each for each in expected)
 
 
@@ -96,14 +92,14 @@ def test_a_row_with_another_number_of_identities_is_refused(identity: dict[str, 
 
 
 def test_no_rows() -> None:
-    assert (len(Rows.of(())), row_leaves(row_table([]))) == (0, [])
+    assert row_leaves(row_table([])) == []
 
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_tables_with_other_columns_are_refused(name: str) -> None:
     good = row_table([])
     with pytest.raises(KeyError):
-        Rows.of([good.drop_columns([name])])
+        row_leaves(good.drop_columns([name]))
     at = good.column_names.index(name)
     with pytest.raises(pa.ArrowException):
-        Rows.of([good.set_column(at, name, pa.array([], pa.list_(pa.int8())))])
+        row_leaves(good.set_column(at, name, pa.array([], pa.list_(pa.int8()))))

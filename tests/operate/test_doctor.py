@@ -22,10 +22,10 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import open_trust
 from catalog.verify.verify_release import verify_release
-from tests.support.logs import DAY, NOW, ORIGIN, at_no_time, signature, signed, signer
+from tests.support.logs import DAY, NOW, ORIGIN, at_no_time, new_files, signature, signed, signer
 from tests.support.trust_notes import trust_text
 
 HYBRID = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
@@ -164,8 +164,7 @@ def append(place: Place, leaf: bytes) -> None:
     """Appends a leaf, with tiles and a checkpoint that all keys signed."""
     old = Checkpoint.parse(place.note.text)
     reader = TileReader(place.log, old.size)
-    place.log.write(list(new_bundles(old.size, [leaf], reader)))
-    place.log.write(list(new_tiles(old.size, [merkle.leaf_hash(leaf)], reader)))
+    place.log.write(new_files(old.size, [leaf], reader))
     size = old.size + 1
     new = Checkpoint(ORIGIN, size, merkle.root_hash(size, TileReader(place.log, size).node))
     place.put(signed(str(new), *HYBRID, W1, W2, W3, HEARTBEAT))

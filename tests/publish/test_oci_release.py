@@ -16,9 +16,9 @@ from catalog.publish.oci_layout import write_artifact
 from catalog.publish.oci_release import GROUP, write_release
 from catalog.publish.publish import Published
 from catalog.store.catalog import Catalog
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import TileReader
 from tests.support.cli import Run
-from tests.support.logs import NOW, WITNESS, MemoryLog, signature
+from tests.support.logs import NOW, WITNESS, MemoryLog, new_files, signature
 from tests.support.oci import tags, unpacked
 from tests.support.published_logs import Publisher
 from tests.support.records import leaves_of
@@ -126,8 +126,9 @@ def test_what_cannot_be_written_is_refused(
 @pytest.mark.parametrize("size", [1, 255, 256, 257, GROUP - 1, GROUP, GROUP + 1, 2 * GROUP + 513])
 def test_the_layers_have_every_tile_of_the_tree_once(size: int) -> None:
     empty = TileReader(MemoryLog(), 0)
-    tiles = [name for name, _ in new_tiles(0, [bytes(32)] * size, empty)]
-    bundles = [name for name, _ in new_bundles(0, [b""] * size, empty)]
+    files = [name for name, _ in new_files(0, [b""] * size, empty)]
+    bundles = [name for name in files if name.startswith("tile/entries")]
+    tiles = [name for name in files if name not in bundles]
     full = size // GROUP
     groups = [path for number in range(full) for path in oci_release._group_paths(number)]
     assert sorted([*groups, *oci_release._last_paths(size, full)]) == sorted([*tiles, *bundles])

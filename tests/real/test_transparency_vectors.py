@@ -15,8 +15,9 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import TileReader, format_bundle, new_bundles, new_tiles, tile_path
+from catalog.transparency.tiles import TileReader, format_bundle, tile_path
 from tests.real.shared import SHARED
+from tests.support.logs import new_files
 
 MERKLE, LOG = SHARED / "vectors/merkle", SHARED / "vectors/tlog"
 SIZES = range(16)
@@ -107,8 +108,7 @@ def test_every_pair_is_consistent() -> None:
 def test_tiles_and_bundles_are_written_byte_for_byte(old: int, new: int) -> None:
     entries = TileReader(Folder(LOG), 15).entries(0)
     reader = TileReader(Folder(LOG), old)
-    hashes = [merkle.leaf_hash(entry) for entry in entries[old:new]]
-    written = dict([*new_tiles(old, hashes, reader), *new_bundles(old, entries[old:new], reader)])
+    written = dict(new_files(old, entries[old:new], reader))
     paths = {tile_path(level, 0, new) for level in (0, None)}
     assert written == {path: (LOG / path).read_bytes() for path in paths}
     assert format_bundle(entries[:new]) == (LOG / tile_path(None, 0, new)).read_bytes()

@@ -18,8 +18,8 @@ from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import Signer
-from catalog.transparency.tiles import WIDTH, TileReader, new_bundles, new_tiles
-from tests.support.logs import signed
+from catalog.transparency.tiles import WIDTH, TileReader
+from tests.support.logs import new_files, signed
 
 
 def next_record(log: LogFolder, now: int, said: Sequence[RevokeRecord] | None = None) -> ReleaseRecord:
@@ -59,7 +59,7 @@ def append(log: LogFolder, by: Signer, *leaves: bytes) -> None:
     """Append leaves to a log, and publish a checkpoint of them."""
     old = checkpoint_of(log)
     reader = TileReader(log, old.size)
-    log.write([*new_bundles(old.size, leaves, reader), *new_tiles(old.size, [*map(merkle.leaf_hash, leaves)], reader)])
+    log.write(new_files(old.size, leaves, reader))
     size = old.size + len(leaves)
     new = Checkpoint(old.origin, size, merkle.root_hash(size, TileReader(log, size).node))
     (log.root / CHECKPOINT).write_bytes(bytes(signed(str(new), by)))

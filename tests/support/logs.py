@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import MalformedInput, NotThere
+from catalog.log.leaves.entries import Entries
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey, signed_message
 from catalog.transparency.note import Note, Signature
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tile_writer import File, NewBundles, NewTiles
+from catalog.transparency.tiles import TileReader
 
 NOW = 1_800_000_000
 DAY = 86400
@@ -67,6 +69,12 @@ def naive_root(leaves: Sequence[bytes]) -> bytes:
     return hashlib.sha256(b"\1" + naive_root(leaves[:middle]) + naive_root(leaves[middle:])).digest()
 
 
+def new_files(size: int, leaves: Iterable[bytes], old: TileReader) -> list[File]:
+    """Tiles and bundles of leaves that are added to a log with `size` leaves. old: its tiles."""
+    entries, bundles, tiles = Entries.of(leaves), NewBundles(size, old), NewTiles(size, old)
+    return [*bundles.add(entries.data, entries.starts), *bundles.last(), *tiles.add(entries.hashes()), *tiles.last()]
+
+
 class MemoryLog:
     """A log as a dict of paths."""
 
@@ -83,9 +91,7 @@ class MemoryLog:
 
     def append(self, entries: Sequence[bytes]) -> None:
         reader = TileReader(self, self.size)
-        hashes = [merkle.leaf_hash(entry) for entry in entries]
-        made = [*new_tiles(self.size, hashes, reader), *new_bundles(self.size, entries, reader)]
-        self.files.update(made)
+        self.files.update((path, bytes(data)) for path, data in new_files(self.size, entries, reader))
         self.size += len(entries)
 
     @property

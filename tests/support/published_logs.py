@@ -20,10 +20,10 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import Signer
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
 from catalog.work.engine import local_engine
-from tests.support.logs import DAY, LOG, NOW, SIGNERS, WITNESS, signature, signed
+from tests.support.logs import DAY, LOG, NOW, SIGNERS, WITNESS, new_files, signature, signed
 from tests.support.trust_notes import trust_note
 
 
@@ -145,8 +145,7 @@ def write_leaves(publisher: Publisher, leaves: list[bytes]) -> None:
     """Writes other leaves, under a checkpoint signed with the log's own keys."""
     shutil.rmtree(publisher.log.root / "tile")
     reader = TileReader(publisher.log, 0)
-    publisher.log.write(new_bundles(0, leaves, reader))
-    publisher.log.write(new_tiles(0, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
+    publisher.log.write(new_files(0, leaves, reader))
     root = merkle.root_hash(len(leaves), TileReader(publisher.log, len(leaves)).node)
     checkpoint = Checkpoint(SIGNERS[0].key.name, len(leaves), root)
     (publisher.log.root / CHECKPOINT).write_bytes(bytes(signed(str(checkpoint), *SIGNERS)))

@@ -21,13 +21,13 @@ from catalog.log.seen import Seen
 from catalog.notes import Note
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import TileReader
 from catalog.values import replace
 from catalog.verify.releases_of_log import read_checkpoint, release_at, release_of_record
 from catalog.verify.verify_release import unverified_release, verify_past_release, verify_release
 from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.later_version import NOT_CONSIDERED, publish_record
-from tests.support.logs import DAY, LOG, NOW, ORIGIN, signed
+from tests.support.logs import DAY, LOG, NOW, ORIGIN, new_files, signed
 from tests.support.published_logs import Publisher, published_log, revoke
 from tests.support.trust_notes import ALONE
 
@@ -203,7 +203,7 @@ def test_a_release_of_0_1_0_has_no_commitment(small: BuildResult, tmp_path: Path
     shutil.copytree(made.root / "releases", old.root / "releases")
     leaves.append(encode_leaf(altered(record, revocations_count=UNSET, revocations_chain=UNSET)))
     nothing = TileReader(old, 0)
-    old.write([*new_bundles(0, leaves, nothing), *new_tiles(0, [*map(merkle.leaf_hash, leaves)], nothing)])
+    old.write(new_files(0, leaves, nothing))
     size = len(leaves)
     root = merkle.root_hash(size, TileReader(old, size).node)
     old.write([(CHECKPOINT, bytes(signed(str(Checkpoint(ORIGIN, size, root)), LOG)))])

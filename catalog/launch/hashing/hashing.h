@@ -34,8 +34,9 @@ int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, u
 int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *data, size_t data_size,
                           const uint32_t *starts, const uint32_t *sizes, size_t count, uint8_t *out);
 
-/* The root of the Merkle tree over `count` hashes of 32 bytes, a power of two. It overwrites them: the first is it. */
-int ldcat_merkle_root(int implementation, uint8_t *hashes, size_t count);
+/* The roots of the Merkle trees over each 1 << levels of `count` hashes of 32 bytes. It overwrites the hashes: the first
+ * ones are the roots. */
+int ldcat_merkle_roots(int implementation, uint8_t *hashes, size_t count, unsigned levels);
 
 /* SNP launch digests after `counts[i]` vCPUs, for every chain and count: PAGE_INFO with the tail `bsp`, then `ap`.
  *

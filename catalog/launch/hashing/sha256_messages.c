@@ -102,11 +102,11 @@ int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *dat
     return LDCAT_DONE;
 }
 
-int ldcat_merkle_root(int implementation, uint8_t *hashes, size_t count) {
+int ldcat_merkle_roots(int implementation, uint8_t *hashes, size_t count, unsigned levels) {
     const struct sha256_engine *engine = sha256_engines_of(implementation);
     if (!engine)
         return LDCAT_NO_IMPLEMENTATION;
-    for (; count > 1; count /= 2)
+    for (; levels; levels--, count /= 2)
         hash_all(engine, NODE_PREFIX, &(struct messages){hashes, NULL, NULL, count / 2}, hashes);
     return LDCAT_DONE;
 }

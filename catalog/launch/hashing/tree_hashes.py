@@ -14,7 +14,9 @@ _FEW = 64
 """Hashes: as many are made sooner by hashlib than an engine is chosen."""
 
 
-def leaf_hashes(data: bytes, starts: array[int], sizes: array[int], implementation: str | None = None) -> bytes:
+def leaf_hashes(
+    data: bytes | bytearray | memoryview, starts: array[int], sizes: array[int], implementation: str | None = None
+) -> bytes:
     """The leaf hash of each leaf, 32 bytes, one after the other.
 
     starts, sizes: of each leaf in the data, u32 in bytes.
@@ -29,7 +31,7 @@ def leaf_hashes(data: bytes, starts: array[int], sizes: array[int], implementati
         ends = [start + size for start, size in zip(starts, sizes, strict=True)]
         if max(ends, default=0) > len(data):
             raise ValueError("a leaf is not within the data")
-        return b"".join(merkle.leaf_hash(data[start:end]) for start, end in zip(starts, ends, strict=True))
+        return b"".join(merkle.leaf_hash(bytes(data[start:end])) for start, end in zip(starts, ends, strict=True))
     out = bytearray(merkle.HASH_SIZE * count)
     result = lib.ldcat_sha256_messages(
         implementation_number(for_many(chosen)),
@@ -54,10 +56,21 @@ def perfect_root(leaves: bytes, implementation: str | None = None) -> bytes:
         return merkle.perfect_root(leaves)
     if count & (count - 1) or len(leaves) % merkle.HASH_SIZE:
         raise ValueError(f"{len(leaves)} bytes are not the hashes of a perfect tree")
+    return subtree_roots(leaves, count.bit_length() - 1, chosen)
+
+
+def subtree_roots(leaves: bytes, levels: int, implementation: str | None = None) -> bytes:
+    """As merkle.subtree_roots. implementation: by default the fastest one for so many."""
+    count = len(leaves) // merkle.HASH_SIZE
+    chosen = implementation or _usual(count)
+    if chosen == PYTHON:
+        return merkle.subtree_roots(leaves, levels)
+    if len(leaves) % (merkle.HASH_SIZE << levels):
+        raise ValueError(f"{len(leaves)} bytes are not the hashes of perfect trees")
     hashes = bytearray(leaves)
     memory = ffi.from_buffer("uint8_t[]", hashes, require_writable=True)
-    lib.ldcat_merkle_root(implementation_number(for_many(chosen)), memory, count)
-    return bytes(hashes[: merkle.HASH_SIZE])
+    lib.ldcat_merkle_roots(implementation_number(for_many(chosen)), memory, count, levels)
+    return bytes(hashes[: len(leaves) >> levels])
 
 
 def _usual(count: int) -> str:

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 
 from catalog.launch.hashing.tree_hashes import leaf_hashes
 from catalog.log.leaves import leaf_code
-from catalog.transparency.tiles import ENTRY_AT, WIDTH, Bundle, TileReader
+from catalog.transparency.tiles import ENTRY_AT, WIDTH, Bundle, TileReader, format_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,24 @@ class Entries:
     sizes: bytes of each one, u32.
     """
 
-    data: bytes
+    data: bytes | bytearray | memoryview
     starts: array[int]
     sizes: array[int]
 
     @classmethod
     def of(cls, leaves: Iterable[bytes]) -> Entries:
-        """From leaves that are apart."""
+        """From leaves that are apart; each follows its length, as in a bundle. Raises as format_bundle."""
         kept = list(leaves)
         sizes = array("I", map(len, kept))
-        return cls(b"".join(kept), array("I", list(accumulate(sizes, initial=0))[:-1]), sizes)
+        ends = accumulate((ENTRY_AT + size for size in sizes), initial=ENTRY_AT)
+        return cls(format_bundle(kept), array("I", list(ends)[:-1]), sizes)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, at: int) -> bytes:
         start = self.starts[at]
-        return self.data[start : start + self.sizes[at]]
+        return bytes(self.data[start : start + self.sizes[at]])
 
     def __iter__(self) -> Iterator[bytes]:
         return map(self.__getitem__, range(len(self)))

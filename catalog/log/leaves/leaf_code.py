@@ -1,4 +1,4 @@
-"""The compiled code that reads leaves; None without it: the definitions in Python give the same."""
+"""The compiled code that reads and writes leaves; None without it: the definitions in Python give the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ try:
 except ImportError:
     ffi = lib = None
 
-__all__ = ["ffi", "lib", "signed", "words", "writable"]
+__all__ = ["FAILED", "ffi", "lib", "signed", "words", "writable"]
+
+FAILED = (1 << 64) - 1
+"""What compiled code returns in place of a number, SIZE_MAX."""
 
 
 def words(numbers: array[int] | memoryview) -> Any:
