@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from itertools import islice
 
 from catalog.audit.audit import AuditFinding, wrong
+from catalog.audit.audit_release import LogAudit
 from catalog.audit.leaf_membership import LeafMembership, Missing, leaf_membership
-from catalog.errors import LdcatError
+from catalog.errors import DiskFull, LdcatError, OutOfMemory
 from catalog.fast.published import PublishedRelease
+from catalog.launch.hashing.tree_hashes import perfect_root
 from catalog.log.leaf_search import endorsed_leaves
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import encode_leaf
-from catalog.log.row_leaves import COLUMNS, row_leaves
+from catalog.log.row_leaves import COLUMNS, ENCODED, row_leaves
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import DigestPart, digest_parts
 from catalog.store.endorsements import read_endorsements
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.merkle import leaf_hash
+from catalog.transparency.merkle import CompactRange, leaf_hash
 from catalog.transparency.tiles import WIDTH, TileReader
 
 _TILES = 1 << 10
@@ -47,14 +49,19 @@ class _AskedPart:
             yield wrong("leaf", self.part.name, f"{count:,} of its rows are not leaves, e.g. {first}")
 
 
-def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
+def leaf_findings(release: PublishedRelease, catalog: Catalog, audit: LogAudit) -> Iterator[AuditFinding]:
     """Yield what of the catalog the log lacks, and endorsed digests of the release that the catalog lacks.
+
+    audit: of the log, after its findings. If its contents have all rows, and the tiles that a reader finds them by are
+    right, no hash of a row needs to be made.
 
     Raises DiskFull, OutOfMemory and Unreadable for the temporary folder.
     """
+    parts = [part for technology in catalog.manifest.known for part in digest_parts(catalog, technology)]
+    has_rows = _has_rows(audit, release, parts)
     with leaf_membership(release.size) as leaves:
         try:
-            for hashes in _leaf_hashes(release):
+            for hashes in _leaf_hashes(release) if not has_rows or manifest.ENDORSED in catalog.manifest.files else ():
                 leaves.add_known(hashes)
         except LdcatError as failure:
             yield wrong("leaf", "log", str(failure))
@@ -66,8 +73,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
             yield wrong("leaf", manifest.ENDORSED, f"its lines were not compared with the leaves: {failure}")
             listed, added = [], []
         lines = leaves.ask(b"".join(map(leaf_hash, listed)))
-        parts = [part for technology in catalog.manifest.known for part in digest_parts(catalog, technology)]
-        asked = [_asked(part, leaves) for part in parts]
+        asked = [] if has_rows else [_asked(part, leaves) for part in parts]
         missing = leaves.missing()
         if found := missing.get(lines):
             what = f"{found.count:,} of its lines are not leaves, e.g. {listed[found.first].decode()}"
@@ -77,6 +83,27 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
             yield wrong("leaf", manifest.ENDORSED, what)
         for each in asked:
             yield from each.findings(missing)
+
+
+def _has_rows(audit: LogAudit, release: PublishedRelease, parts: Sequence[DigestPart]) -> bool:
+    """Whether the log has every row of these parts, and its leaf hashes are in its tiles. Raises DiskFull."""
+    checkpoint, history = audit.checkpoint, audit.history
+    if (
+        checkpoint is None
+        or history is None
+        or (checkpoint.size, checkpoint.root.hex()) != (release.size, release.root)
+    ):
+        return False
+    try:
+        tree = CompactRange()
+        for hashes in _leaf_hashes(release):
+            tree.extend(hashes, perfect_root)
+        tables = (table for part in parts for table in part.groups(COLUMNS, encoded=ENCODED))
+        return tree.root() == checkpoint.root and history.has_rows(tables)
+    except (DiskFull, OutOfMemory):
+        raise
+    except LdcatError:  # of a file, which is reported where it is read again
+        return False
 
 
 def _added_endorsed(release: PublishedRelease) -> list[bytes]:

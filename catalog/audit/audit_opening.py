@@ -8,12 +8,13 @@ from pathlib import Path
 
 from catalog.audit.audit import AuditFinding, wrong
 from catalog.audit.audit_leaves import leaf_findings
-from catalog.audit.audit_release import find_release, log_findings, release_findings
+from catalog.audit.audit_release import LogAudit, find_release, release_findings
 from catalog.errors import LdcatError, Unreadable
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LastCheckpoint
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
+from catalog.store.duckdb_scratch import scratch_folder
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
 from catalog.verify.location import CatalogLocation, HostedLocation, locate_folder
@@ -29,17 +30,24 @@ def open_for_audit(
     found: receives the findings about log, release and leaves.
     now: seconds since 1970.
 
-    Raises Unreadable if there is neither a log nor a catalog, MalformedInput for an invalid trust note.
+    Raises Unreadable if there is neither a log nor a catalog, MalformedInput for an invalid trust note; DiskFull,
+    OutOfMemory.
     """
     folder = None if isinstance(location, HostedLocation) else locate_folder(location)
     if folder and folder.log is None:
         return _open_catalog(None, Path(folder.path), found, published=False)
     log, number = log_at(location, folder)
-    found += log_findings(log, number, note, _seen(note), now)
-    release = find_release(log, number, found)
-    if release is None and number is None:  # there is no last release
-        return None
-    return _open_catalog(release, Path(folder.path) if folder else log.root, found, published=True)
+    with scratch_folder() as scratch:
+        audit = LogAudit(log, scratch)
+        found += audit.findings(number, note, _seen(note), now)
+        release = find_release(log, number, found)
+        if release is None and number is None:  # there is no last release
+            return None
+        catalog = _open_catalog(release, Path(folder.path) if folder else log.root, found, published=True)
+        if release and catalog:
+            found += release_findings(release, catalog)
+            found += leaf_findings(release, catalog, audit)
+        return catalog
 
 
 def _seen(note: Note | None) -> Mapping[str, LastCheckpoint]:
@@ -65,7 +73,4 @@ def _open_catalog(
             raise
         found.append(wrong("manifest", "manifest.json", str(failure)))
         return None
-    if release:
-        found += release_findings(release, catalog)
-        found += leaf_findings(release, catalog)
     return catalog

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
-from catalog.errors import LdcatError, VerificationFailed
+from catalog.errors import DiskFull, LdcatError, OutOfMemory, VerificationFailed
 from catalog.fast.beneath import IS_LINK, Files
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.log.log_folder import LastCheckpoint, LogFolder
-from catalog.log.log_history import read_history
+from catalog.log.log_history import History, read_history
 from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
@@ -23,35 +24,60 @@ from catalog.transparency.note import Note
 from catalog.verify.verify_release import unverified_release
 
 
-def log_findings(
-    log: LogFolder, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
-) -> Iterator[AuditFinding]:
-    """Yield what is wrong with the log itself.
+class LogAudit:
+    """The audit of a log itself.
 
-    number: of the release that is audited; None for the last one.
-    trust: the trust note; None if none was given.
-    seen: the newest checkpoint of each log that was verified on this machine, by origin.
-    now: seconds since 1970.
+    log: the log. scratch: a folder for the rows of the log.
+    checkpoint: what was signed, after `findings`; None if it could not be read.
+    history: the contents of the log, after `findings`; None if they are not those of the checkpoint.
     """
-    if trust is None:
-        yield odd("log", "checkpoint", "no trust note was given: signatures were not checked")
-        links = inputs.walked(Files(log.root)) if log.is_here else []
-        yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
-    else:
-        for found in examine(log, trust, {}, now=now).findings:
-            yield AuditFinding(found.severity, "link" if found.what == IS_LINK else "log", found.subject, found.what)
-    try:
-        note = log.checkpoint()
-        if note is not None:
-            checkpoint = Checkpoint.parse(note.text)
-            if checkpoint.origin in seen:
-                yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
-            history = read_history(log, checkpoint, now=now)
-            yield from _record_findings(history.walk.releases, number)
-            yield from (unchecked("entries", one.text) for one in history.walk.unknown.notes("not checked"))
-            history.check()
-    except LdcatError as failure:
-        yield wrong("log", "entries", str(failure))
+
+    def __init__(self, log: LogFolder, scratch: Path) -> None:
+        self.log = log
+        self.checkpoint: Checkpoint | None = None
+        self.history: History | None = None
+        self._scratch = scratch
+
+    def findings(
+        self, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
+    ) -> Iterator[AuditFinding]:
+        """Yield what is wrong with the log.
+
+        number: of the release that is audited; None for the last one.
+        trust: the trust note; None if none was given.
+        seen: the newest checkpoint of each log that was verified on this machine, by origin.
+        now: seconds since 1970.
+
+        Raises DiskFull and OutOfMemory.
+        """
+        if trust is None:
+            yield odd("log", "checkpoint", "no trust note was given: signatures were not checked")
+            links = inputs.walked(Files(self.log.root)) if self.log.is_here else []
+            yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
+        else:
+            for found in examine(self.log, trust, {}, now=now).findings:
+                yield AuditFinding(
+                    found.severity, "link" if found.what == IS_LINK else "log", found.subject, found.what
+                )
+        try:
+            note = self.log.checkpoint()
+            if note is not None:
+                self.checkpoint = Checkpoint.parse(note.text)
+                yield from self._contents_findings(self.checkpoint, number, seen, now)
+        except (DiskFull, OutOfMemory):
+            raise
+        except LdcatError as failure:
+            yield wrong("log", "entries", str(failure))
+
+    def _contents_findings(
+        self, checkpoint: Checkpoint, number: int | None, seen: Mapping[str, LastCheckpoint], now: int
+    ) -> Iterator[AuditFinding]:
+        if checkpoint.origin in seen:
+            yield from _seen_findings(self.log, checkpoint, seen[checkpoint.origin])
+        history = self.history = read_history(self.log, checkpoint, now=now, folder=self._scratch)
+        yield from _record_findings(history.walk.releases, number)
+        yield from (unchecked("entries", one.text) for one in history.walk.unknown.notes("not checked"))
+        history.check()
 
 
 def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> Iterator[AuditFinding]:

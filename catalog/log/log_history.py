@@ -133,6 +133,13 @@ class History:
             raise UsageError(why, _HINT)
         return found
 
+    def has_rows(self, tables: Iterable[pa.Table]) -> bool:
+        """Whether the log has each row. Called in place of `new_rows`, with the same tables; raises as that."""
+        assert self._rows is not None, "there is a folder"  # noqa: S101
+        for packed in RowPacker(self.groups).pack(tables):
+            self._rows.add(packed)
+        return not any(map(len, self._rows.unknown()))
+
     def new_endorsed(self, records: Iterable[EndorsedRecord]) -> list[EndorsedRecord]:
         """The endorsed digests that the log lacks, in the order of their leaves.
 

@@ -12,7 +12,9 @@ import pytest
 from catalog.audit import audit_leaves, leaf_membership
 from catalog.audit.audit import AuditFinding, wrong
 from catalog.audit.audit_leaves import leaf_findings
+from catalog.audit.audit_release import LogAudit
 from catalog.build.builder import BuildResult
+from catalog.errors import DiskFull, LdcatError, OutOfMemory
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
 from catalog.log.row_leaves import COLUMNS, row_leaves
@@ -57,7 +59,50 @@ def test_as_with_a_set(
     shutil.rmtree(place.log / "releases/1")
     shutil.copytree(tmp_path / "lie", place.log / "releases/1")
     release: PublishedRelease = unverified_release(LogFolder(place.log), None)
-    catalog = Catalog.open(tmp_path / "lie")
-    found = list(leaf_findings(release, catalog))
-    assert found == list(plain_findings(place.leaves(), catalog))
-    assert bool(found) == bool(seed)
+    catalog, log = Catalog.open(tmp_path / "lie"), LogAudit(LogFolder(place.log), tmp_path)
+    unread = list(leaf_findings(release, catalog, log))
+    assert unread == list(plain_findings(place.leaves(), catalog))
+    assert bool(unread) == bool(seed)
+    list(log.findings(None, None, {}, 1_800_000_100))
+    assert log.history
+    assert list(leaf_findings(release, catalog, log)) == unread
+
+
+@pytest.mark.parametrize("catalog", ["small", "parted"])
+def test_no_row_is_hashed_if_the_log_has_all(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog: str
+) -> None:
+    place = Place(tmp_path / "place", request.getfixturevalue(catalog), 1_800_000_000)
+    release, log = unverified_release(LogFolder(place.log), None), LogAudit(LogFolder(place.log), tmp_path)
+    assert (log.history, log.checkpoint) == (None, None)
+    list(log.findings(None, None, {}, 1_800_000_100))
+    monkeypatch.setattr(audit_leaves, "row_leaves", None)
+    assert list(leaf_findings(release, Catalog.open_release(release), log)) == []
+
+
+def test_a_false_tile_is_found_if_the_log_has_all_rows(small: BuildResult, tmp_path: Path) -> None:
+    """A reader finds a row by the hashes in the tiles."""
+    place = Place(tmp_path / "place", small, 1_800_000_000)
+    log = LogAudit(LogFolder(place.log), tmp_path)
+    list(log.findings(None, None, {}, 1_800_000_100))
+    assert log.history
+    release = unverified_release(LogFolder(place.log), None)
+    (tile,) = place.log.glob("tile/0/000.p/*")
+    data = tile.read_bytes()
+    tile.unlink()
+    tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    found = [one.evidence for one in leaf_findings(release, Catalog.open_release(release), log)]
+    assert any(one.startswith("1 of its rows are not leaves, e.g. {") for one in found)
+
+
+@pytest.mark.parametrize("failure", [DiskFull, OutOfMemory])
+def test_want_of_space_is_no_fault_of_the_log(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[LdcatError]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise failure("no space")
+
+    place = Place(tmp_path / "place", small, 1_800_000_000)
+    monkeypatch.setattr("catalog.audit.audit_release.read_history", full)
+    with pytest.raises(failure):
+        list(LogAudit(LogFolder(place.log), tmp_path).findings(None, None, {}, 1_800_000_100))
