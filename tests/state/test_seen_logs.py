@@ -17,7 +17,7 @@ import pytest
 from catalog import Release, verify_proof
 from catalog.build.builder import BuildResult
 from catalog.errors import OlderThanSeen, Unreadable
-from catalog.log import seen_revocations
+from catalog.log import revocation_list, seen_revocations
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.log.release_rules import revocations_json
@@ -327,7 +327,7 @@ def test_the_format_before_this_one_is_read(place: Place) -> None:
 
 
 def test_a_list_that_is_too_long_is_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen_revocations, "MAX_REVOCATIONS", 10)
+    monkeypatch.setattr(revocation_list, "MAX_REVOCATIONS", 10)
     log = SeenLog("seen", ORIGIN)
     log.commit(None, kept_of(2, (BAD,)))
     assert listed() is None
