@@ -290,6 +290,33 @@ def test_a_verified_block_in_the_place_of_another_is_noticed(
         assert compiled.find(half[0])
 
 
+def test_the_rest_of_a_part_is_verified_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+
+    def start(verify: Callable[..., None], arguments: tuple[object, ...]) -> None:
+        verify(*arguments)
+        started.append(arguments[0])
+
+    monkeypatch.setattr(compiled_find, "start_new_thread", start)
+    digests = indexed(tmp_path, 3000, random.Random(5))
+    with both(tmp_path) as (compiled, python):
+        for digest in digests:
+            assert compiled.find(digest) == python.find(digest)
+        assert len(started) == 2
+        assert all(compiled.find(digest) for digest in digests)
+
+
+def test_without_threads_it_is_verified_in_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(compiled_find, "start_new_thread", start)
+    digests = indexed(tmp_path, 3000, random.Random(6))
+    with both(tmp_path) as (compiled, python):
+        for digest in digests:
+            assert compiled.find(digest) == python.find(digest)
+
+
 def test_a_file_that_becomes_shorter_is_an_error(tmp_path: Path) -> None:
     digests = indexed(tmp_path, 3000, random.Random(3))
     with both(tmp_path) as (compiled, _):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import start_new_thread
 from struct import pack
 
 from catalog.fast.index import ROW_GROUP
@@ -76,14 +77,14 @@ def use_compiled(
     counted = (tables[0], tables[1], index.parts, tables[2], len(layout.page_offsets), tables[3], len(firsts))
     made = opened and _owned(lib.ldcat_index_new(opened, _numbers(numbers), *counted), lib.ldcat_index_free)
     if made:
-        index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=keep_parts), opened)
+        index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=keep_parts), (opened, memory))
         index.group_of = _grouping(index, made)
 
 
 def _finding(
     index: Index, made: Any, parts: Mapping[int, VerifiedFile], open_part: Callable[[VerifiedFile], Any], opened: Any
 ) -> Callable[[bytes], list[int]]:
-    """`Index.find` in compiled code. made: the index there. opened: its file, which has to live as long.
+    """`Index.find` in compiled code. made: the index there. opened: what has to live as long.
 
     Other threads run only while a lookup waits for a disk: if each lookup let them, they would compete for the GIL
     after each, which costs more than a lookup takes.
@@ -100,6 +101,11 @@ def _finding(
         if len(digest) != size:
             return []
         row = find_row(made, digest, 1)
+        if part := lib.ldcat_ripe_part(made):
+            try:
+                start_new_thread(_verify_rest, (part, given))
+            except RuntimeError:  # the system has no more threads
+                _verify_rest(part, given)
         if row == not_found:
             return []
         if row != ask:
@@ -111,6 +117,12 @@ def _finding(
         return found
 
     return find
+
+
+def _verify_rest(part: Any, alive: Any) -> None:
+    """Verify a part in a thread of its own. alive: refers to what the part needs, and to the part."""
+    del alive
+    lib.ldcat_verify_rest(part)
 
 
 def _not_held(_address: int, _digest: bytes) -> None:

@@ -104,6 +104,17 @@ static uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal
     return last_at_most(index->firsts, index->group_count, ordinal);
 }
 
+/* A part of which the rest is worth verifying at once; each is returned once. NULL: none. */
+static const struct ldcat_file *ldcat_ripe_part(const struct ldcat_index *index) {
+    for (uint64_t number = 0; number < index->part_count; number++) {
+        struct ldcat_file *part = (struct ldcat_file *)__atomic_load_n(&index->parts[number], __ATOMIC_ACQUIRE);
+        uint32_t ripe = RIPE;
+        if (part && __atomic_compare_exchange_n(&part->state, &ripe, TAKEN, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return part;
+    }
+    return NULL;
+}
+
 /* 1 if a row has this digest, 0 if it has another one, -1 if that has to be asked in Python. */
 static int has_digest(const struct ldcat_index *index, uint64_t row, const uint8_t *digest, int may_wait) {
     uint8_t own[MAX_DIGEST + BLOCK];
@@ -118,6 +129,8 @@ static int has_digest(const struct ldcat_index *index, uint64_t row, const uint8
     if (index->pages[page] > part->size)
         return -1;
     const uint8_t *found = verified_read(part, index->pages[page] + offset, index->digest_size, may_wait, own);
+    if (!may_wait && __atomic_load_n(&part->state, __ATOMIC_RELAXED) == RIPE)
+        return -1; /* the caller, who asks again, takes it */
     return found ? !memcmp(found, digest, index->digest_size) : -1;
 }
 

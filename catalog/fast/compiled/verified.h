@@ -45,6 +45,8 @@ struct ldcat_memory {
 
 /* An open file. Blocks are numbered: those of the file, then those of its tree, in the order of the tree file.
  *
+ * levels: of the tree. checked: how many blocks of the file SHA-256 has verified, one by one; state: NOT_RIPE until that
+ * are enough to verify the rest of the file at once (RIPE), which is done once (TAKEN).
  * levels: of the tree. starts: number of the first block of each level, 0 being the file itself. end: of the numbers.
  * kept_from: blocks from this number on are kept. kept: for each of these 1 + its place in memory, or 0.
  */
@@ -53,9 +55,12 @@ struct ldcat_file {
     int data, tree;
     unsigned levels;
     uint64_t size, starts[MAX_LEVELS + 1], end, kept_from, number;
-    uint32_t *kept;
+    uint64_t checked;
+    uint32_t *kept, state;
     uint8_t root[HASH];
 };
+
+enum { NOT_RIPE, RIPE, TAKEN };
 
 static void ldcat_memory_free(struct ldcat_memory *memory) {
     if (!memory)
@@ -186,6 +191,12 @@ static void keep_block(const struct ldcat_file *file, uint64_t number, const uin
 static int verified_hash(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait,
                          uint8_t hash[HASH]);
 
+/* Once a quarter of the blocks of a file were verified, each as it was needed, most of the others will be. */
+static void count_checked(struct ldcat_file *file) {
+    if (__atomic_add_fetch(&file->checked, 1, __ATOMIC_RELAXED) == file->kept_from / 4 + 1)
+        __atomic_store_n(&file->state, RIPE, __ATOMIC_RELAXED);
+}
+
 /* A verified block, in kept memory or in the caller's; NULL if it cannot be read, would have to be waited for, or is
  * damaged. */
 static const uint8_t *verified_block(const struct ldcat_file *file, unsigned level, uint64_t number, int may_wait,
@@ -207,11 +218,13 @@ static const uint8_t *verified_block(const struct ldcat_file *file, unsigned lev
     if (differ) {
         if (!verified_hash(file, level, number, may_wait, expected))
             return NULL;
-        sha256_block(own, file->memory->fast, found);
+        sha256_blocks(own, 1, file->memory->fast, found);
         if (memcmp(expected, found, HASH))
             return NULL;
         for (int i = 0; i < TAG_WORDS; i++)
             __atomic_store_n(&known[i], tag[i], __ATOMIC_RELAXED);
+        if (number < file->kept_from)
+            count_checked((struct ldcat_file *)file);
     }
     if (number >= file->kept_from)
         keep_block(file, number, own);
@@ -254,6 +267,30 @@ static const uint8_t *verified_read(const struct ldcat_file *file, uint64_t offs
         got += part, start = 0;
     }
     return own;
+}
+
+/* Verify all blocks of a file, several at once, so that they are known; of a damaged one nothing is remembered. */
+static void ldcat_verify_rest(const struct ldcat_file *file) {
+    enum { AT_ONCE = 8 };
+    uint8_t blocks[AT_ONCE * BLOCK], hashes[AT_ONCE * HASH], expected[HASH];
+    uint64_t tag[TAG_WORDS], *known;
+    for (uint64_t first = 0; first < file->kept_from; first += AT_ONCE) {
+        size_t count = 0;
+        while (count < AT_ONCE && first + count < file->kept_from && fetch(file, 0, first + count, 1, blocks + count * BLOCK))
+            count++;
+        if (!count)
+            return;
+        sha256_blocks(blocks, count, file->memory->fast, hashes);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t number = first + i;
+            if (!verified_hash(file, 0, number, 1, expected) || memcmp(expected, hashes + HASH * i, HASH))
+                continue;
+            known = file->memory->tags[(number + file->number * 0x9e3779b97f4a7c15) & file->memory->tag_mask];
+            tag_of(file, number, blocks + BLOCK * i, tag);
+            for (int word = 0; word < TAG_WORDS; word++)
+                __atomic_store_n(&known[word], tag[word], __ATOMIC_RELAXED);
+        }
+    }
 }
 
 #endif
