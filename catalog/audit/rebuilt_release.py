@@ -9,6 +9,7 @@ from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation
 from catalog.audit.right_technologies import right_technologies
 from catalog.audit.row_pieces import RowPiece, RowPieces
 from catalog.errors import LdcatError
+from catalog.files.direct_io import return_freed_memory
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.leaves.leaf_block import LeafBlock
 from catalog.log.records import RevokeRecord
@@ -100,6 +101,7 @@ class ReleaseRows:
             self._compare(piece)
         self._pieces = RowPieces()  # whose memory is not used
         self._compare_alone()
+        return_freed_memory()  # what follows reads whole files
 
     def _compare_alone(self) -> None:
         groups, self._alone, self._rows_alone = self._alone, {}, 0

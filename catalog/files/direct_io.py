@@ -39,6 +39,13 @@ def keep_freed_memory() -> None:
             pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
 
 
+def return_freed_memory() -> None:
+    """Return freed memory to the kernel all the same, before work that needs other blocks. Source: malloc_trim(3)."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if malloc_trim:
+        malloc_trim(0)
+
+
 class ScratchBuffer(threading.local):
     """An aligned buffer for each thread; each call of `of` reuses the same memory."""
 
