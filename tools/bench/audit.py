@@ -67,7 +67,7 @@ def _audited(audits: list[Audit]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for few, many in zip(audits[::2], audits[1::2], strict=True):
-        growth = (many.peak - few.peak) / (many.rows - few.rows)
+        growth = (many.peak - few.peak) / max(1, many.rows - few.rows)  # both are whole sweeps
         for one, grown in ((few, ""), (many, f"{growth:.0f}")):
             lines.append(
                 f"| {one.technology} | {one.rows:,} | {one.seconds:.1f} | {one.seconds / one.build:.2f} "

@@ -95,4 +95,4 @@ def _grown(name: str, found: list[dict[str, Taken]]) -> float:
 
 
 def _bytes_a_row(name: str, found: list[dict[str, Taken]], rows: list[int]) -> float:
-    return (found[-1][name].peak - found[1][name].peak) / (rows[-1] - rows[1])
+    return (found[-1][name].peak - found[1][name].peak) / max(1, rows[-1] - rows[1])
