@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
+from catalog.log.leaves.kept_rows import KeptRows
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
 from catalog.log.log_history import History, read_history
 from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
@@ -93,7 +94,7 @@ def publish(
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
-        history = read_history(log, old, revokes, now=now, folder=log.root)
+        history = read_history(log, old, revokes, now=now, folder=None if unchanged else log.root)
         for why in history.walk.unknown.notes("not compared with what is published"):
             raise UsageError(why.text, NEWER)
         history.check()
@@ -104,7 +105,7 @@ def publish(
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was published in the meantime", "run the command again")
-        rows = history.new_rows(() if unchanged else _tables(catalog))
+        rows = KeptRows(log.root) if unchanged else history.new_rows(_tables(catalog))
         endorsed = history.new_endorsed(() if unchanged else read_endorsements(catalog).records)
         selected = sum(found.total() for found in history.selected)
         if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
