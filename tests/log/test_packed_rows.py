@@ -40,7 +40,7 @@ from tests.support.log_rows import CODE, row
 DIGESTS = st.sampled_from([0, 1, 255]).flatmap(
     lambda last: st.sampled_from([(bytes(31) + bytes([last])), bytes(46) + bytes([1, last]), bytes(32) + bytes(16)])
 ) | st.binary(min_size=32, max_size=32)
-VCPUS = st.sampled_from([NONE, 0, 1, 2, 10, 12, 100, 1023, 1024, 65534, 65535])
+VCPUS = st.sampled_from([NONE, 0, 1, 2, 10, 12, 100, 513, 1023, 1024, 65534, 65535])
 REST: list[dict[str, Any]] = [
     {},
     {"vmm": "qemu-2"},
