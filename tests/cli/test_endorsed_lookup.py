@@ -273,7 +273,7 @@ def test_a_proof_that_cannot_be_made(run: Run, catalog: BuildResult, tmp_path: P
 def test_a_catalog_on_a_host_has_its_endorsements(
     run: Run, catalog: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file of endorsed digests is fetched once; a digest is neither sent nor needs a document."""
+    """Endorsed digests come with the pack of the release, once; a digest is neither sent nor needs a document."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     place, site = Place(tmp_path / "place", catalog, int(time.time())), tmp_path / "site"
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")[0] == 0
@@ -290,7 +290,8 @@ def test_a_catalog_on_a_host_has_its_endorsements(
             assert (got, word in out, bool(out)) == (code, True, bool(word))
             assert ("says that no row has this digest: nothing proves it" in err) == (code == 1)
         fetched = [path for path, _ in host.requests]
-        assert sum(path.endswith("endorsements/endorsed.jsonl") for path in fetched) == 1
+        assert sum(path.startswith("pack/") for path in fetched) == 1
+        assert not [path for path in fetched if path.endswith("endorsements/endorsed.jsonl")]
         assert not [path for path in fetched if DOCUMENT_SHA256 in path or SNP_DIGEST[:12] in path]
     text = json.loads((site / "page.json").read_text())["endorsed"]
     assert set(text) == {SNP_DIGEST, REPORTED, BASE, digest_of(catalog)}
