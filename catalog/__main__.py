@@ -1,7 +1,6 @@
 """The command `ldcat`, also `python -m catalog`: what can be done at once, all else by cli/main.py."""
 
 import _signal
-import gc
 import os
 import sys
 
@@ -13,6 +12,8 @@ def main() -> None:
     """The command `ldcat`."""
     try:
         if len(sys.argv) > 1 and sys.stdout and sys.stderr:  # the caller may have closed one
+            import gc  # after the handler of SIGINT
+
             gc.disable()  # nothing is collected in so short a time, and to look for it takes a part of it
             answer = _at_once(sys.argv[1:])
             if answer is not None:

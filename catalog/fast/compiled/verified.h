@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -135,9 +136,9 @@ static struct ldcat_file *ldcat_file_new(struct ldcat_memory *memory, int data, 
 static ssize_t read_at(int descriptor, uint8_t *out, size_t size, uint64_t at, int may_wait) {
     if (may_wait)
         return pread(descriptor, out, size, (off_t)at);
-#ifdef RWF_NOWAIT
+#if defined RWF_NOWAIT && defined SYS_preadv2
     struct iovec part = {out, size};
-    return preadv2(descriptor, &part, 1, (off_t)at, RWF_NOWAIT);
+    return syscall(SYS_preadv2, descriptor, &part, 1L, (long)at, (long)(at >> 32), RWF_NOWAIT); /* glibc 2.17 has none */
 #else
     return -1;
 #endif
