@@ -48,7 +48,7 @@ def parse_pack(data: bytes) -> tuple[dict[str, bytes], dict[int, bytes]]:
     at = len(head) + 2
     for line in head.decode("latin-1").split("\n")[1:]:
         size, _, path = line.partition(" ")
-        if not (size.isascii() and size.isdecimal() and len(size) < 9 and path.isascii()) or path in files:
+        if not (_is_number(size, 9) and path and path.isascii()) or path in files:
             raise MalformedInput("a pack of files has an invalid line")
         files[path] = data[at : at + int(size)]
         at += int(size)
@@ -56,7 +56,12 @@ def parse_pack(data: bytes) -> tuple[dict[str, bytes], dict[int, bytes]]:
         raise MalformedInput("a pack of files has another size than its files together")
     for path in [path for path in files if path.startswith(_LEAF)]:
         index = path.removeprefix(_LEAF)
-        if not (index.isdecimal() and len(index) < 20):
+        if not _is_number(index, 20):
             raise MalformedInput("a pack of files has an invalid line")
         leaves[int(index)] = files.pop(path)
     return files, leaves
+
+
+def _is_number(text: str, below: int) -> bool:
+    """Whether a text is a decimal number without leading zeros, with less than `below` digits."""
+    return text.isascii() and text.isdecimal() and len(text) < below and str(int(text)) == text
