@@ -56,7 +56,7 @@ def server() -> Iterator[str]:
 def test_a_build_in_s3(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generation, "ROWS_PER_PART", 256)
     spec = write_spec(write_inputs(tmp_path / "inputs"), LONGER)
-    where = open_storage("s3://bucket/work")
+    where = open_storage("s3://bucket/builds")
     assert isinstance(where, ObjectStorage)
     with local_engine(2, threads=True) as engine:
         built = build_catalog(
@@ -74,6 +74,6 @@ def test_a_build_in_s3(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_bucket_that_is_not_there_is_not_made(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "_WAITS", ())
-    with pytest.raises(Unreadable, match="s3://mistyped/work/job/one: "):
-        open_storage("s3://mistyped/work").below("job").put("one", memoryview(bytearray(4096)), 5)
+    with pytest.raises(Unreadable, match="s3://mistyped/builds/job/one: "):
+        open_storage("s3://mistyped/builds").below("job").put("one", memoryview(bytearray(4096)), 5)
     assert s3fs.S3FileSystem().ls("") == ["bucket"]
