@@ -26,6 +26,12 @@ def pack_path(size: int) -> str:
     return f"{PACKS}/{size}"
 
 
+def pack_size(path: str) -> int | None:
+    """The number of leaves that a path of `pack_path` is for; None for any other path."""
+    folder, _, size = path.rpartition("/")
+    return int(size) if folder == PACKS and _is_number(size, 19) and size != "0" else None
+
+
 def leaf_name(index: int) -> str:
     """The name of a leaf in a pack."""
     return f"{_LEAF}{index}"

@@ -113,6 +113,18 @@ class Manifest(Wire, frozen=True):
         """Number of rows of the known technologies."""
         return sum(entry.rows for entry in self.known.values())
 
+    def asked(self, *, at_most: int) -> list[str]:
+        """The files with at most so many bytes that any lookup may read besides rows and an index."""
+        asked = (FIRMWARE, LAUNCHABLE, KERNEL_HASHES, BASES, VCPU_TYPES, ENDORSED)
+        found = (name for name in self.files if name in asked or name.startswith(f"{VMM_FOLDER}/"))
+        return [name for name in found if self.files[name].size <= at_most]
+
+    def beside_indexes(self, *, at_most: int) -> list[str]:
+        """The files with at most so many bytes that an index is read with."""
+        indexes = (f"{technology}/{INDEX}" for technology in self.technologies)
+        found = (NAMES, *(f"{name}{verity.SUFFIX}" for name in (NAMES, *indexes)))
+        return [name for name in found if name in self.files and self.files[name].size <= at_most]
+
     def to_json(self) -> bytes:
         """Canonical text: keys sorted, indented by two spaces, a newline at the end."""
         compact = msgspec.json.encode(self, order="sorted")

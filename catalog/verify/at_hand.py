@@ -16,7 +16,7 @@ from catalog.fast.beneath import Files, walk
 from catalog.files import inputs
 from catalog.files.outputs import write_whole
 from catalog.files.writer import opened, remove
-from catalog.log.file_pack import MAX_PACK, PACKS, format_pack, leaf_name, pack_path, parse_pack
+from catalog.log.file_pack import MAX_PACK, PACKS, format_pack, leaf_name, pack_path, pack_size, parse_pack
 from catalog.net.http_client import NoAnswer
 from catalog.transparency.tiles import WIDTH, parse_bundle, tile_path, tile_width
 
@@ -180,8 +180,5 @@ class AtHand:
     def _list_kept(self) -> list[int]:
         """The sizes of the checkpoints for which something is kept."""
         with suppress(OSError):
-            names = [name.removeprefix(f"{PACKS}/") for name, _ in walk(self._root, PACKS)]
-            return [
-                int(name) for name in names if name.isascii() and name.isdecimal() and 0 < len(name) < 19 and int(name)
-            ]
+            return [size for path, _ in walk(self._root, PACKS) if (size := pack_size(path))]
         return []
