@@ -21,6 +21,7 @@ from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.row_leaves import COLUMNS, ENCODED
 from catalog.publish.append_leaves import append_leaves
+from catalog.publish.pack_of_log import remove_packs, write_pack
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.digest_parts import digest_parts
@@ -113,6 +114,8 @@ def publish(
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
         lately_false = any(each.false for each in history.walk.releases[-2:])  # clients of a host compare these two
         if not rows and not endorsed and not revokes and last and same and not lately_false:
+            write_pack(log, old, last.release, catalog)  # a log of an earlier version has none
+            remove_packs(log, old.size)
             return Published(old, last.release, trust_version, 0, 0, 0, selected, false, last.time)
         _check_revokes(revokes, history)
         if now < before.time <= now + MAX_AHEAD:  # a time further ahead is false, and ignored
@@ -129,9 +132,11 @@ def publish(
         log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(all_revokes))])
         new = append_leaves(log, old, rows, history.groups, last_leaves)
+        write_pack(log, new, number, catalog)
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
+        remove_packs(log, new.size)
         added = (len(rows), len(endorsed), history.new_revoked)
         return Published(new, number, trust_version, *added, selected, false, now)
 

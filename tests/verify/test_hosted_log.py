@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +17,7 @@ from catalog.cli.options import named_location
 from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageError
 from catalog.fast.folder_location import locate
 from catalog.fast.plain_lookup import plain_lookup
+from catalog.log.file_pack import PACKS
 from catalog.log.records import RevokeRecord
 from catalog.net.static_host import StaticHost
 from catalog.verify.hosted_log import HostedLog
@@ -30,6 +32,8 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 
 @pytest.fixture
 def url(place: Place, host: Host) -> Iterator[str]:
+    """Of a host without packs, from which each file is read by itself."""
+    shutil.rmtree(place.log / PACKS)
     with serving(place.log, host) as port:
         yield f"http://127.0.0.1:{port}/logs"
 

@@ -18,7 +18,7 @@ from tests.support import attestation_builder
 from tests.support.catalogs import build, digest_of, rows_of
 from tests.support.cli import Run
 from tests.support.counted_hosts import Counted, counted_host
-from tests.support.published_logs import Place
+from tests.support.published_logs import Place, revoke
 from tests.support.samples import LONGER, SMALL, whole_image, write_inputs, write_spec
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
@@ -59,6 +59,13 @@ class Site:
         return self.counted("lookup", self.digest, *more, code=code)
 
 
+class PlainLog(Site):
+    """The folder of a log that any static server serves as it is, without ranges."""
+
+    def update(self) -> None:
+        """There is nothing else to write."""
+
+
 @pytest.fixture
 def counted(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
     monkeypatch.setattr(static_host, "_PAUSES", ())
@@ -70,6 +77,16 @@ def counted(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 @pytest.fixture
 def site(run: Run, place: Place, small: BuildResult, counted: Counted, tmp_path: Path) -> Site:
     return Site(run, place, tmp_path / "site", small, counted)
+
+
+@pytest.fixture
+def plain(
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PlainLog]:
+    monkeypatch.setattr(static_host, "_PAUSES", ())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with counted_host(place.log) as found:
+        yield PlainLog(run, place, place.log, small, found)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +212,47 @@ def test_a_client_that_missed_releases(site: Site, small: BuildResult, longer: B
     paths = site.lookup()
     assert len(paths) <= 8
     assert [path for path in paths if path.startswith("tile/")] == ["tile/0/000"]
+
+
+def test_a_first_lookup_in_a_plain_log(plain: PlainLog) -> None:
+    rows = "releases/1/sev-snp/launch_digests.parquet"
+    assert plain.lookup() == ["checkpoint", "pack/73", "range/1/index.json", rows]
+    assert plain.lookup() == ["checkpoint", "range/1/index.json"]
+    assert plain.lookup(*FIVE_MINUTES) == ["range/1/index.json"]
+
+
+def test_new_releases_of_a_plain_log(
+    plain: PlainLog, small: BuildResult, longer: BuildResult, other: BuildResult
+) -> None:
+    """Also of many releases in a row, of changed components, and of revocations; counted are all of them."""
+    plain.lookup()
+    for number in range(14):
+        more = [revoke("deprecated", f"reason {number}", vcpus=1)] if number % 3 == 0 else []
+        plain.place.publish(*more, built=(longer, other, small)[number % 3])
+        asked, pack, *rest = plain.lookup()
+        assert (asked, pack[:5]) == ("checkpoint", "pack/")
+        assert len(rest) <= 2, rest
+        assert [path for path in rest if not path.endswith(("launch_digests.parquet", "index.json"))] == []
+
+
+def test_a_client_that_missed_releases_of_a_plain_log(
+    plain: PlainLog, small: BuildResult, longer: BuildResult, other: BuildResult
+) -> None:
+    plain.lookup()
+    for built in (longer, other, longer, other, small):
+        plain.place.publish(REVOKE, built=built)
+    assert len(plain.lookup()) <= 8
+
+
+def test_a_slim_install_reads_the_indexes_of_a_plain_log(
+    plain: PlainLog, longer: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.ask.lookup.has_pyarrow", lambda: False)
+    plain.lookup()
+    plain.place.publish(built=longer)
+    paths = plain.lookup()
+    assert len(paths) <= 8
+    assert {path.split("launch_digests")[1] for path in paths[3:]} == {".index", ".parquet", ".parquet.merkle"}
 
 
 def test_new_revocations(site: Site) -> None:

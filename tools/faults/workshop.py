@@ -121,6 +121,8 @@ def _stages(place: Place, keys: Mapping[str, str], url: str, witness: str) -> st
     back("published")
     ldcat("site", "log", "-o", "site", "--trust", "trust.note", "-q")
     ldcat("lookup", digest, "--catalog", "log", "--trust", "trust.note")
+    for size in range(1, 9):
+        (root / f"log/pack/{size}").touch()  # of earlier releases, so that the next one removes two
     keep("seen")
     ldcat("publish", "catalog", "--log", "log", "--key", "log.key")
     keep("grown")
