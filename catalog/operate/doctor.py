@@ -16,6 +16,7 @@ from catalog.operate.doctor_log import (
     record_findings,
     release_findings,
 )
+from catalog.operate.doctor_packs import pack_findings
 from catalog.operate.doctor_policy import policy_findings
 from catalog.operate.doctor_signers import (
     Signatures,
@@ -73,8 +74,10 @@ def examine(
         findings += last.findings
         if release:
             findings += version_findings(release, trust)
-            findings += release_findings(log, release)
-            findings += record_findings(log, checkpoint, trust, now)
+            own = [*release_findings(log, release), *record_findings(log, checkpoint, trust, now)]
+            findings += own
+            if is_healthy((*last.findings, *own)):  # files that are damaged say nothing about a pack of them
+                findings += pack_findings(log, checkpoint)
     for origin, memory in signed.items():
         if log.is_here if checkpoint is None else checkpoint.origin == origin:
             findings += memory_findings(log, checkpoint, origin, memory, compares=compares)

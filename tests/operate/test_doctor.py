@@ -12,6 +12,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput
+from catalog.log.file_pack import format_pack, leaf_name, parse_pack
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.operate.doctor import Examination, examination_to_dict, examine
@@ -169,6 +170,14 @@ def append(place: Place, leaf: bytes) -> None:
     new = Checkpoint(ORIGIN, size, merkle.root_hash(size, TileReader(place.log, size).node))
     place.put(signed(str(new), *HYBRID, W1, W2, W3, HEARTBEAT))
     place.state.write(place.note)
+
+
+def repack(place: Place, name: str, data: bytes) -> None:
+    """Writes the pack with something else under that name."""
+    path = place.file("pack/*")
+    files, leaves = parse_pack(path.read_bytes())
+    every = {**files, **{leaf_name(index): leaf for index, leaf in leaves.items()}, name: data}
+    path.write_bytes(format_pack(every.items()))
 
 
 def another_trust(place: Place, policy: str) -> None:
@@ -499,6 +508,38 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a file of the release is cut": (
         lambda place: (path := place.file("releases/1/sev/*.index")).write_bytes(path.read_bytes()[:-1]),
         [("error", "releases/1/sev/launch_digests.index", "is missing, or does not have")],
+    ),
+    "no pack": (
+        lambda place: place.file("pack/*").unlink(),
+        [("note", "pack/{size}", "is missing: lookups at a host of this folder make more requests")],
+    ),
+    "a pack that is none": (
+        lambda place: place.file("pack/*").write_text("<html>\n\n"),
+        [("warning", "pack/{size}", "a pack of files is of another format")],
+    ),
+    "a pack that is cut": (
+        lambda place: (path := place.file("pack/*")).write_bytes(path.read_bytes()[:-1]),
+        [("warning", "pack/{size}", "has another size than its files together")],
+    ),
+    "a pack with another file": (
+        lambda place: repack(place, "releases/1/manifest.json", b"{}"),
+        [("warning", "pack/{size}", "'releases/1/manifest.json' in it is not what the log has")],
+    ),
+    "a pack with a file that the log lacks": (
+        lambda place: repack(place, "tile/0/001", b""),
+        [("warning", "pack/{size}", "'tile/0/001' in it is not what the log has")],
+    ),
+    "a pack with a file of another folder": (
+        lambda place: repack(place, "../signed.note", bytes(place.note)),
+        [("warning", "pack/{size}", "'../signed.note' in it is not what the log has")],
+    ),
+    "a pack with another leaf": (
+        lambda place: repack(place, "leaf/72", b"{}"),
+        [("warning", "pack/{size}", "'leaf/72' in it is not what the log has")],
+    ),
+    "a pack with a leaf that is not in the log": (
+        lambda place: repack(place, "leaf/73", b"{}"),
+        [("warning", "pack/{size}", "'leaf/73' in it is not what the log has")],
     ),
     "files of an interrupted run": (
         in_turn(
