@@ -13,7 +13,7 @@ from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import Unreadable
-from catalog.log.log_folder import LogFolder
+from catalog.files import many_files, new_files
 from catalog.net import static_host
 from catalog.terminal import render
 from tests.real.shared import SHARED, missing_files
@@ -164,15 +164,15 @@ def publisher(tmp_path: Path) -> Publisher:
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of files that may still be written, in a list of one."""
     left = [1 << 30]
-    write_one = LogFolder._write_one
+    write_new = new_files.write_new
 
-    def counted(folder: LogFolder, *file: Any) -> None:
+    def counted(*file: Any, **options: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Unreadable("the disk has gone")
-        write_one(folder, *file)
+        write_new(*file, **options)
 
-    monkeypatch.setattr(LogFolder, "_write_one", counted)
+    monkeypatch.setattr(many_files, "write_new", counted)
     return left
 
 

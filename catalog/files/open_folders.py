@@ -1,13 +1,14 @@
-"""Folders below one that are kept open while many files are written to them."""
+"""Folders below one: kept open while many files are written to them, and synced."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from catalog.errors import LdcatError, Unreadable
 from catalog.files.inputs import unreadable
-from catalog.files.writer import opened
+from catalog.files.writer import opened, sync_folder
 
 MOST_FOLDERS = 32
 """Folders: how many are open at a time."""
@@ -51,3 +52,21 @@ def refused(root: Path, path: str, error: OSError) -> LdcatError:
         place = root / path.rpartition("/")[0]
         return Unreadable(f"{place} cannot be written: permission denied", f"see who owns it: ls -ld {place}")
     return unreadable(root / path, error)
+
+
+def sync_folders(root: Path, names: Iterable[str], *, private: bool = False) -> None:
+    """Sync folders below one by their names, and their parents up to this one. Raises Unreadable."""
+    every = {above for name in names for above in _with_parents(name)}
+    try:
+        for name in sorted(every, reverse=True):  # inner folders first
+            with opened(root, name, private=private) as folder:
+                sync_folder(folder)
+    except OSError as error:
+        raise unreadable(root, error) from error
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+    yield ""

@@ -13,12 +13,13 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedWriter
+from itertools import count
 from pathlib import Path
 
 from catalog.fast.beneath import check_private, open_folder, step, walk
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILES = "/proc/self/fd"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -30,6 +31,13 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 def partial_name() -> str:
     """An unpredictable name for a file that is not complete yet."""
     return f"{_BEFORE}{os.urandom(8).hex()}{_AFTER}"
+
+
+def partial_names() -> Iterator[str]:
+    """Yield different unpredictable names for files that are not complete yet."""
+    prefix = os.urandom(8).hex()
+    for number in count():
+        yield f"{_BEFORE}{prefix}-{number}{_AFTER}"
 
 
 def is_partial(name: str) -> bool:
@@ -48,7 +56,7 @@ def placed(folder: int, name: str, *, over: bool = True, private: bool = False) 
     private: readable by its owner only.
     """
     partial, is_named = partial_name(), False
-    descriptor = os.open(partial, _NEW, PRIVATE_FILE if private else 0o666, dir_fd=folder)
+    descriptor = os.open(partial, NEW_FILE, PRIVATE_FILE if private else 0o666, dir_fd=folder)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - there is no path that is open already
             if private:
@@ -213,7 +221,7 @@ def _name_new(source: int, partial: str, target: int, name: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(name, _NEW, PRIVATE_FILE, dir_fd=target))  # reserves the name
+        os.close(os.open(name, NEW_FILE, PRIVATE_FILE, dir_fd=target))  # reserves the name
         os.rename(partial, name, src_dir_fd=source, dst_dir_fd=target)
 
 

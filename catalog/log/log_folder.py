@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pathlib import Path
 from catalog.errors import MalformedInput, Unreadable, UntrustedSigner, UsageError
 from catalog.fast.beneath import Files, open_file, there
 from catalog.files import inputs
-from catalog.files.open_folders import OpenFolders, refused
-from catalog.files.writer import leftovers, open_lock, opened, placed, remove, remove_folder, sync_folder
+from catalog.files.open_folders import sync_folders
+from catalog.files.writer import leftovers, open_lock, opened, remove, remove_folder
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import MAX_NOTE, Note
@@ -23,11 +22,6 @@ from catalog.transparency.note import MAX_NOTE, Note
 CHECKPOINT = "checkpoint"
 REVOCATIONS = "revocations.json"
 LOCK = ".ldcat-lock"
-_WRITERS = 16
-"""Threads: how many files are written and synced at the same time."""
-
-_AT_ONCE = 16 << 20
-"""Bytes: how much may wait to be written, unless a single file has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +95,9 @@ class LogFolder:
 
     def write(self, files: Iterable[tuple[str, bytes | bytearray | memoryview]]) -> None:
         """Write files, each whole or not at all; files and folders are synced on return. Raises Unreadable."""
-        from concurrent.futures import Future, ThreadPoolExecutor  # only here: most commands read a log
+        from catalog.files.many_files import write_files  # threads, only here: most commands read a log
 
-        names: set[str] = set()
-        with OpenFolders(self.root, private=self.is_private) as folders, ThreadPoolExecutor(_WRITERS) as pool:
-            waiting: deque[tuple[Future[None], int]] = deque()
-            held = 0
-            for path, data in files:
-                inner, _, name = path.rpartition("/")
-                while waiting and (held + len(data) > _AT_ONCE or folders.has_to_close(inner)):
-                    written, size = waiting.popleft()
-                    written.result()
-                    held -= size
-                names.add(inner)
-                waiting.append((pool.submit(self._write_one, folders.open(inner), name, path, data), len(data)))
-                held += len(data)
-            for written, _ in waiting:
-                written.result()
-        self._sync(names)
+        write_files(self.root, files, private=self.is_private)
 
     def link(self, old: str, new: str, data: bytes) -> bool:
         """Hard-link an existing file that has exactly these bytes to another name, synced; False if that fails.
@@ -135,7 +114,7 @@ class LogFolder:
                     os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         except (OSError, Unreadable, MalformedInput):
             return False
-        self._sync({inner})
+        sync_folders(self.root, {inner}, private=self.is_private)
         return True
 
     def clear(self, folder: str = "") -> None:
@@ -171,24 +150,6 @@ class LogFolder:
 
     def _opened(self, name: str = "") -> AbstractContextManager[int]:
         return opened(self.root, name, private=self.is_private)
-
-    def _sync(self, names: Iterable[str]) -> None:
-        """Sync the folders of these names, and their parents up to the folder of the log. Raises Unreadable."""
-        every = {above for name in names for above in _with_parents(name)}
-        try:
-            for name in sorted(every, reverse=True):  # inner folders first
-                with self._opened(name) as folder:
-                    sync_folder(folder)
-        except OSError as error:
-            raise inputs.unreadable(self.root, error) from error
-
-    def _write_one(self, folder: int, name: str, path: str, data: bytes | bytearray | memoryview) -> None:
-        """Write a file in an open folder. path: of the file, for messages."""
-        try:
-            with placed(folder, name, private=self.is_private) as file:
-                file.write(data)
-        except OSError as error:
-            raise refused(self.root, path, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +232,6 @@ def no_log(log: LogFolder, memories: Iterable[LastCheckpoint]) -> Unreadable:
     """The error for a folder without a log. memories: what was signed here last of each log that it may be."""
     known = next((memory for memory in memories if memory.read() is not None), None)
     return Unreadable(f"no log at {log.root}", known.copy_back if known else "ldcat publish makes it")
-
-
-def _with_parents(name: str) -> Iterator[str]:
-    while name:
-        yield name
-        name = name.rpartition("/")[0]
-    yield ""
 
 
 def _is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool:

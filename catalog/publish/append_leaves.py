@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from catalog.launch.hashing.tree_hashes import subtree_roots
 from catalog.log.leaves.entries import Entries
@@ -20,14 +21,20 @@ _AT_ONCE = 4 << 20
 
 
 def append_leaves(
-    log: LogFolder, old: Checkpoint, rows: KeptRows, groups: LeafGroups, last: Sequence[bytes]
+    log: LogFolder,
+    old: Checkpoint,
+    rows: KeptRows,
+    groups: LeafGroups,
+    last: Sequence[bytes],
+    others: Iterable[File] = (),
 ) -> Checkpoint:
     """Append rows, then other leaves, and sync; the new checkpoint is computed from the written files.
 
-    groups: of the rows. last: leaves. Raises as LogFolder.write, and VerificationFailed.
+    groups: of the rows. last: leaves. others: files that are written with them. Raises as LogFolder.write, and
+    VerificationFailed.
     """
     reader = TileReader(log, old.size)
-    log.write(_files(old.size, reader, _entries(rows, groups, last)))
+    log.write(chain(others, _files(old.size, reader, _entries(rows, groups, last))))
     size = old.size + len(rows) + len(last)
     written = TileReader(log, size).node
     root = merkle.root_hash(size, written)

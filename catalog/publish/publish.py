@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 
@@ -33,6 +34,7 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import MAX_AHEAD, Trust
+from catalog.work.ahead import made_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def publish(
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was published in the meantime", "run the command again")
-        rows = KeptRows(log.root) if unchanged else history.new_rows(_tables(catalog))
+        rows = KeptRows(log.root) if unchanged else history.new_rows(made_ahead(_tables(catalog)))
         endorsed = history.new_endorsed(() if unchanged else read_endorsements(catalog).records)
         selected = sum(found.total() for found in history.selected)
         if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
@@ -129,9 +131,9 @@ def publish(
         folder = release_path(number)
         if all(each.record.release != number for each in history.walk.releases):
             log.clear(folder)  # left by an interrupted run, not published
-        log.write(_artifacts(catalog, log, folder, last))
-        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(all_revokes))])
-        new = append_leaves(log, old, rows, history.groups, last_leaves)
+        files = {f"{folder}/{manifest.NAME}": listed, f"{folder}/{REVOCATIONS}": revocations_json(all_revokes)}
+        files_of_release = chain(_artifacts(catalog, log, folder, last), files.items())
+        new = append_leaves(log, old, rows, history.groups, last_leaves, files_of_release)
         write_pack(log, new, number, catalog)
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)

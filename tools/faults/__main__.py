@@ -29,8 +29,19 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DATA = (*_FULL, errno.EIO)
 _NAMES = (*_FULL, errno.EIO, errno.EACCES, errno.EROFS)
 _GONE = (errno.EIO, errno.EACCES, errno.EROFS)
-_WRITES = ("write", "pwrite", "pwrite64", "writev", "pwritev", "pwritev64", "sendfile", "sendfile64", "copy_file_range")
-_ON_DATA = (*_WRITES, "fsync", "fdatasync", "ftruncate", "ftruncate64", "fallocate", "posix_fallocate", "close")
+_AT = ("pwrite", "pwritev", "pwrite64", "pwritev64", "pwritev2", "pwritev64v2")
+_WRITES = ("write", "writev", *_AT, "sendfile", "sendfile64", "copy_file_range")
+_ON_DATA = (
+    *_WRITES,
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "ftruncate",
+    "ftruncate64",
+    "fallocate",
+    "posix_fallocate",
+    "close",
+)
 _REMOVES = ("unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat")
 _KILLED, _SHORT, _STAYS = 0.35, 0.25, 0.4
 """Shares of kinds: of all faults, of writes that are not killed, and of calls that fail."""

@@ -104,6 +104,12 @@ WRITE(pwritev, (int descriptor, const struct iovec *parts, int count, off_t offs
 WRITE(pwritev64, (int descriptor, const struct iovec *parts, int count, off64_t offset),
       NEXT(pwrite64)(descriptor, parts->iov_base, less(descriptor, parts->iov_len), offset), descriptor, parts, count,
       offset)
+WRITE(pwritev2, (int descriptor, const struct iovec *parts, int count, off_t offset, int flags),
+      NEXT(pwritev2)(descriptor, &(struct iovec){parts->iov_base, less(descriptor, parts->iov_len)}, 1, offset, flags),
+      descriptor, parts, count, offset, flags)
+WRITE(pwritev64v2, (int descriptor, const struct iovec *parts, int count, off64_t offset, int flags),
+      NEXT(pwritev64v2)(descriptor, &(struct iovec){parts->iov_base, less(descriptor, parts->iov_len)}, 1, offset, flags),
+      descriptor, parts, count, offset, flags)
 WRITE(sendfile, (int descriptor, int source, off_t *offset, size_t size),
       NEXT(sendfile)(descriptor, source, offset, less(descriptor, size)), descriptor, source, offset, size)
 WRITE(sendfile64, (int descriptor, int source, off64_t *offset, size_t size),
@@ -129,6 +135,7 @@ WRITE(copy_file_range,
 
 AT_DESCRIPTOR(fsync, (int descriptor), -1, synced(descriptor), descriptor)
 AT_DESCRIPTOR(fdatasync, (int descriptor), -1, synced(descriptor), descriptor)
+AT_DESCRIPTOR(syncfs, (int descriptor), -1, all_synced(), descriptor)
 AT_DESCRIPTOR(ftruncate, (int descriptor, off_t size), -1, wrote(descriptor), descriptor, size)
 AT_DESCRIPTOR(ftruncate64, (int descriptor, off64_t size), -1, wrote(descriptor), descriptor, size)
 AT_DESCRIPTOR(fallocate, (int descriptor, int mode, off_t offset, off_t size), -1, wrote(descriptor), descriptor, mode,

@@ -30,6 +30,7 @@ void done(enum action action);
 
 void wrote(int descriptor);
 void synced(int descriptor);
+void all_synced(void);
 
 /* Whether it was, since it was opened or this was asked last. */
 int was_written(int descriptor);

@@ -217,6 +217,14 @@ void synced(int descriptor)
     pthread_mutex_unlock(&unsynced_lock);
 }
 
+void all_synced(void)
+{
+    pthread_mutex_lock(&unsynced_lock);
+    while (unsynced_count)
+        NEXT(close)(unsynced[--unsynced_count].descriptor);
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
 int was_written(int descriptor)
 {
     return descriptor >= 0 && descriptor < (int)(sizeof written) && atomic_exchange(&written[descriptor], 0);

@@ -99,10 +99,12 @@ def command(
     has another digest for a configuration of the log, whose components contradict the measured files, or whose index
     disagrees with its rows.
     """
+    from catalog.files.direct_io import keep_freed_memory
     from catalog.log.log_folder import LogFolder
     from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
 
+    keep_freed_memory()
     set_up, given = log is None or key is None, trust
     is_own = log is None  # the log of ldcat.toml, and its trust note
     if log is None:
