@@ -19,6 +19,7 @@ int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const ui
     const struct sha256_engine *engine = sha256_engines_of(implementation);
     uint32_t inner_words[8], outer_words[8], wanted[8], states[8 * MAX_SHA256_LANES], length_kw[64];
     uint8_t messages[MAX_SHA256_LANES * BLOCK], hashes[MAX_SHA256_LANES * BLOCK], length_block[BLOCK];
+    const uint8_t *each_message[MAX_SHA256_LANES], *each_hash[MAX_SHA256_LANES];
     if (!engine)
         return LDCAT_NO_IMPLEMENTATION;
     for (int i = 0; i < 8; i++) {
@@ -38,6 +39,8 @@ int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const ui
         hashes[BLOCK * lane + 32] = 0x80;
         store_big_endian_32(hashes + BLOCK * lane + 60, 8 * (BLOCK + 32));
     }
+    sha256_each(each_message, messages);
+    sha256_each(each_hash, hashes);
     *found = 0;
     for (size_t done = 0; done < count; done += engine->lanes) {
         size_t left = count - done, filled = left < engine->lanes ? left : engine->lanes;
@@ -45,14 +48,14 @@ int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const ui
             memcpy(messages + BLOCK * lane + 8, candidates + 32 * (done + (lane < filled ? lane : 0)), 32);
             memcpy(states + 8 * lane, inner_words, 32);
         }
-        sha256_own(engine, states, messages);
+        sha256_own(engine, states, each_message);
         sha256_same(engine, states, length_kw);
         for (size_t lane = 0; lane < engine->lanes; lane++) {
             for (int i = 0; i < 8; i++)
                 store_big_endian_32(hashes + BLOCK * lane + 4 * i, states[8 * lane + i]);
             memcpy(states + 8 * lane, outer_words, 32);
         }
-        sha256_own(engine, states, hashes);
+        sha256_own(engine, states, each_hash);
         for (size_t lane = 0; lane < filled; lane++) {
             if (memcmp(states + 8 * lane, wanted, 32))
                 continue;

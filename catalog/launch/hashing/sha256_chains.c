@@ -41,12 +41,8 @@ static void schedule(struct pass *pass, size_t number, const uint8_t *const byte
         shared = bytes[lane] == bytes[lane - 1] || !memcmp(bytes[lane], bytes[0], BLOCK);
     if (shared)
         sha256_schedule(kw, bytes[0]);
-    else {
-        uint8_t gathered[MAX_SHA256_LANES * BLOCK];
-        for (size_t lane = 0; lane < lanes; lane++)
-            memcpy(gathered + BLOCK * lane, bytes[lane], BLOCK);
-        pass->engine->schedule(kw, gathered);
-    }
+    else
+        pass->engine->schedule(kw, bytes);
     pass->blocks[number] = (struct sha256_block){kw, shared};
 }
 
@@ -87,6 +83,7 @@ static void carry(struct pass *pass) {
 static void digests_of(const struct pass *pass, uint32_t *finished) {
     const size_t lanes = pass->engine->lanes;
     uint8_t blocks[2][MAX_SHA256_LANES * BLOCK];
+    const uint8_t *each[2][MAX_SHA256_LANES];
     uint32_t longer[8 * MAX_SHA256_LANES];
     size_t twice = 0; /* lanes whose padding needs a second block */
     memset(blocks, 0, sizeof blocks);
@@ -98,12 +95,14 @@ static void digests_of(const struct pass *pass, uint32_t *finished) {
         store_big_endian_32(blocks[last] + BLOCK * lane + 60, (uint32_t)(pass->hashed[lane] << 3));
         twice += last;
     }
+    sha256_each(each[0], blocks[0]);
+    sha256_each(each[1], blocks[1]);
     memcpy(finished, pass->states, 32 * lanes);
-    sha256_own(pass->engine, finished, blocks[0]);
+    sha256_own(pass->engine, finished, each[0]);
     if (!twice)
         return;
     memcpy(longer, finished, 32 * lanes);
-    sha256_own(pass->engine, longer, blocks[1]);
+    sha256_own(pass->engine, longer, each[1]);
     for (size_t lane = 0; lane < lanes; lane++)
         if (pass->carried_size[lane] + 9 > BLOCK)
             memcpy(finished + 8 * lane, longer + 8 * lane, 32);

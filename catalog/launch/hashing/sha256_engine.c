@@ -15,7 +15,7 @@
 #define MAJORITY MAJORITY_OF_BITS
 #define NAME(x) portable_##x
 #include "sha256_lanes.h"
-static const struct sha256_engine portable[] = {{4, portable_schedule, portable_rounds}, {0}};
+static const struct sha256_engine portable[] = {{4, portable_schedule, portable_rounds, NULL}, {0}};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -34,8 +34,8 @@ static const struct sha256_engine portable[] = {{4, portable_schedule, portable_
 #define NAME(x) avx2_8_##x
 #include "sha256_lanes.h"
 static const struct sha256_engine avx2[] = {
-    {16, avx2_16_schedule, avx2_16_rounds},
-    {8, avx2_8_schedule, avx2_8_rounds},
+    {16, avx2_16_schedule, avx2_16_rounds, NULL},
+    {8, avx2_8_schedule, avx2_8_rounds, NULL},
     {0},
 };
 
@@ -64,9 +64,9 @@ static const struct sha256_engine avx2[] = {
 #define NAME(x) avx512_16_##x
 #include "sha256_lanes.h"
 static const struct sha256_engine avx512[] = {
-    {48, avx512_48_schedule, avx512_48_rounds},
-    {32, avx512_32_schedule, avx512_32_rounds},
-    {16, avx512_16_schedule, avx512_16_rounds},
+    {48, avx512_48_schedule, avx512_48_rounds, NULL},
+    {32, avx512_32_schedule, avx512_32_rounds, NULL},
+    {16, avx512_16_schedule, avx512_16_rounds, NULL},
     {0},
 };
 
@@ -86,10 +86,10 @@ static const struct sha256_engine avx512[] = {
 #define NAME(x) ni_1_##x
 #include "sha256_ni.h"
 static const struct sha256_engine sha_ni[] = {
-    {6, ni_6_schedule, ni_6_rounds},
-    {4, ni_4_schedule, ni_4_rounds},
-    {2, ni_2_schedule, ni_2_rounds},
-    {1, ni_1_schedule, ni_1_rounds},
+    {6, ni_6_schedule, ni_6_rounds, ni_6_compress},
+    {4, ni_4_schedule, ni_4_rounds, ni_4_compress},
+    {2, ni_2_schedule, ni_2_rounds, ni_2_compress},
+    {1, ni_1_schedule, ni_1_rounds, ni_1_compress},
     {0},
 };
 #endif

@@ -46,13 +46,13 @@ TARGET static void NAME(store)(uint32_t *states, NAME(word) s[REGISTERS][8]) {
             states[8 * lane + i] = s[lane / WIDTH][i][lane % WIDTH];
 }
 
-/* blocks: LANES times 64 bytes, one block for each lane; kw: word by word, the lanes side by side */
-TARGET static void NAME(schedule)(uint32_t *kw, const uint8_t *blocks) {
+/* kw: word by word, the lanes side by side */
+TARGET static void NAME(schedule)(uint32_t *kw, const uint8_t *const *blocks) {
     NAME(word) w[REGISTERS][16];
     NAME(words) *out = (NAME(words) *)kw;
     for (int lane = 0; lane < LANES; lane++)
         for (int i = 0; i < 16; i++)
-            w[lane / WIDTH][i][lane % WIDTH] = load_big_endian_32(blocks + 64 * lane + 4 * i);
+            w[lane / WIDTH][i][lane % WIDTH] = load_big_endian_32(blocks[lane] + 4 * i);
     _Pragma("GCC unroll 64") for (int i = 0; i < 64; i++)
         EACH_REGISTER {
             if (i >= 16) {

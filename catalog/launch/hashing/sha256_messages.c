@@ -26,15 +26,24 @@ struct messages {
     size_t count;
 };
 
-/* A message that a lane hashes. done: how many bytes, with prefix and padding, were hashed. */
+/* A message that a lane hashes. done: how many bytes, with prefix and padding, were hashed. made: its first block, and
+ * its last ones. */
 struct lane {
     const uint8_t *message;
     size_t size, done, number;
+    uint8_t made[BLOCK];
 };
 
 /* The next block of a message. Returns whether it is the last one. */
-static int next_block(struct lane *lane, uint8_t prefix, uint8_t *block) {
+static int next_block(struct lane *lane, uint8_t prefix, const uint8_t **next) {
     size_t begin = lane->done, total = lane->size + 1, filled = 0;
+    uint8_t *block = lane->made;
+    if (begin && begin + BLOCK <= total) {
+        *next = lane->message + begin - 1;
+        lane->done += BLOCK;
+        return 0;
+    }
+    *next = block;
     memset(block, 0, BLOCK);
     if (begin == 0)
         block[filled++] = prefix;
@@ -68,16 +77,16 @@ static void begin_message(struct lane *lane, uint32_t *state, const struct messa
 static void hash_all(const struct sha256_engine *engine, uint8_t prefix, const struct messages *from, uint8_t *out) {
     struct lane lanes[MAX_SHA256_LANES];
     uint32_t states[8 * MAX_SHA256_LANES];
-    uint8_t blocks[MAX_SHA256_LANES * BLOCK];
+    const uint8_t *blocks[MAX_SHA256_LANES];
     size_t taken = 0, finished = 0;
-    memset(blocks, 0, sizeof blocks);
-    for (; taken < engine->lanes; taken++)
+    memset(lanes, 0, sizeof lanes);
+    for (; taken < engine->lanes; blocks[taken] = lanes[taken].made, taken++)
         begin_message(&lanes[taken], states + 8 * taken, from, taken);
     while (finished < from->count) {
         int last[MAX_SHA256_LANES] = {0};
         for (size_t i = 0; i < engine->lanes; i++)
             if (lanes[i].message)
-                last[i] = next_block(&lanes[i], prefix, blocks + BLOCK * i);
+                last[i] = next_block(&lanes[i], prefix, &blocks[i]);
         sha256_own(engine, states, blocks);
         for (size_t i = 0; i < engine->lanes; i++) {
             if (!last[i])

@@ -16,7 +16,8 @@ static const uint32_t initial[8] = {
 int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out) {
     const struct sha256_engine *engine = sha256_engines_of(implementation);
     uint32_t states[8 * MAX_SHA256_LANES], padding_kw[64];
-    uint8_t blocks[MAX_SHA256_LANES * BLOCK], padding[BLOCK] = {0x80};
+    uint8_t padding[BLOCK] = {0x80};
+    const uint8_t *blocks[MAX_SHA256_LANES];
     if (!engine)
         return LDCAT_NO_IMPLEMENTATION;
     store_big_endian_32(padding + 60, 8 * PAGE);
@@ -27,7 +28,7 @@ int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, u
             memcpy(states + 8 * lane, initial, sizeof initial);
         for (size_t at = 0; at < PAGE; at += BLOCK) {
             for (size_t lane = 0; lane < engine->lanes; lane++) /* lanes without a page repeat the first one */
-                memcpy(blocks + BLOCK * lane, pages + PAGE * (done + (lane < filled ? lane : 0)) + at, BLOCK);
+                blocks[lane] = pages + PAGE * (done + (lane < filled ? lane : 0)) + at;
             sha256_own(engine, states, blocks);
         }
         sha256_same(engine, states, padding_kw);
