@@ -87,8 +87,7 @@ def _result(arguments: Sequence[str]) -> object:
     try:
         return _program()(arguments)
     finally:
-        if interrupts.was_interrupted():
-            raise KeyboardInterrupt
+        interrupts.raise_if_interrupted()
 
 
 def _program() -> Callable[[Sequence[str]], object]:
