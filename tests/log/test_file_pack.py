@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import MalformedInput
-from catalog.log.file_pack import format_pack, leaf_name, parse_pack
+from catalog.log.file_pack import format_pack, leaf_name, pack_path, pack_size, parse_pack
 
 PATHS = st.text("abcdefghijklmnopqrstuvwxyz0123456789._/-", min_size=1, max_size=30).filter(
     lambda path: not path.startswith("leaf/")
@@ -57,3 +57,16 @@ def test_anything_may_be_read(data: bytes) -> None:
 def test_other_bytes_are_refused(packed: bytes) -> None:
     with pytest.raises(MalformedInput):
         parse_pack(packed)
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_a_path_says_for_which_checkpoint_its_pack_is(size: int) -> None:
+    assert pack_size(pack_path(size)) == size
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["pack", "pack/", "pack/0", "pack/07", "pack/-1", "pack/a", "pack/1/2", "1", "/1", "pack/\xb2", f"pack/{10**19}"],
+)
+def test_no_other_path_is_that_of_a_pack(path: str) -> None:
+    assert pack_size(path) is None

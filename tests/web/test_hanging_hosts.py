@@ -115,12 +115,12 @@ def test_requests_that_need_a_hanging_host_get_an_error(place: Place, small: Bui
     digest = min(digest.hex() for digest in rows_of(small).values())
     with hosted(place, tmp_path, IMPATIENT) as (moody, served):
         moody.hangs.set()
-        for path in (narrower(place), "/releases/1/manifest.json", f"/d/{digest}.proof"):
+        for path in (narrower(place), "/releases/1/components/spec.json", f"/d/{digest}.proof"):
             status, body, headers = served.ask(path)
             assert (status, b"the host of this log does not answer" in body) == (503, True), body
             assert headers["Retry-After"] == "60"
         moody.hangs.clear()
-        assert served.ask("/releases/1/manifest.json")[0] == 200
+        assert served.ask("/releases/1/components/spec.json")[0] == 200
 
 
 def test_a_service_with_a_hanging_host_can_be_stopped(place: Place, tmp_path: Path) -> None:
