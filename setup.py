@@ -114,6 +114,10 @@ struct ldcat_slots *ldcat_slots_new(void);
 void ldcat_slots_free(struct ldcat_slots *slots);
 size_t ldcat_slots_add(struct ldcat_slots *slots, const uint8_t *rows, size_t count, const uint8_t *dead, size_t groups,
                        const uint32_t *odd, size_t odd_count, uint32_t *out);
+
+struct ldcat_column { const uint8_t *values, *valid; size_t offset; uint32_t width; };
+size_t ldcat_combinations(const struct ldcat_column *columns, size_t column_count, size_t count, uint32_t *numbers,
+                          uint32_t *firsts);
 """
 
 
@@ -220,7 +224,7 @@ setup(
         extension(
             "catalog.log.leaves._leaves",
             LEAVES,
-            '#include "leaf_read.h"\n#include "leaf_write.h"\n#include "row_order.h"',
+            "".join(f'#include "{name}.h"\n' for name in ("leaf_read", "leaf_write", "row_combinations", "row_order")),
             sources=sorted(map(str, leaves.glob("*.c"))),
             include_dirs=[str(leaves)],
         ),

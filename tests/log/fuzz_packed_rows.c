@@ -5,6 +5,7 @@
  */
 #include "../../catalog/log/leaves/leaf_write.c"
 #include "../../catalog/log/leaves/row_slots.c"
+#include "../../catalog/log/leaves/row_combinations.c"
 #include "../../catalog/log/leaves/packed_sort.c"
 
 #include <stdio.h>
@@ -126,6 +127,22 @@ static void with(const uint8_t *rows, size_t count) {
     free(some), free(out);
 }
 
+static void combine(void) {
+    size_t count = 1 + next(MAX_ROWS), offset = next(9), wide = next(4), size = (size_t)1 << wide;
+    uint8_t *values = room(size * (offset + count)), *valid = room((offset + count + 7) / 8);
+    uint32_t *numbers = room(sizeof *numbers * count), *firsts = room(sizeof *firsts * count);
+    for (size_t i = 0; i < size * (offset + count); i++)
+        values[i] = (uint8_t)next(2);
+    for (size_t i = 0; i < (offset + count + 7) / 8; i++)
+        valid[i] = (uint8_t)next(256);
+    struct ldcat_column columns[2] = {{values, valid, offset, (uint32_t)size}, {values, NULL, offset, 1}};
+    size_t found = ldcat_combinations(columns, next(3), count, numbers, firsts);
+    check(found && found <= count, "combinations are missing");
+    for (size_t i = 0; i < count; i++)
+        check(numbers[i] < found && firsts[numbers[i]] <= i, "a row has another combination");
+    free(values), free(valid), free(numbers), free(firsts);
+}
+
 int main(void) {
     for (int i = 0; i < ROUNDS; i++) {
         size_t count = next(MAX_ROWS);
@@ -138,6 +155,7 @@ int main(void) {
         if (!wrong)
             slots(rows, count);
         pack();
+        combine();
         free(rows);
     }
     return 0;
