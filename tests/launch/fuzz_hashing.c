@@ -84,8 +84,9 @@ static void sha256_messages(int implementation) {
     size_t count = next(MAX_CHAINS), size = next(4000);
     uint8_t *data = bytes(size), *starts = bytes(4 * count), *sizes = bytes(4 * count), prefix = (uint8_t)next(256);
     uint8_t *out = bytes(32 * count), *alone = bytes(32);
+    uint32_t usual = (uint32_t)next(size + 1);
     for (size_t i = 0; i < count; i++) {
-        uint32_t start = (uint32_t)next(size + 1), length = (uint32_t)next(size + 1 - start);
+        uint32_t start = next(2) ? usual : (uint32_t)next(size + 1), length = (uint32_t)next(size + 1 - start);
         memcpy(starts + 4 * i, &start, 4), memcpy(sizes + 4 * i, &length, 4);
     }
     if (ldcat_sha256_messages(implementation, prefix, data, size, (uint32_t *)starts, (uint32_t *)sizes, count, out) ==

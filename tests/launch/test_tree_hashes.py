@@ -34,6 +34,17 @@ def test_leaf_hashes_of_any_lengths(implementation: str | None, sizes: list[int]
 
 
 @ANY
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 600), st.integers(0, 599), st.integers(0, 255))
+def test_leaf_hashes_of_leaves_that_begin_alike(
+    implementation: str | None, same: int, more: int, count: int, other: int, seed: int
+) -> None:
+    begin = bytes(seed + 7 * at & 255 for at in range(same))
+    leaves = [begin + bytes((seed + 3 * at + n) & 255 for n in range(at % (more + 1))) for at in range(count)]
+    leaves[other % count] = leaves[other % count][::-1]
+    assert leaf_hashes(*placed(leaves), implementation) == b"".join(map(merkle.leaf_hash, leaves))
+
+
+@ANY
 def test_every_length_around_a_block_and_the_longest(implementation: str | None) -> None:
     leaves = [bytes([at & 255]) * at for at in [*range(260), 65535, 65534]]
     assert leaf_hashes(*placed(leaves), implementation) == b"".join(map(merkle.leaf_hash, leaves))

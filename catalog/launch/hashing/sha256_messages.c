@@ -1,7 +1,7 @@
 /* SHA-256 of many messages at once, each with one byte in front of it: the leaves and nodes of a Merkle tree.
  *
  * A lane that has finished its message takes the next one, so that messages of different lengths keep all lanes at
- * work. Source: RFC 6962, 2.1; padding: FIPS 180-4, 5.1.1.
+ * work. Blocks that many messages begin with, as leaves of one image do, are hashed once. Source: RFC 6962, 2.1; padding: FIPS 180-4, 5.1.1.
  */
 #include "hashing.h"
 
@@ -14,6 +14,7 @@
 #define HASH 32
 #define NODE (2 * HASH)
 #define NODE_PREFIX 1
+#define ALIKE 256 /* messages next to each other that are compared: an entry bundle */
 
 static const uint32_t initial[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
@@ -32,6 +33,13 @@ struct lane {
     const uint8_t *message;
     size_t size, done, number;
     uint8_t made[BLOCK];
+};
+
+/* What some messages next to each other begin with: `blocks` blocks of `message`, which lead to `state`. */
+struct beginning {
+    const uint8_t *message;
+    size_t blocks;
+    uint32_t state[8];
 };
 
 /* The next block of a message. Returns whether it is the last one. */
@@ -61,16 +69,47 @@ static int next_block(struct lane *lane, uint8_t prefix, const uint8_t **next) {
     return 1;
 }
 
-/* Give a lane message `number`, or nothing if there is none. */
-static void begin_message(struct lane *lane, uint32_t *state, const struct messages *from, size_t number) {
+/* Hash the blocks that message `number` and the last of the ALIKE messages from it on begin with. */
+static void begin_alike(const struct sha256_engine *engine, uint8_t prefix, const struct messages *from, size_t number,
+                        struct beginning *alike) {
+    size_t last = from->count - number > ALIKE ? number + ALIKE - 1 : from->count - 1, same = 0;
+    size_t size = from->sizes[number] < from->sizes[last] ? from->sizes[number] : from->sizes[last];
+    const uint8_t *message = from->data + from->starts[number], *other = from->data + from->starts[last];
+    while (last > number && same < size && message[same] == other[same])
+        same++;
+    struct lane lane = {message, from->sizes[number], 0, number, {0}};
+    uint32_t states[8 * MAX_SHA256_LANES] = {0};
+    const uint8_t *blocks[MAX_SHA256_LANES];
+    for (size_t i = 0; i < engine->lanes; i++)
+        blocks[i] = lane.made; /* the other lanes hash anything */
+    memcpy(states, initial, sizeof initial);
+    alike->message = message;
+    alike->blocks = (same + 1) / BLOCK;
+    while (lane.done < BLOCK * alike->blocks) {
+        next_block(&lane, prefix, &blocks[0]);
+        sha256_own(engine, states, blocks);
+    }
+    memcpy(alike->state, states, sizeof alike->state);
+}
+
+/* Give a lane message `number`, or nothing if there is none. They are given in order. alike: what it may begin with. */
+static void begin_message(const struct sha256_engine *engine, uint8_t prefix, struct lane *lane, uint32_t *state,
+                          const struct messages *from, size_t number, struct beginning *alike) {
     memcpy(state, initial, sizeof initial);
     lane->done = 0;
     lane->number = number;
     lane->message = NULL;
     if (number >= from->count)
         return;
+    if (from->starts && number % ALIKE == 0)
+        begin_alike(engine, prefix, from, number, alike);
     lane->message = from->data + (from->starts ? from->starts[number] : NODE * number);
     lane->size = from->sizes ? from->sizes[number] : NODE;
+    size_t same = BLOCK * alike->blocks;
+    if (same && same <= lane->size + 1 && !memcmp(lane->message, alike->message, same - 1)) {
+        memcpy(state, alike->state, sizeof alike->state);
+        lane->done = same;
+    }
 }
 
 /* out: may be the data of nodes itself, of which all before a hash were read when it is written */
@@ -78,10 +117,11 @@ static void hash_all(const struct sha256_engine *engine, uint8_t prefix, const s
     struct lane lanes[MAX_SHA256_LANES];
     uint32_t states[8 * MAX_SHA256_LANES];
     const uint8_t *blocks[MAX_SHA256_LANES];
+    struct beginning alike = {0};
     size_t taken = 0, finished = 0;
     memset(lanes, 0, sizeof lanes);
     for (; taken < engine->lanes; blocks[taken] = lanes[taken].made, taken++)
-        begin_message(&lanes[taken], states + 8 * taken, from, taken);
+        begin_message(engine, prefix, &lanes[taken], states + 8 * taken, from, taken, &alike);
     while (finished < from->count) {
         int last[MAX_SHA256_LANES] = {0};
         for (size_t i = 0; i < engine->lanes; i++)
@@ -93,7 +133,7 @@ static void hash_all(const struct sha256_engine *engine, uint8_t prefix, const s
                 continue;
             for (int word = 0; word < 8; word++)
                 store_big_endian_32(out + HASH * lanes[i].number + 4 * word, states[8 * i + word]);
-            begin_message(&lanes[i], states + 8 * i, from, taken++);
+            begin_message(engine, prefix, &lanes[i], states + 8 * i, from, taken++, &alike);
             finished++;
         }
     }
