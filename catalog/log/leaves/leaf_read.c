@@ -24,37 +24,44 @@ struct row {
     int32_t vcpus;
 };
 
-/* Groups by the hash of their text, with open addressing. text: NULL where there is none. */
+/* Groups by the hash of their text, with open addressing.
+ *
+ * text: what is freed with the group; NULL where there is none.
+ * parts: as those of a row; the first one may be that of another group, since most groups have one in common.
+ */
 struct group {
     uint64_t hash;
     uint8_t *text;
+    const uint8_t *parts[3];
     size_t sizes[3], digest_size;
     uint32_t number;
 };
 
+/* added: the group that was added last, NULL if there is none. */
 struct ldcat_groups {
     size_t most, count, slots;
     struct group *at;
+    const struct group *added;
 };
 
-/* Values of hex digits; 16 for everything else. */
-static const uint8_t digit[256] = {
-#define NO4 16, 16, 16, 16
-#define NO16 NO4, NO4, NO4, NO4
-    NO16, NO16, NO16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 16, NO4, /* '0' is 48 */
-    NO16, NO16, 16, 10, 11, 12, 13, 14, 15, 16, NO4, NO4,        /* 'a' is 97 */
-    NO16, NO16, NO16, NO16, NO16, NO16, NO16, NO16, NO16,
+/* What is known of the leaf before. of: its group, NULL if it has none. first_hash: hash of its first part. */
+struct before {
+    struct row row;
+    const struct group *of;
+    uint64_t first_hash;
 };
 
-/* Bytes from `2 * count` hex digits. Returns 0 if there are others among them. */
+/* Bytes from `2 * count` hex digits, at most LARGEST. Returns 0 if there are others among them. */
 static int read_hex(const uint8_t *text, size_t count, uint8_t *out) {
-    unsigned all = 0;
-    for (size_t i = 0; i < count; i++) {
-        unsigned high = digit[text[2 * i]], low = digit[text[2 * i + 1]];
-        all |= high | low;
-        out[i] = (uint8_t)(high << 4 | low);
+    uint8_t digits[2 * LARGEST], others = 0;
+    for (size_t i = 0; i < 2 * count; i++) { /* without branches and tables, so that compilers use vectors */
+        uint8_t number = (uint8_t)(text[i] - '0'), letter = (uint8_t)(text[i] - 'a');
+        digits[i] = number < 10 ? number : (uint8_t)(letter + 10);
+        others |= (uint8_t)((number >= 10) & (letter >= 6));
     }
-    return !(all & 16);
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint8_t)(digits[2 * i] << 4 | digits[2 * i + 1]);
+    return !others;
 }
 
 /* A vCPU count in canonical form, or null, and what follows it; how many bytes it has, 0 for anything else. */
@@ -109,58 +116,73 @@ static uint64_t mixed(uint64_t hash, uint64_t word) {
 }
 
 /* A hash for honest texts. Hostile ones of the same hash fill MOST_PROBES slots, and are then read one by one. */
-static uint64_t hash_of(const struct row *row) {
-    uint64_t hash = row->digest_size;
-    for (int part = 0; part < 3; part++) {
-        const uint8_t *text = row->text[part];
-        size_t size = row->sizes[part], at = 0;
-        uint64_t lanes[4] = {hash, size, 0, 0}, words[4]; /* four at once, which do not wait for each other */
-        for (; size - at >= sizeof words; at += sizeof words) {
-            memcpy(words, text + at, sizeof words);
-            for (int lane = 0; lane < 4; lane++)
-                lanes[lane] = mixed(lanes[lane], words[lane]);
-        }
-        memset(words, 0, sizeof words);
-        memcpy(words, text + at, size - at);
-        hash = mixed(mixed(lanes[0], words[0]), mixed(lanes[1], words[1]));
-        hash = mixed(hash, mixed(mixed(lanes[2], words[2]), mixed(lanes[3], words[3])));
+static uint64_t hash_of_text(uint64_t hash, const uint8_t *text, size_t size) {
+    size_t at = 0;
+    uint64_t lanes[4] = {hash, size, 0, 0}, words[4]; /* four at once, which do not wait for each other */
+    for (; size - at >= sizeof words; at += sizeof words) {
+        memcpy(words, text + at, sizeof words);
+        for (int lane = 0; lane < 4; lane++)
+            lanes[lane] = mixed(lanes[lane], words[lane]);
     }
-    return hash;
+    memset(words, 0, sizeof words);
+    memcpy(words, text + at, size - at);
+    hash = mixed(mixed(lanes[0], words[0]), mixed(lanes[1], words[1]));
+    return mixed(hash, mixed(mixed(lanes[2], words[2]), mixed(lanes[3], words[3])));
 }
 
-static int is_text_of(const struct group *group, const struct row *row) {
-    const uint8_t *text = group->text;
+static uint64_t hash_of_first(const struct row *row) {
+    return hash_of_text(row->digest_size, row->text[0], row->sizes[0]);
+}
+
+/* first_hash: of the first part. */
+static uint64_t hash_of(const struct row *row, uint64_t first_hash) {
+    return hash_of_text(hash_of_text(first_hash, row->text[1], row->sizes[1]), row->text[2], row->sizes[2]);
+}
+
+/* first: the first part of a group that is also that of the row; NULL if none is known. */
+static int is_text_of(const struct group *group, const struct row *row, const uint8_t *first) {
     if (group->digest_size != row->digest_size || memcmp(group->sizes, row->sizes, sizeof row->sizes))
         return 0;
-    for (int part = 0; part < 3; text += row->sizes[part++])
-        if (memcmp(text, row->text[part], row->sizes[part]))
+    for (int part = group->parts[0] == first; part < 3; part++)
+        if (memcmp(group->parts[part], row->text[part], row->sizes[part]))
             return 0;
     return 1;
 }
 
 /* The slot of a row's group, or the empty one where it belongs; NULL if there is none within MOST_PROBES. */
-static struct group *slot_of(const struct ldcat_groups *groups, const struct row *row, uint64_t hash) {
+static struct group *slot_of(const struct ldcat_groups *groups, const struct row *row, uint64_t hash,
+                             const uint8_t *first) {
     for (size_t probe = 0; probe < MOST_PROBES; probe++) {
         struct group *group = &groups->at[(hash + probe) & (groups->slots - 1)];
-        if (!group->text || (group->hash == hash && is_text_of(group, row)))
+        if (!group->text || (group->hash == hash && is_text_of(group, row, first)))
             return group;
     }
     return NULL;
 }
 
-/* The group of a leaf, which is taken apart; NULL if the table has none. row: the parts of the leaf before it.
+/* The group of a leaf, which is taken apart; NULL if the table has none. before: the leaf before, then this one.
  *
  * Most leaves have their values where the leaf before has them. They are looked for there first: if what is around them
  * is the text of a group, then the keys are where they are in that text, and nowhere before.
  */
 static const struct group *group_of(const struct ldcat_groups *groups, const uint8_t *leaf, size_t size,
-                                    struct row *row) {
-    const struct group *group = NULL;
-    if (row->digest_size && parts_at(leaf, size, row->sizes[0], row->digest_size, row->sizes[1], row))
-        group = slot_of(groups, row, hash_of(row));
-    if ((!group || !group->text) && take_apart(leaf, size, row))
-        group = slot_of(groups, row, hash_of(row));
-    return group && group->text ? group : NULL;
+                                    struct before *before) {
+    struct row *row = &before->row;
+    const struct group *group = NULL, *of = before->of;
+    if (of) {
+        int same = row->sizes[0] <= size && !memcmp(leaf, row->text[0], row->sizes[0]);
+        if (parts_at(leaf, size, row->sizes[0], row->digest_size, row->sizes[1], row)) {
+            if (!same)
+                before->first_hash = hash_of_first(row);
+            group = slot_of(groups, row, hash_of(row, before->first_hash), same ? of->parts[0] : NULL);
+        }
+    }
+    if ((!group || !group->text) && take_apart(leaf, size, row)) {
+        before->first_hash = hash_of_first(row);
+        group = slot_of(groups, row, hash_of(row, before->first_hash), NULL);
+    }
+    before->of = group && group->text ? group : NULL;
+    return before->of;
 }
 
 size_t ldcat_split_bundle(const uint8_t *data, size_t size, uint32_t base, size_t most, uint32_t *starts,
@@ -184,7 +206,7 @@ struct ldcat_groups *ldcat_groups_new(size_t most) {
     struct ldcat_groups *made = malloc(sizeof *made);
     if (!made)
         return NULL;
-    made->most = most, made->count = 0, made->slots = 1;
+    made->most = most, made->count = 0, made->slots = 1, made->added = NULL;
     while (made->slots < 4 * most)
         made->slots *= 2;
     made->at = calloc(made->slots, sizeof *made->at);
@@ -207,33 +229,40 @@ int ldcat_groups_add(struct ldcat_groups *groups, const uint8_t *leaf, size_t si
     struct row row;
     if (groups->count >= groups->most || !take_apart(leaf, size, &row))
         return 0;
-    uint64_t hash = hash_of(&row);
-    struct group *group = slot_of(groups, &row, hash);
+    uint64_t hash = hash_of(&row, hash_of_first(&row));
+    struct group *group = slot_of(groups, &row, hash, NULL);
     if (!group || group->text)
         return 0;
     uint8_t *text = malloc(row.sizes[0] + row.sizes[1] + row.sizes[2]);
     if (!text)
         return 0;
-    *group = (struct group){hash, text, {0}, row.digest_size, (uint32_t)groups->count++};
+    *group = (struct group){hash, text, {0}, {0}, row.digest_size, (uint32_t)groups->count++};
     memcpy(group->sizes, row.sizes, sizeof row.sizes);
-    for (int part = 0; part < 3; text += row.sizes[part++])
+    for (int part = 0; part < 3; text += row.sizes[part++]) {
         memcpy(text, row.text[part], row.sizes[part]);
+        group->parts[part] = text;
+    }
+    const struct group *added = groups->added;
+    if (added && added->sizes[0] == row.sizes[0] && !memcmp(added->parts[0], row.text[0], row.sizes[0]))
+        group->parts[0] = added->parts[0];
+    groups->added = group;
     return 1;
 }
 
 size_t ldcat_groups_take(const struct ldcat_groups *groups, const uint8_t *data, size_t data_size,
                          const uint32_t *starts, const uint32_t *sizes, size_t first, size_t count, uint8_t *digests,
                          int32_t *vcpus, uint32_t *numbers) {
-    struct row row = {0};
+    struct before before = {0};
+    const struct row *row = &before.row;
     for (size_t at = first; at < count; at++) {
         if (starts[at] > data_size || sizes[at] > data_size - starts[at])
             return at;
-        const struct group *group = group_of(groups, data + starts[at], sizes[at], &row);
+        const struct group *group = group_of(groups, data + starts[at], sizes[at], &before);
         if (!group)
             return at;
-        memcpy(digests + LARGEST * at, row.digest, row.digest_size);
-        memset(digests + LARGEST * at + row.digest_size, 0, LARGEST - row.digest_size);
-        vcpus[at] = row.vcpus;
+        memcpy(digests + LARGEST * at, row->digest, row->digest_size);
+        memset(digests + LARGEST * at + row->digest_size, 0, LARGEST - row->digest_size);
+        vcpus[at] = row->vcpus;
         numbers[at] = group->number;
     }
     return count;
