@@ -90,6 +90,9 @@ int ldcat_groups_add(struct ldcat_groups *groups, const uint8_t *leaf, size_t si
 size_t ldcat_groups_take(const struct ldcat_groups *groups, const uint8_t *data, size_t data_size,
                          const uint32_t *starts, const uint32_t *sizes, size_t first, size_t count, uint8_t *digests,
                          int32_t *vcpus, uint32_t *numbers);
+size_t ldcat_read_bundles(int folder, const char *names, size_t count, uint8_t *out, size_t room, uint32_t *starts,
+                          uint32_t *sizes);
+size_t ldcat_same_tiles(int folder, const char *names, size_t count, const uint8_t *hashes);
 int ldcat_leaves_ascend(const uint8_t *data, size_t data_size, const uint32_t *starts, const uint32_t *sizes,
                         size_t count);
 enum ldcat_order { LDCAT_SORTED, LDCAT_NO_ROOM, LDCAT_NOT_ROWS, ... };
@@ -109,6 +112,8 @@ int ldcat_sort_packed_rows(const struct ldcat_leaf_groups *groups, const uint8_t
 size_t ldcat_unknown_rows(uint8_t *rows, size_t count);
 size_t ldcat_rows_with(const uint8_t *rows, size_t count, const uint8_t *digests, size_t digest_count,
                        const uint8_t *slots, uint32_t *out);
+int ldcat_multiply_rows(const uint64_t *key, const uint8_t *rows, size_t count, uint64_t *products, size_t groups);
+size_t ldcat_rows_of(const uint8_t *rows, size_t count, const uint8_t *wanted, size_t groups, uint8_t *out);
 struct ldcat_slots;
 struct ldcat_slots *ldcat_slots_new(void);
 void ldcat_slots_free(struct ldcat_slots *slots);
@@ -224,7 +229,7 @@ setup(
         extension(
             "catalog.log.leaves._leaves",
             LEAVES,
-            "".join(f'#include "{name}.h"\n' for name in ("leaf_read", "leaf_write", "row_combinations", "row_order")),
+            "".join(f'#include "{path.name}"\n' for path in sorted(leaves.glob("*.h"))),
             sources=sorted(map(str, leaves.glob("*.c"))),
             include_dirs=[str(leaves)],
         ),

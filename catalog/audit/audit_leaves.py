@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+
+import pyarrow as pa
 
 from catalog.audit.audit import AuditFinding, wrong
 from catalog.audit.audit_release import LogAudit
 from catalog.audit.leaf_membership import LeafMembership, Missing, leaf_membership
+from catalog.audit.rows_in_log import has_rows
 from catalog.errors import DiskFull, LdcatError, OutOfMemory
 from catalog.fast.published import PublishedRelease
-from catalog.launch.hashing.tree_hashes import perfect_root
 from catalog.log.leaf_search import endorsed_leaves
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import encode_leaf
@@ -21,7 +24,7 @@ from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import DigestPart, digest_parts
 from catalog.store.endorsements import read_endorsements
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.merkle import CompactRange, leaf_hash
+from catalog.transparency.merkle import leaf_hash
 from catalog.transparency.tiles import WIDTH, TileReader
 
 _TILES = 1 << 10
@@ -58,10 +61,10 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog, audit: LogAudit) 
     Raises DiskFull, OutOfMemory and Unreadable for the temporary folder.
     """
     parts = [part for technology in catalog.manifest.known for part in digest_parts(catalog, technology)]
-    has_rows = _has_rows(audit, release, parts)
+    are_there = _has_rows(audit, release, parts)
     with leaf_membership(release.size) as leaves:
         try:
-            for hashes in _leaf_hashes(release) if not has_rows or manifest.ENDORSED in catalog.manifest.files else ():
+            for hashes in _leaf_hashes(release) if not are_there or manifest.ENDORSED in catalog.manifest.files else ():
                 leaves.add_known(hashes)
         except LdcatError as failure:
             yield wrong("leaf", "log", str(failure))
@@ -73,7 +76,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog, audit: LogAudit) 
             yield wrong("leaf", manifest.ENDORSED, f"its lines were not compared with the leaves: {failure}")
             listed, added = [], []
         lines = leaves.ask(b"".join(map(leaf_hash, listed)))
-        asked = [] if has_rows else [_asked(part, leaves) for part in parts]
+        asked = [] if are_there else [_asked(part, leaves) for part in parts]
         missing = leaves.missing()
         if found := missing.get(lines):
             what = f"{found.count:,} of its lines are not leaves, e.g. {listed[found.first].decode()}"
@@ -95,15 +98,17 @@ def _has_rows(audit: LogAudit, release: PublishedRelease, parts: Sequence[Digest
     ):
         return False
     try:
-        tree = CompactRange()
-        for hashes in _leaf_hashes(release):
-            tree.extend(hashes, perfect_root)
-        tables = (table for part in parts for table in part.groups(COLUMNS, encoded=ENCODED))
-        return tree.root() == checkpoint.root and history.has_rows(tables)
+        tiles = history.walk.tiles
+        return tiles is not None and tiles.same and has_rows(history, partial(_tables, parts), audit.scratch)
     except (DiskFull, OutOfMemory):
         raise
     except LdcatError:  # of a file, which is reported where it is read again
         return False
+
+
+def _tables(parts: Iterable[DigestPart]) -> Iterator[pa.Table]:
+    """The rows of parts, as they are compared with those of a log. Raises as DigestPart.groups."""
+    return (table for part in parts for table in part.groups(COLUMNS, encoded=ENCODED))
 
 
 def _added_endorsed(release: PublishedRelease) -> list[bytes]:

@@ -27,7 +27,7 @@ from catalog.verify.verify_release import unverified_release
 class LogAudit:
     """The audit of a log itself.
 
-    log: the log. scratch: a folder for the rows of the log.
+    log: the log. scratch: a folder for rows.
     checkpoint: what was signed, after `findings`; None if it could not be read.
     history: the contents of the log, after `findings`; None if they are not those of the checkpoint.
     """
@@ -36,7 +36,7 @@ class LogAudit:
         self.log = log
         self.checkpoint: Checkpoint | None = None
         self.history: History | None = None
-        self._scratch = scratch
+        self.scratch = scratch
 
     def findings(
         self, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
@@ -50,34 +50,37 @@ class LogAudit:
 
         Raises DiskFull and OutOfMemory.
         """
+        contents = list(self._contents_findings(number, seen, now))  # the leaves are read once, and first
         if trust is None:
             yield odd("log", "checkpoint", "no trust note was given: signatures were not checked")
             links = inputs.walked(Files(self.log.root)) if self.log.is_here else []
             yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
         else:
-            for found in examine(self.log, trust, {}, now=now).findings:
+            walk = self.history.walk if self.history else None
+            for found in examine(self.log, trust, {}, now=now, walk=walk).findings:
                 yield AuditFinding(
                     found.severity, "link" if found.what == IS_LINK else "log", found.subject, found.what
                 )
+        yield from contents
+
+    def _contents_findings(
+        self, number: int | None, seen: Mapping[str, LastCheckpoint], now: int
+    ) -> Iterator[AuditFinding]:
         try:
             note = self.log.checkpoint()
-            if note is not None:
-                self.checkpoint = Checkpoint.parse(note.text)
-                yield from self._contents_findings(self.checkpoint, number, seen, now)
+            if note is None:
+                return
+            checkpoint = self.checkpoint = Checkpoint.parse(note.text)
+            if checkpoint.origin in seen:
+                yield from _seen_findings(self.log, checkpoint, seen[checkpoint.origin])
+            history = self.history = read_history(self.log, checkpoint, now=now, audited=True)
+            yield from _record_findings(history.walk.releases, number)
+            yield from (unchecked("entries", one.text) for one in history.walk.unknown.notes("not checked"))
+            history.check()
         except (DiskFull, OutOfMemory):
             raise
         except LdcatError as failure:
             yield wrong("log", "entries", str(failure))
-
-    def _contents_findings(
-        self, checkpoint: Checkpoint, number: int | None, seen: Mapping[str, LastCheckpoint], now: int
-    ) -> Iterator[AuditFinding]:
-        if checkpoint.origin in seen:
-            yield from _seen_findings(self.log, checkpoint, seen[checkpoint.origin])
-        history = self.history = read_history(self.log, checkpoint, now=now, folder=self._scratch)
-        yield from _record_findings(history.walk.releases, number)
-        yield from (unchecked("entries", one.text) for one in history.walk.unknown.notes("not checked"))
-        history.check()
 
 
 def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> Iterator[AuditFinding]:

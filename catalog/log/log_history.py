@@ -28,6 +28,7 @@ from catalog.log.leaves.merged_rows import MergedRows
 from catalog.log.leaves.packed_blocks import BlockPacker
 from catalog.log.leaves.packed_rows import ROW, Rows, groups_of, pack_rows, row_bits, unpack_rows
 from catalog.log.leaves.read_leaves import parse_entry
+from catalog.log.leaves.row_products import RowProducts
 from catalog.log.leaves.row_text import NONE, take_apart
 from catalog.log.log_walk import LogWalk
 from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, encode_leaf, parse_endorsed, parse_row
@@ -63,11 +64,18 @@ class History:
 
     walk: its releases and revocations.
     groups: those of its rows, and of the rows that are compared with them.
+    products: of its rows; None unless it is audited.
     new_revoked: number of the new rows and endorsed digests that are revoked.
     """
 
     def __init__(
-        self, walk: LogWalk, revokes: Sequence[RevokeRecord], coming: Sequence[RevokeRecord], folder: Path | None
+        self,
+        walk: LogWalk,
+        revokes: Sequence[RevokeRecord],
+        coming: Sequence[RevokeRecord],
+        folder: Path | None,
+        *,
+        audited: bool,
     ) -> None:
         self.walk = walk
         self.groups = LeafGroups()
@@ -75,6 +83,7 @@ class History:
         self._coming = coming
         self._folder = folder
         self._states = RowStates(revokes, coming)
+        self.products = RowProducts() if audited else None
         self._rows = MergedRows(self.groups, folder) if folder else None
         self._slots, self._twice = LiveSlots(), set[_Key]()
         self._unusual = set[tuple[object, ...]]()
@@ -133,13 +142,6 @@ class History:
             raise UsageError(why, _HINT)
         return found
 
-    def has_rows(self, tables: Iterable[pa.Table]) -> bool:
-        """Whether the log has each row. Called in place of `new_rows`, with the same tables; raises as that."""
-        assert self._rows is not None, "there is a folder"  # noqa: S101
-        for packed in RowPacker(self.groups).pack(tables):
-            self._rows.add(packed)
-        return not any(map(len, self._rows.unknown()))
-
     def new_endorsed(self, records: Iterable[EndorsedRecord]) -> list[EndorsedRecord]:
         """The endorsed digests that the log lacks, in the order of their leaves.
 
@@ -158,6 +160,8 @@ class History:
         self._add(rows, block.record)
         if self._rows:
             self._rows.add(rows)
+        if self.products:
+            self.products.add(rows, len(self.groups))
 
     def _add(self, rows: Rows, record: Callable[[int], DigestRecord]) -> None:
         """Count rows. record: the record of a row, by its number among these."""
@@ -239,20 +243,29 @@ class History:
 
 
 def read_history(
-    store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int, folder: Path | None = None
+    store: Store,
+    checkpoint: Checkpoint,
+    coming: Sequence[RevokeRecord] = (),
+    *,
+    now: int,
+    folder: Path | None = None,
+    audited: bool = False,
 ) -> History:
     """Read and hash all leaves of a log. Raises VerificationFailed if they are not those of the checkpoint.
 
     False statements of release records are listed in `walk.releases` and stop nothing: otherwise one false record
     would end the log. coming: revoke records that are about to be added. now: seconds since 1970. folder: where rows
     are kept on disk that do not fit in memory; without one, none can be compared with them.
+    audited: whether tiles are compared with the leaves, and `products` made.
     Raises as LogWalk, and Unreadable.
     """
-    revokes: Sequence[RevokeRecord] = revokes_by_records(store, checkpoint.size)
-    history = History(LogWalk(store, checkpoint, now), revokes, coming, folder)
-    if history.revokes != tuple(revokes):
-        history = History(LogWalk(store, checkpoint, now), history.revokes, coming, folder)
-    return history
+
+    def read(revokes: Sequence[RevokeRecord]) -> History:
+        walk = LogWalk(store, checkpoint, now, tiles=audited)
+        return History(walk, revokes, coming, folder, audited=audited)
+
+    history = read(revokes := revokes_by_records(store, checkpoint.size))
+    return history if history.revokes == tuple(revokes) else read(history.revokes)
 
 
 def revokes_by_records(store: Store, size: int) -> list[RevokeRecord]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from catalog.errors import FalseRecord, VerificationFailed
 from catalog.launch.hashing.tree_hashes import perfect_root
 from catalog.launch.technology import technologies
 from catalog.log.leaf_texts import read_technology
-from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart
+from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart, RowGroup
 from catalog.log.leaves.read_leaves import log_parts
+from catalog.log.leaves.tile_check import TileCheck
+from catalog.log.log_folder import LogFolder
 from catalog.log.records import ReleaseRecord, RevokeRecord
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
@@ -53,18 +56,26 @@ class WalkedRelease:
 class LogWalk:
     """Iterate over it once; then `releases` and `revokes` cover the leaves since `start`, `before` and `chain` all.
 
+    checkpoint: whose leaves they are.
     unknown: the leaves since `start` that this version does not know.
 
     A revoke record counts if only other revoke records are between it and its release record, so that a reader who
     starts at the end of a release sees the same ones. now: seconds since 1970. rows: whether digest records are
-    parsed; otherwise they are only hashed.
+    parsed; otherwise they are only hashed. tiles: whether the tiles are compared with the leaves; then `tiles` tells.
 
     Raises Unreadable, MalformedInput, MalformedRecord for a leaf that is not a record, FalseRecord for a log that does
     not end with a release record, and VerificationFailed for entries that are not those of the checkpoint.
     """
 
     def __init__(
-        self, store: Store, checkpoint: Checkpoint, now: int, start: Start | None = None, *, rows: bool = True
+        self,
+        store: Store,
+        checkpoint: Checkpoint,
+        now: int,
+        start: Start | None = None,
+        *,
+        rows: bool = True,
+        tiles: bool = False,
     ) -> None:
         self.releases: list[WalkedRelease] = []
         self.revokes: list[RevokeRecord] = []
@@ -73,13 +84,16 @@ class LogWalk:
         self.before, self.chain = self.start.before, self.start.revocations
         self._store = store
         self._reader = TileReader(store, checkpoint.size)
-        self._checkpoint = checkpoint
+        self.tiles = TileCheck(self._reader) if tiles else None
+        self.checkpoint = checkpoint
         self._now = now
         self._rows = rows
+        self._table: Sequence[RowGroup] = ()
+        self._looked_at, self._all_known = 0, True  # the groups of the table
 
     def again(self) -> LogWalk:
         """A new walk over the same leaves."""
-        return LogWalk(self._store, self._checkpoint, self._now, self.start, rows=self._rows)
+        return LogWalk(self._store, self.checkpoint, self._now, self.start, rows=self._rows)
 
     def whole(self) -> LogWalk:
         """The same walk, iterated to its end."""
@@ -98,8 +112,10 @@ class LogWalk:
         if tree.root() != self.before.root:
             raise VerificationFailed(f"the tiles of the log do not match its first {self.before.size} leaves")
         pending = list[RevokeRecord]()
-        ahead = getattr(self._store, "is_here", False)  # a connection to a host is used by one thread
-        for part in log_parts(self._reader, tree.size, self._checkpoint.size, rows=self._rows, ahead=ahead):
+        size = self.checkpoint.size
+        for part in log_parts(
+            self._reader, tree.size, size, rows=self._rows, root=_root_of(self._store), tiles=self.tiles
+        ):
             if isinstance(part, LeafBlock):
                 tree.extend(part.hashes, perfect_root)
                 self._add_rows(part)
@@ -124,7 +140,7 @@ class LogWalk:
                 self.unknown.add_record(record.type)
                 pending.clear()
             yield part
-        if tree.root() != self._checkpoint.root:
+        if tree.root() != self.checkpoint.root:
             fault = self._reader.first_entry_fault()
             more = f": {fault}" if fault else ", and match its tiles"
             raise VerificationFailed(f"the entries of the log do not match its checkpoint{more}", DAMAGED)
@@ -133,7 +149,12 @@ class LogWalk:
 
     def _add_rows(self, block: LeafBlock) -> None:
         """Count the rows of unknown technologies."""
-        if any(block.table[number].technology not in technologies() for number in set(block.groups)):
+        if block.table is not self._table:
+            self._table, self._looked_at, self._all_known = block.table, 0, True
+        new = block.table[self._looked_at :]
+        self._looked_at += len(new)
+        self._all_known = self._all_known and all(group.technology in technologies() for group in new)
+        if not self._all_known:
             for number in block.groups:
                 self.unknown.add_row(block.table[number].technology)
 
@@ -144,3 +165,8 @@ class LogWalk:
         if not self.start.before.size and (why := false_list(record, self.revokes)):
             false.append(why)
         self.releases.append(WalkedRelease(record, tuple(came), tuple(false), tuple(steps_back(record, self.before))))
+
+
+def _root_of(store: Store) -> Path | None:
+    """The folder of a local log that anybody may write to; a connection to a host is used by one thread."""
+    return store.root if isinstance(store, LogFolder) and store.is_here and not store.is_private else None

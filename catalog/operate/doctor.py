@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog.errors import LdcatError
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder, no_log
+from catalog.log.log_walk import LogWalk
 from catalog.log.records import ReleaseRecord
 from catalog.operate.doctor_log import (
     leftover_findings,
@@ -51,13 +52,20 @@ class Examination:
 
 
 def examine(
-    log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoint], *, compares: bool = True, now: int
+    log: LogFolder,
+    trust_note: Note,
+    signed: Mapping[str, LastCheckpoint],
+    *,
+    compares: bool = True,
+    now: int,
+    walk: LogWalk | None = None,
 ) -> Examination:
     """Examine a log. Any fault of the log is a finding. Raises MalformedInput for an invalid trust note.
 
     signed: the checkpoint of each log that this machine signed last, by origin.
     compares: whether it does not matter that this machine signed nothing: it does not publish here, or a host is asked.
     now: seconds since 1970.
+    walk: a walk over the leaves of the log that has ended; None: they are read here.
     """
     trust = Trust.parse(trust_note.text)
     findings = [*trust_findings(trust_note, trust, now), *policy_findings(trust.policy)]
@@ -74,7 +82,7 @@ def examine(
         findings += last.findings
         if release:
             findings += version_findings(release, trust)
-            own = [*release_findings(log, release), *record_findings(log, checkpoint, trust, now)]
+            own = [*release_findings(log, release), *record_findings(log, checkpoint, trust, now, walk)]
             findings += own
             if is_healthy((*last.findings, *own)):  # files that are damaged say nothing about a pack of them
                 findings += pack_findings(log, checkpoint)

@@ -15,6 +15,7 @@ from catalog.files import inputs
 from catalog.files.writer import is_partial
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
 from catalog.log.log_reader import LogReader
+from catalog.log.log_walk import LogWalk
 from catalog.log.records import ReleaseRecord, parse_record
 from catalog.operate.finding import Finding, error, note, warning
 from catalog.rows.unknown import NEWER, unknown_technology
@@ -94,13 +95,16 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
                 yield from _listed_findings(log, folder)
 
 
-def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int) -> Iterator[Finding]:
+def record_findings(
+    log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int, walk: LogWalk | None
+) -> Iterator[Finding]:
     """Yield a finding if the last release record or its revocations do not follow from the leaves.
 
-    Files that cannot be read are found elsewhere.
+    Files that cannot be read are found elsewhere. walk: as for `check_last_release`.
     """
+    reader = LogReader(log, checkpoint)
     try:
-        last = check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
+        last = check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now, walk=walk)
         yield from (note("entries", one.text, NEWER) for one in last.unknown)
     except FalseRecord as failure:
         yield error("release record", str(failure), "ldcat publish makes a correct release")

@@ -32,6 +32,9 @@ WIDTH = 1 << HEIGHT
 MAX_ENTRY = (1 << 16) - 1
 """Bytes: the longest entry."""
 
+TILES_OF_FOLDER = 1000
+"""How many full tiles, or bundles, a folder has at the most; each has three digits of its number as its name."""
+
 _LENGTH = struct.Struct(">H")
 ENTRY_AT = _LENGTH.size
 """Bytes in front of each entry of a bundle: its length."""
@@ -46,9 +49,9 @@ DAMAGED = "the file was damaged or changed: get it again from the publisher; ldc
 
 def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
     """Path of a tile; of an entry bundle if level is None. width: less than 256 for a partial one."""
-    groups = [f"{number % 1000:03}"]
-    while number := number // 1000:
-        groups.insert(0, f"x{number % 1000:03}")
+    groups = [f"{number % TILES_OF_FOLDER:03}"]
+    while number := number // TILES_OF_FOLDER:
+        groups.insert(0, f"x{number % TILES_OF_FOLDER:03}")
     part = "" if width == WIDTH else f".p/{width}"
     return f"tile/{'entries' if level is None else level}/{'/'.join(groups)}{part}"
 
@@ -74,6 +77,10 @@ class TileReader:
         self._store = store
         self._size = size
         self._tiles: dict[tuple[int, int], bytes] = {}
+
+    def again(self) -> TileReader:
+        """A reader of the same tiles that keeps none of those that were read."""
+        return TileReader(self._store, self._size)
 
     def node(self, level: int, index: int) -> bytes:
         """The hash of a node: a ReadNode of merkle.py. Raises Unreadable, MalformedInput."""

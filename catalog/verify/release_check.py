@@ -53,6 +53,7 @@ def check_last_release(
     trust_version: int,
     now: int,
     seen: Seen | None = None,
+    walk: LogWalk | None = None,
 ) -> LastRelease:
     """Check the last release record of a checkpoint, and its revocations.
 
@@ -62,12 +63,14 @@ def check_last_release(
     trust_version: version of the client's trust note.
     now: seconds since 1970.
     seen: what this machine verified before; the checkpoint is consistent with it.
+    walk: over every leaf, of any checkpoint; it has ended, and is used if it is of this one.
     Raises FalseRecord, VerificationFailed for a list that the record does not name, and as LogWalk and LogReader.
     """
     record = reader.release(checkpoint.size)
     asker = Before(trust_version=trust_version)
     if log.is_here:
-        walk = walked(log, reader, checkpoint, seen, now=now)
+        if walk is None or walk.checkpoint != checkpoint:
+            walk = walked(log, reader, checkpoint, seen, now=now)
         false, chain = walk.releases[-1].false if walk.releases else (), walk.chain
         unknown = walk.unknown
     else:

@@ -84,13 +84,13 @@ def test_a_false_tile_is_found_if_the_log_has_all_rows(small: BuildResult, tmp_p
     """A reader finds a row by the hashes in the tiles."""
     place = Place(tmp_path / "place", small, 1_800_000_000)
     log = LogAudit(LogFolder(place.log), tmp_path)
-    list(log.findings(None, None, {}, 1_800_000_100))
-    assert log.history
     release = unverified_release(LogFolder(place.log), None)
     (tile,) = place.log.glob("tile/0/000.p/*")
     data = tile.read_bytes()
     tile.unlink()
     tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    list(log.findings(None, None, {}, 1_800_000_100))
+    assert log.history
     found = [one.evidence for one in leaf_findings(release, Catalog.open_release(release), log)]
     assert any(one.startswith("1 of its rows are not leaves, e.g. {") for one in found)
 

@@ -4,6 +4,7 @@
  * leaves read one by one, and what was read is put together again; tests/log/test_leaf_blocks.py compares with Python.
  */
 #include "../../catalog/log/leaves/leaf_read.c"
+#include "../../catalog/log/leaves/bundle_read.c"
 #include "../../catalog/log/leaves/row_order.c"
 
 #include <stdio.h>
@@ -157,7 +158,66 @@ static void sort_rows(void) {
     free(digests), free(sorted_digests), free(vcpus), free(sorted_vcpus), free(numbers), free(starts);
 }
 
+static void write_file(int folder, const char *name, const uint8_t *data, size_t size) {
+    int file = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    check(file >= 0 && write(file, data, size) == (ssize_t)size && !close(file), "a file cannot be written");
+}
+
+/* Files of full bundles, some damaged: those before the first that is not full are read, into no more than the room. */
+static void read_files(int folder) {
+    enum { FILES = 3, LEAF = 5, MOST = LDCAT_WIDTH * (2 + LEAF) + 4 };
+    static const char names[] = "000\0" "001\0" "002";
+    size_t total = 0, right = 0, broken = 0;
+    for (int file = 0; file < FILES; file++) {
+        uint8_t data[MOST] = {0};
+        size_t size = 0, entries = LDCAT_WIDTH + (next(8) ? 0 : next(3)) - (next(8) ? 0 : next(3));
+        for (size_t i = 0; i < entries && size + 2 + LEAF < sizeof data; i++, size += 2 + data[size + 1])
+            data[size + 1] = (uint8_t)next(LEAF);
+        if (!next(4))
+            size -= next(4);
+        uint32_t starts[LDCAT_WIDTH], sizes[LDCAT_WIDTH];
+        broken |= ldcat_split_bundle(data, size, 0, LDCAT_WIDTH, starts, sizes) != LDCAT_WIDTH;
+        right += !broken;
+        total += broken ? 0 : size;
+        write_file(folder, names + LDCAT_NAME * file, data, size);
+        if (!next(16))
+            broken = !unlinkat(folder, names + LDCAT_NAME * file, 0), right -= right > (size_t)file;
+    }
+    int small = right == FILES && !next(3);
+    size_t size = right == FILES ? total - (size_t)small : FILES * MOST;
+    uint8_t *out = room(size);
+    uint32_t *starts = room(4 * FILES * LDCAT_WIDTH), *sizes = room(4 * FILES * LDCAT_WIDTH);
+    size_t count = ldcat_read_bundles(folder, names, FILES, out, size, starts, sizes);
+    check(count == right - (size_t)small, "other bundles are read than are full, and fit");
+    for (size_t i = 0; i < LDCAT_WIDTH * count; i++)
+        check(starts[i] <= size && sizes[i] <= size - starts[i], "an entry is outside");
+    free(out), free(starts), free(sizes);
+}
+
+/* Tiles are those of the hashes up to the first that has another byte or size. */
+static void compare_tiles(int folder) {
+    static const char names[] = "000\0" "001";
+    uint8_t hashes[2 * LDCAT_TILE], tile[LDCAT_TILE + 1] = {0};
+    size_t right = 0, broken = 0;
+    for (size_t i = 0; i < sizeof hashes; i++)
+        hashes[i] = (uint8_t)next(256);
+    for (size_t file = 0; file < 2; file++) {
+        size_t size = LDCAT_TILE + (next(4) ? 0 : 1) - (next(4) ? 0 : 1);
+        memcpy(tile, hashes + LDCAT_TILE * file, LDCAT_TILE);
+        if (!next(4))
+            tile[next(LDCAT_TILE)] ^= 1, broken = 1;
+        broken |= size != LDCAT_TILE;
+        right += !broken;
+        write_file(folder, names + LDCAT_NAME * file, tile, size);
+    }
+    check(ldcat_same_tiles(folder, names, 2, hashes) == right, "tiles are taken for others");
+}
+
 int main(void) {
+    char path[] = "/tmp/ldcat-fuzz-XXXXXX";
+    check(mkdtemp(path) != NULL, "no temporary folder");
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check(folder >= 0, "no temporary folder");
     struct ldcat_groups *groups = NULL;
     for (int round = 0; round < ROUNDS; round++) {
         if (!groups || !next(50)) {
@@ -167,8 +227,14 @@ int main(void) {
         read_bundle(groups);
         if (!next(8))
             sort_rows();
+        if (!next(16))
+            read_files(folder), compare_tiles(folder);
     }
     ldcat_groups_free(groups);
+    for (int file = 0; file < 3; file++)
+        unlinkat(folder, (const char *[]){"000", "001", "002"}[file], 0);
+    close(folder);
+    rmdir(path);
     puts("leaves: no sanitizer complained, and leaves are read as one by one");
     return 0;
 }

@@ -4,6 +4,7 @@
  * tests/log/test_packed_rows.py compares with Python.
  */
 #include "../../catalog/log/leaves/leaf_write.c"
+#include "../../catalog/log/leaves/row_products.c"
 #include "../../catalog/log/leaves/row_slots.c"
 #include "../../catalog/log/leaves/row_combinations.c"
 #include "../../catalog/log/leaves/packed_sort.c"
@@ -143,6 +144,33 @@ static void combine(void) {
     free(values), free(valid), free(numbers), free(firsts);
 }
 
+/* Products are numbers below the prime, the same in any order; rows of some groups are all that are of them. */
+static void products(const uint8_t *rows, size_t count, int wrong) {
+    uint64_t key[4], *made = room(16 * GROUPS), *other = room(16 * GROUPS);
+    for (int i = 0; i < 4; i++)
+        key[i] = next(8) ? next(UINT64_MAX) : next(2) ? UINT64_MAX : 0;
+    key[1] >>= 1, key[3] >>= 1;
+    for (size_t i = 0; i < 2 * GROUPS; i++)
+        made[i] = other[i] = i % 2 == 0;
+    int done = ldcat_multiply_rows(key, rows, count, made, GROUPS);
+    check(done || wrong, "rows have no product");
+    for (size_t row = count; done && row > 0; row--)
+        check(ldcat_multiply_rows(key, rows + LDCAT_ROW * (row - 1), 1, other, GROUPS), "a row has no product");
+    check(!done || !memcmp(made, other, 16 * GROUPS), "another order has other products");
+    for (size_t i = 0; i < GROUPS; i++)
+        check(made[2 * i + 1] < UINT64_MAX / 2 || made[2 * i] < UINT64_MAX, "a product is not below the prime");
+    uint8_t wanted[GROUPS], *out = room(LDCAT_ROW * count);
+    for (size_t i = 0; i < GROUPS; i++)
+        wanted[i] = (uint8_t)next(2);
+    size_t groups = next(GROUPS + 1), kept = ldcat_rows_of(rows, count, wanted, groups, out), expected = 0;
+    for (size_t row = 0; row < count; row++) {
+        uint32_t group = ldcat_group_of(rows + LDCAT_ROW * row);
+        expected += group < groups && wanted[group];
+    }
+    check(kept == expected, "other rows are of some groups");
+    free(made), free(other), free(out);
+}
+
 int main(void) {
     for (int i = 0; i < ROUNDS; i++) {
         size_t count = next(MAX_ROWS);
@@ -152,6 +180,7 @@ int main(void) {
         fill(rows, count, wrong);
         sort(&groups, rows, count, wrong);
         with(rows, count);
+        products(rows, count, wrong);
         if (!wrong)
             slots(rows, count);
         pack();

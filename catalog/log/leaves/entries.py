@@ -61,13 +61,16 @@ class Entries:
 
 
 class Gathering:
-    """Entries of bundles one after the other, as they are read."""
+    """Entries of bundles one after the other, as they are read. begun: those that were read before.
 
-    def __init__(self, reader: TileReader) -> None:
-        self.size = 0
+    size: bytes of them.
+    """
+
+    def __init__(self, reader: TileReader, begun: Entries | None) -> None:
+        self.size = len(begun.data) if begun else 0
         self._reader = reader
-        self._data: list[bytes] = []
-        self._starts, self._sizes = array("I"), array("I")
+        self._data = [begun.data] if begun else []
+        self._starts, self._sizes = (begun.starts, begun.sizes) if begun else (array("I"), array("I"))
 
     def add(self, number: int) -> None:
         """Read a bundle. Raises as TileReader.entries, and then adds nothing."""
@@ -80,7 +83,8 @@ class Gathering:
 
     def entries(self) -> Entries:
         """What was read."""
-        return Entries(b"".join(self._data), self._starts, self._sizes)
+        data = self._data[0] if len(self._data) == 1 else b"".join(self._data)
+        return Entries(data, self._starts, self._sizes)
 
 
 def _split(reader: TileReader, bundle: Bundle, base: int) -> tuple[array[int], array[int]]:

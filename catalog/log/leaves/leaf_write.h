@@ -85,6 +85,16 @@ size_t ldcat_unknown_rows(uint8_t *rows, size_t count);
 size_t ldcat_rows_with(const uint8_t *rows, size_t count, const uint8_t *digests, size_t digest_count,
                        const uint8_t *slots, uint32_t *out);
 
+/* Multiply the products of groups by what stands for each of their rows: see row_products.py. Returns 0, and may have
+ * multiplied some, for a row of another group.
+ *
+ * key: two numbers below 2^127 - 1. products: such a number for each of `groups` groups. Of all the lower half is first.
+ */
+int ldcat_multiply_rows(const uint64_t *key, const uint8_t *rows, size_t count, uint64_t *products, size_t groups);
+
+/* Copy the rows of some groups to `out`, which has room for all; returns how many. wanted: a byte for each group. */
+size_t ldcat_rows_of(const uint8_t *rows, size_t count, const uint8_t *wanted, size_t groups, uint8_t *out);
+
 /* Sets of slots, one for each group; NULL for want of memory. */
 struct ldcat_slots;
 struct ldcat_slots *ldcat_slots_new(void);

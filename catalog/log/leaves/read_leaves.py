@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.log.leaf_texts import is_row, read_technology
+from catalog.log.leaves.bundle_files import ENOUGH, bundle_files, end_of_folder
 from catalog.log.leaves.entries import Entries, Gathering
 from catalog.log.leaves.group_table import Columns, GroupTable
 from catalog.log.leaves.leaf_block import Leaf, LeafBlock, LogPart, RowGroup
 from catalog.log.leaves.row_text import LARGEST, take_apart
+from catalog.log.leaves.tile_check import TileCheck
 from catalog.log.records import AnyRecord, parse_record
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
@@ -23,9 +26,6 @@ from catalog.work.ahead import made_ahead
 
 _AT_ONCE = 16
 """Entry bundles: how many are read at once."""
-
-_ENOUGH = 4 << 20
-"""Bytes: no more bundles are read at once if they have as many."""
 
 
 def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
@@ -45,17 +45,20 @@ def parse_entry(reader: TileReader, index: int, leaf: bytes) -> AnyRecord:
         ) from error
 
 
-def log_parts(reader: TileReader, first: int, size: int, *, rows: bool, ahead: bool = False) -> Iterator[LogPart]:
+def log_parts(
+    reader: TileReader, first: int, size: int, *, rows: bool, root: Path | None = None, tiles: TileCheck | None = None
+) -> Iterator[LogPart]:
     """Yield the leaves of a log from `first` on.
 
     size: of the log.
     rows: whether rows are parsed.
-    ahead: whether a thread reads and hashes leaves while others are used; what is read has to allow it.
+    root: the folder of a local log, whose leaves a thread reads and hashes while others are used; else None.
+    tiles: compares the tiles with the hashes of the leaves; None: they are not read.
 
     Every part before a fault is yielded before it is raised. Raises as TileReader.entries and `parse_entry`.
     """
-    blocks, chunks = _Blocks(reader, parses=rows), _chunks(reader, first, -(-size // WIDTH))
-    for chunk in made_ahead(chunks) if ahead and size - first > _AT_ONCE * WIDTH else chunks:
+    blocks, chunks = _Blocks(reader, parses=rows), _chunks(reader, first, size, root, tiles)
+    for chunk in made_ahead(chunks) if root is not None and size - first > _AT_ONCE * WIDTH else chunks:
         yield from blocks.parts(chunk)
 
 
@@ -68,27 +71,30 @@ class _Chunk:
     hashes: bytes
 
 
-def _chunks(reader: TileReader, first: int, bundles: int) -> Iterator[_Chunk]:
-    """Yield the leaves from `first` on, some bundles at a time; at a fault those before it, before it is raised.
-
-    bundles: how many there are in the log.
-    """
-    begin = first // WIDTH
-    while begin < bundles:
-        gathered, failure = Gathering(reader), None
-        try:
-            for number in range(begin, min(begin + _AT_ONCE, bundles)):
-                if gathered.size < _ENOUGH:
-                    gathered.add(number)
-                    begin = number + 1
-        except LdcatError as error:
-            failure = error
-        found = gathered.entries()
-        entries = found.part(first % WIDTH, len(found))
-        yield _Chunk(first, entries, entries.hashes())
-        if failure:
-            raise failure
-        first += len(entries)
+def _chunks(reader: TileReader, first: int, size: int, root: Path | None, tiles: TileCheck | None) -> Iterator[_Chunk]:
+    """Yield the leaves from `first` on, some bundles at a time; at a fault those before it, before it is raised."""
+    begin, bundles = first // WIDTH, -(-size // WIDTH)
+    with bundle_files(root) as files:
+        while begin < bundles:
+            end = min(begin + _AT_ONCE, bundles, end_of_folder(begin))
+            begun = files.read(begin, min(end, size // WIDTH)) if files else None
+            gathered, failure = Gathering(reader, begun), None
+            begin += len(begun) // WIDTH if begun else 0
+            try:
+                while begin < end and gathered.size < ENOUGH:
+                    gathered.add(begin)
+                    begin += 1
+            except LdcatError as error:
+                failure = error
+            found = gathered.entries()
+            entries = found.part(first % WIDTH, len(found))
+            hashes = entries.hashes()
+            if tiles:
+                tiles.add(first, hashes, files)
+            yield _Chunk(first, entries, hashes)
+            if failure:
+                raise failure
+            first += len(entries)
 
 
 class _Blocks:
