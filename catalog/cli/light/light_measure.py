@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from catalog.cli.light.usual_arguments import QUIET, usual_arguments
 from catalog.errors import LdcatError
 
 TYPE_CHECKING = False
@@ -28,7 +29,6 @@ _OPTIONS = {
 }
 """What each option with a value is called here."""
 
-_QUIET = ("--quiet", "-q")
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_CATALOG")
 """Environment variables that need the full path."""
 
@@ -40,7 +40,7 @@ _MOST_VCPUS = 4096
 
 def light_measure(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path."""
-    given = _given(arguments)
+    given = usual_arguments(arguments, _OPTIONS, QUIET, "firmware")
     if given is None or any(os.environ.get(name) for name in _OTHERWISE) or not os.path.exists(_COMMAND):  # noqa: PTH110
         return None
     request = _request(given)
@@ -65,28 +65,6 @@ def _enforced_by(image: bytes) -> Enforced:
     from catalog.state.known_volumes import enforced_by
 
     return enforced_by(image)
-
-
-def _given(arguments: list[str]) -> dict[str, str] | None:
-    """The options by what they are called here, `quiet`, and `firmware`; None if there are others, or one twice."""
-    found: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=") if argument.startswith("--") else (argument, "", "")
-        if name in _OPTIONS:
-            key, value = _OPTIONS[name], value if equals else next(rest, "")
-            if value.startswith("-"):
-                return None
-        elif name in _QUIET and not equals:
-            key = "quiet"
-        elif argument.startswith("-"):
-            return None
-        else:
-            key, value = "firmware", argument
-        if key in found:
-            return None
-        found[key] = value
-    return found
 
 
 def _request(given: dict[str, str]) -> PlainRequest | None:

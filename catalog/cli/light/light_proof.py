@@ -9,6 +9,7 @@ import os
 import sys
 from time import time
 
+from catalog.cli.light.usual_arguments import QUIET, usual_arguments
 from catalog.cli.light.verdict_lines import verdict_lines
 from catalog.errors import LdcatError
 from catalog.fast.beneath import read_bounded
@@ -49,7 +50,7 @@ def _verdict(given: dict[str, str]) -> Verdict | None:
         about = light_evidence(report)
         if about is None:
             return None
-    proof, note = read_bounded(given["file"]), read_bounded(given["trust"])
+    proof, note = read_bounded(given["proof"]), read_bounded(given["trust"])
     if proof is None or note is None:
         return None
     return plain_verdict(proof, read_trust(note), about, now=int(time()))
@@ -68,19 +69,7 @@ def _printed(verdict: Verdict, given: dict[str, str]) -> tuple[str, str]:
 
 
 def _given(arguments: list[str]) -> dict[str, str] | None:
-    """The options by what they are called here, `quiet`, and `file`; None if there are others, or one twice."""
-    found: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=") if argument.startswith("--") else (argument, "", "")
-        if name in _OPTIONS:
-            key, value = _OPTIONS[name], value if equals else next(rest, "")
-        elif argument in ("--quiet", "-q"):
-            key, value = "quiet", "yes"
-        else:
-            key, value = "file", argument
-        if key in found or not value or value.startswith("-"):
-            return None
-        found[key] = value
-    is_known = {"file", "trust"} <= found.keys() and found.get("format", "table") in ("table", "json")
+    """The arguments, `proof` among them; None if something is missing."""
+    found = usual_arguments(arguments, _OPTIONS, QUIET, "proof")
+    is_known = found and {"proof", "trust"} <= found.keys() and found.get("format", "table") in ("table", "json")
     return found if is_known else None

@@ -9,6 +9,7 @@ import os
 import sys
 
 from catalog.abi.digest import LaunchDigest
+from catalog.cli.light.usual_arguments import QUIET, usual_arguments
 from catalog.errors import LdcatError
 from catalog.fast.match import known_technologies
 from catalog.fast.match_text import printable
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.prove.proof_bundle import ProofBundle
 
+_FLAGS = {**QUIET, "--tlog-proof": "tlog-proof"}
 _OTHERWISE = ("LDCAT_QUIET",)
 """Environment variables that need the full path."""
 
@@ -69,22 +71,9 @@ def _bundles(digest: LaunchDigest, folder: str) -> list[ProofBundle]:
 
 
 def _given(arguments: list[str]) -> dict[str, str] | None:
-    """`digest`, `log`, and flags; None if there is more, or one twice."""
-    found: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=") if argument.startswith("--") else (argument, "", "")
-        if name == "--catalog":
-            key, value = "log", value if equals else next(rest, "")
-        elif argument in ("--quiet", "-q"):
-            key, value = "quiet", "yes"
-        elif argument == "--tlog-proof":
-            key, value = "tlog-proof", "yes"
-        else:
-            key, value = "digest", argument
-        if key in found or not value or value.startswith("-"):
-            return None
-        found[key] = value
-    is_url = found.get("log", "").lower().startswith(("https:", "http:"))  # as in verify/location.py
-    is_known = {"digest", "log"} <= found.keys() and not found["log"].startswith("//")  # which pathlib keeps
-    return found if is_known and not is_url else None
+    """`digest`, `log`, and flags; None if there is more, or something is missing."""
+    found = usual_arguments(arguments, {"--catalog": "log"}, _FLAGS, "digest")
+    if not found or not {"digest", "log"} <= found.keys() or found["log"].startswith("//"):  # which pathlib keeps
+        return None
+    is_url = found["log"].lower().startswith(("https:", "http:"))  # as in verify/location.py
+    return None if is_url else found
