@@ -41,8 +41,7 @@ def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFi
     entry = catalog.manifest.files[name]
     if entry.fsverity is None:
         return
-    hashes = verity.leaf_hashes([data], hashlib.sha256)
-    root, tree = verity.merkle_tree(hashes, hashlib.sha256)
+    root, tree = verity.merkle_tree(manifest.block_hashes(data), hashlib.sha256)
     digest = verity.file_digest(root, len(data), hashlib.sha256).hex()
     if digest != entry.fsverity:
         yield wrong("tree", name, f"its fs-verity digest is {digest}")

@@ -33,6 +33,7 @@ from catalog.store import manifest, row_records
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import EVERY, DigestPart, digest_parts
 from catalog.store.duckdb_scratch import scratch_folder
+from catalog.store.index.index_faults import tree_faults
 from catalog.store.row_records import Columns, Keying
 from catalog.work.engine import Engine
 from catalog.work.progress import Progress
@@ -60,11 +61,12 @@ class Regenerated:
 
 
 def regenerate(
-    catalog: Catalog, technology: str, *, engine: Engine, backend: HashBackend, progress: Progress
+    catalog: Catalog, technology: str, *, engine: Engine, backend: HashBackend, progress: Progress, trees: bool = False
 ) -> Regenerated:
     """Generate the rows of a technology, of which every digest is kept, and compare them.
 
     progress: receives numbers of hashed rows.
+    trees: whether a part is not equal, either, if its fs-verity digest is that of other bytes.
 
     Nothing is equal if the index or a component cannot be read, or a row can not be generated, be it for want of disk
     space: the checks that follow then report why, or need none of it.
@@ -78,7 +80,7 @@ def regenerate(
             scratch_folder() as folder,
             closing(VerifiedFile(name, digest, entry.size, hashlib.sha256, catalog.files)) as file,
         ):
-            comparison = _Comparison(catalog, technology, file, folder)
+            comparison = _Comparison(catalog, technology, file, folder, trees=trees)
             comparison.generate(engine, backend, progress)
             return comparison.compare(engine)
     except (LdcatError, DamagedBlock, OSError, ValueError):
@@ -88,7 +90,7 @@ def regenerate(
 class _Comparison:
     """Files of one technology, and the rows that its index lists. Raises DamagedBlock, LdcatError for the index."""
 
-    def __init__(self, catalog: Catalog, technology: str, file: VerifiedFile, folder: Path) -> None:
+    def __init__(self, catalog: Catalog, technology: str, file: VerifiedFile, folder: Path, *, trees: bool) -> None:
         index = Index(file, _no_page)
         parts, size = digest_parts(catalog, technology), technology_named(technology).digest_size
         if (index.technology, index.digest_size, index.parts) != (technology, size, len(parts)):
@@ -100,7 +102,7 @@ class _Comparison:
             raise DamagedBlock("a build makes no such index for these rows")
         found = indexed_sweeps(catalog, index, Names(VerifiedBytes(catalog.verified(manifest.NAMES))))
         self._catalog, self._parts, self._file, self._index, self._layout = catalog, parts, file, index, layout
-        self._sweeps = found.sweeps
+        self._sweeps, self._trees = found.sweeps, trees
         self._keying = Keying(found.starts, layout.bucket_bits, index.ordinal_bits, layout.entry_size)
         self._table = DigestTable(technology, size, found.sweeps)
         self._spill = Spill(folder / "rows", bits, size)
@@ -133,6 +135,8 @@ class _Comparison:
         try:
             data = self._catalog.verified(part.name)
         except LdcatError:
+            return False
+        if self._trees and any(tree_faults(self._catalog.components, part.name, data)):
             return False
         firsts = [*self._layout.first_rows, self._index.rows]
         first, end = firsts[part.number : part.number + 2]

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
-from functools import partial
-
 from catalog.audit.regenerated import regenerate
 from catalog.errors import LdcatError
 from catalog.launch.hashing.backends import HashBackend
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.store.digest_parts import digest_parts
 from catalog.store.index.index_faults import tree_faults
 from catalog.work.engine import Engine
-
-_AT_ONCE = 2
-"""Files that are hashed at once: the bytes of each are in memory."""
 
 
 def right_technologies(catalog: Catalog, engine: Engine, backend: HashBackend) -> list[str]:
@@ -25,22 +17,14 @@ def right_technologies(catalog: Catalog, engine: Engine, backend: HashBackend) -
         name
         for name, entry in catalog.manifest.known.items()
         if entry.parts
-        and _are_as_listed(catalog, name, engine)
-        and regenerate(catalog, name, engine=engine, backend=backend, progress=lambda _: None).whole
+        and _is_as_listed(catalog, manifest.NAMES)
+        and _is_as_listed(catalog, f"{name}/{manifest.INDEX}")
+        and regenerate(catalog, name, engine=engine, backend=backend, progress=lambda _: None, trees=True).whole
     ]
 
 
-def _are_as_listed(catalog: Catalog, technology: str, engine: Engine) -> bool:
-    """Whether SHA-256 and fs-verity digest of the files are those in the manifest."""
-    index = f"{technology}/{manifest.INDEX}"
-    names = [manifest.NAMES, index, *(part.name for part in digest_parts(catalog, technology))]
-    if not engine.in_process:
-        return all(_is_as_listed(catalog, name) for name in names)
-    with closing(replace(engine, ahead=_AT_ONCE).run(partial(_is_as_listed, catalog), names)) as results:
-        return all(is_listed for _, is_listed in results)
-
-
 def _is_as_listed(catalog: Catalog, name: str) -> bool:
+    """Whether SHA-256 and fs-verity digest of a file are those in the manifest."""
     try:
         return not any(tree_faults(catalog.components, name, catalog.verified(name)))
     except LdcatError:

@@ -11,10 +11,13 @@ import msgspec
 
 from catalog.errors import MalformedRecord
 from catalog.fast import verity
-from catalog.launch.hashing.backends import PYTHON, HashBackend
+from catalog.launch.hashing.backends import PYTHON, HashBackend, sha256_implementations
 from catalog.launch.hashing.compiled import sha256_pages
 from catalog.launch.technology import technologies
 from catalog.wire import Wire, decode_json
+
+_FEW = 64
+"""Blocks: as many are hashed sooner by hashlib than an engine is chosen."""
 
 NAME = "manifest.json"
 FORMAT = "ldcat-catalog/2"
@@ -206,7 +209,7 @@ class VerityHashes:
     def add(self, chunk: bytes | memoryview) -> None:
         """The next bytes of the file. Each chunk but the last is whole blocks of 4096 bytes."""
         self._whole.update(chunk)
-        self._leaves.append(_leaf_hashes(chunk, self._backend))
+        self._leaves.append(block_hashes(chunk, self._backend.sha256))
         self._size += len(chunk)
 
     def finished(self, *, rows: int | None = None) -> tuple[FileEntry, bytes]:
@@ -237,8 +240,11 @@ def bytes_entry(data: bytes) -> FileEntry:
     return FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
-def _leaf_hashes(chunk: bytes | memoryview, backend: HashBackend) -> bytes:
-    if backend.sha256 == PYTHON:
-        return verity.leaf_hashes([chunk], hashlib.sha256)
-    whole = len(chunk) - len(chunk) % verity.BLOCK
-    return sha256_pages(backend.sha256, chunk[:whole]) + verity.leaf_hashes([chunk[whole:]], hashlib.sha256)
+def block_hashes(chunk: bytes | memoryview, sha256: str | None = None) -> bytes:
+    """As verity.leaf_hashes, of one chunk. sha256: the implementation; by default one for so many blocks."""
+    view, whole = memoryview(chunk), len(chunk) - len(chunk) % verity.BLOCK
+    few = whole < _FEW * verity.BLOCK
+    chosen = sha256 or (PYTHON if few else sha256_implementations()[0])
+    if chosen == PYTHON:
+        return verity.leaf_hashes([view], hashlib.sha256)
+    return sha256_pages(chosen, view[:whole]) + verity.leaf_hashes([view[whole:]], hashlib.sha256)

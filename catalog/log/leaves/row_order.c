@@ -48,9 +48,14 @@ int ldcat_sort_rows(size_t count, const uint8_t *digests, const int32_t *vcpus, 
             at += sizes[group] * (starts[group + 1] - starts[group]);
         }
         for (size_t place = 0; place < count; place++) {
+            if (place + AHEAD < count) { /* rows are anywhere in memory */
+                size_t later = rows[place + AHEAD];
+                __builtin_prefetch(numbers + later);
+                __builtin_prefetch(vcpus + later);
+                __builtin_prefetch(digests + LARGEST * later);
+                __builtin_prefetch(digests + LARGEST * later + LARGEST - 1);
+            }
             uint32_t row = rows[place], group = numbers[row];
-            if (place + AHEAD < count) /* rows are anywhere in memory */
-                __builtin_prefetch(digests + LARGEST * (size_t)rows[place + AHEAD]);
             sorted_vcpus[next[group]++] = vcpus[row];
             memcpy(sorted_digests + ends[group], digests + LARGEST * (size_t)row, sizes[group]);
             ends[group] += sizes[group];

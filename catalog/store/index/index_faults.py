@@ -198,7 +198,7 @@ class _Faults:
 
 def tree_faults(components: Components, name: str, data: bytes) -> Iterator[str]:
     """A line if the manifest has the fs-verity digest of other bytes than those that its SHA-256 verifies."""
-    root, _ = verity.merkle_tree(verity.leaf_hashes([data], hashlib.sha256), hashlib.sha256)
+    root, _ = verity.merkle_tree(manifest.block_hashes(data), hashlib.sha256)
     stated = components.manifest.files[name].fsverity
     if stated != verity.file_digest(root, len(data), hashlib.sha256).hex():
         yield f"{name}: its fs-verity digest in the manifest is that of other bytes"
