@@ -9,6 +9,8 @@ import pyarrow as pa
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
+from catalog.audit.audit_leaves import leaf_findings
+from catalog.audit.audit_release import LogAudit
 from catalog.audit.audit_rows import component_findings, order_findings, read_parts, unique_findings
 from catalog.audit.recompute import Recomputation
 from catalog.audit.regenerated import Regenerated, regenerate
@@ -35,21 +37,21 @@ def catalog_findings(
     images: Sequence[FirmwareBuild],
     remeasure: int | None,
     *,
+    log: LogAudit | None = None,
     engine: Engine,
     backend: HashBackend,
     start_progress: StartProgress,
     recomputed: Progress,
 ) -> Iterator[AuditFinding]:
-    """Yield all findings about a catalog.
+    """Yield all findings about a catalog, and first those about its rows as leaves.
 
+    log: the audit of its log, if it is of a release.
     images: builds made from image files, to compare with their records.
     remeasure: number of rows of each technology whose digests are compared with recomputed ones; None for all.
     start_progress: called with the name and the number of rows of each technology.
     recomputed: called with numbers of rows whose digests were recomputed and compared.
     """
     of_files = list(file_findings(catalog))
-    yield from of_files
-    yield from _guarded("image", _image_findings(catalog, images))
     right: dict[str, Regenerated] = {}
     if not {finding.rule for finding in of_files} & {"file", "tree"}:
         for technology, entry in catalog.manifest.known.items():
@@ -57,7 +59,15 @@ def catalog_findings(
             if not entry.parts or not (all_chosen or backend.compiled):  # to look at each row costs less than Python
                 continue
             progress = start_progress(technology, entry.rows)
-            right[technology] = regenerate(catalog, technology, engine=engine, backend=backend, progress=progress)
+            history = log.history if log else None
+            right[technology] = regenerate(
+                catalog, technology, engine=engine, backend=backend, progress=progress, history=history
+            )
+    if log and catalog.release:
+        logged = all(right.get(name, Regenerated()).logged for name, of in catalog.manifest.known.items() if of.parts)
+        yield from leaf_findings(catalog.release, catalog, log, logged=logged)
+    yield from of_files
+    yield from _guarded("image", _image_findings(catalog, images))
     malformed = set()
     for derived, fault in all_faults(catalog.components, [name for name, found in right.items() if found.whole]):
         malformed.add(derived.file)

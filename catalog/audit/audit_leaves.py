@@ -52,16 +52,18 @@ class _AskedPart:
             yield wrong("leaf", self.part.name, f"{count:,} of its rows are not leaves, e.g. {first}")
 
 
-def leaf_findings(release: PublishedRelease, catalog: Catalog, audit: LogAudit) -> Iterator[AuditFinding]:
+def leaf_findings(
+    release: PublishedRelease, catalog: Catalog, audit: LogAudit, *, logged: bool = False
+) -> Iterator[AuditFinding]:
     """Yield what of the catalog the log lacks, and endorsed digests of the release that the catalog lacks.
 
     audit: of the log, after its findings. If its contents have all rows, and the tiles that a reader finds them by are
-    right, no hash of a row needs to be made.
+    right, no hash of a row needs to be made. logged: whether it is known to have them.
 
     Raises DiskFull, OutOfMemory and Unreadable for the temporary folder.
     """
     parts = [part for technology in catalog.manifest.known for part in digest_parts(catalog, technology)]
-    are_there = _has_rows(audit, release, parts)
+    are_there = _has_rows(audit, release, parts, logged=logged)
     with leaf_membership(release.size) as leaves:
         try:
             for hashes in _leaf_hashes(release) if not are_there or manifest.ENDORSED in catalog.manifest.files else ():
@@ -88,7 +90,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog, audit: LogAudit) 
             yield from each.findings(missing)
 
 
-def _has_rows(audit: LogAudit, release: PublishedRelease, parts: Sequence[DigestPart]) -> bool:
+def _has_rows(audit: LogAudit, release: PublishedRelease, parts: Sequence[DigestPart], *, logged: bool) -> bool:
     """Whether the log has every row of these parts, and its leaf hashes are in its tiles. Raises DiskFull."""
     checkpoint, history = audit.checkpoint, audit.history
     if (
@@ -99,7 +101,7 @@ def _has_rows(audit: LogAudit, release: PublishedRelease, parts: Sequence[Digest
         return False
     try:
         tiles = history.walk.tiles
-        return tiles is not None and tiles.same and has_rows(history, partial(_tables, parts), audit.scratch)
+        return tiles is not None and tiles.same and (logged or has_rows(history, partial(_tables, parts)))
     except (DiskFull, OutOfMemory):
         raise
     except LdcatError:  # of a file, which is reported where it is read again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.errors import DiskFull, LdcatError, OutOfMemory, VerificationFailed
@@ -27,16 +26,15 @@ from catalog.verify.verify_release import unverified_release
 class LogAudit:
     """The audit of a log itself.
 
-    log: the log. scratch: a folder for rows.
+    log: the log.
     checkpoint: what was signed, after `findings`; None if it could not be read.
     history: the contents of the log, after `findings`; None if they are not those of the checkpoint.
     """
 
-    def __init__(self, log: LogFolder, scratch: Path) -> None:
+    def __init__(self, log: LogFolder) -> None:
         self.log = log
         self.checkpoint: Checkpoint | None = None
         self.history: History | None = None
-        self.scratch = scratch
 
     def findings(
         self, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from catalog.audit.audit_rows import ENCODED
 from catalog.audit.indexed_sweeps import indexed_sweeps
+from catalog.audit.logged_rows import LoggedRows
 from catalog.build import generation
 from catalog.build.digest_table import DigestTable
 from catalog.build.generation import Spill
@@ -29,6 +30,7 @@ from catalog.fast.names import Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedBytes, VerifiedFile
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import technology_named
+from catalog.log.log_history import History
 from catalog.store import manifest, row_records
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import EVERY, DigestPart, digest_parts
@@ -54,19 +56,29 @@ class Regenerated:
 
     parts: numbers of the Parquet parts that have these rows, where the index says, and its entries lead to them.
     whole: whether all parts are among them, and the index has no other entries.
+    logged: whether a log has all rows, too; False if it was not asked, or is not known to have them.
     """
 
     parts: frozenset[int] = frozenset()
     whole: bool = False
+    logged: bool = False
 
 
 def regenerate(
-    catalog: Catalog, technology: str, *, engine: Engine, backend: HashBackend, progress: Progress, trees: bool = False
+    catalog: Catalog,
+    technology: str,
+    *,
+    engine: Engine,
+    backend: HashBackend,
+    progress: Progress,
+    trees: bool = False,
+    history: History | None = None,
 ) -> Regenerated:
     """Generate the rows of a technology, of which every digest is kept, and compare them.
 
     progress: receives numbers of hashed rows.
     trees: whether a part is not equal, either, if its fs-verity digest is that of other bytes.
+    history: of a log that was read to be audited, with which the rows are compared; its groups get new ones.
 
     Nothing is equal if the index or a component cannot be read, or a row can not be generated, be it for want of disk
     space: the checks that follow then report why, or need none of it.
@@ -80,7 +92,7 @@ def regenerate(
             scratch_folder() as folder,
             closing(VerifiedFile(name, digest, entry.size, hashlib.sha256, catalog.files)) as file,
         ):
-            comparison = _Comparison(catalog, technology, file, folder, trees=trees)
+            comparison = _Comparison(catalog, technology, file, folder, trees=trees, history=history)
             comparison.generate(engine, backend, progress)
             return comparison.compare(engine)
     except (LdcatError, DamagedBlock, OSError, ValueError):
@@ -90,7 +102,16 @@ def regenerate(
 class _Comparison:
     """Files of one technology, and the rows that its index lists. Raises DamagedBlock, LdcatError for the index."""
 
-    def __init__(self, catalog: Catalog, technology: str, file: VerifiedFile, folder: Path, *, trees: bool) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        technology: str,
+        file: VerifiedFile,
+        folder: Path,
+        *,
+        trees: bool,
+        history: History | None,
+    ) -> None:
         index = Index(file, _no_page)
         parts, size = digest_parts(catalog, technology), technology_named(technology).digest_size
         if (index.technology, index.digest_size, index.parts) != (technology, size, len(parts)):
@@ -106,6 +127,7 @@ class _Comparison:
         self._keying = Keying(found.starts, layout.bucket_bits, index.ordinal_bits, layout.entry_size)
         self._table = DigestTable(technology, size, found.sweeps)
         self._spill = Spill(folder / "rows", bits, size)
+        self._logged = LoggedRows(history, self._table, found.sweeps, size) if history and history.products else None
 
     def generate(self, engine: Engine, backend: HashBackend, progress: Progress) -> None:
         """Hash all rows."""
@@ -128,7 +150,8 @@ class _Comparison:
             same = frozenset(part.number for part in self._parts if self._is_same(part))
         layout, rows = self._layout, self._index.rows
         end = self._file.read(layout.bucket_at + (8 << layout.bucket_bits), 8)
-        return Regenerated(same, whole=len(same) == len(self._parts) and end == _little_endian([rows]))
+        whole = len(same) == len(self._parts) and end == _little_endian([rows])
+        return Regenerated(same, whole, logged=whole and self._logged is not None and self._logged.are_all())
 
     def _is_same(self, part: DigestPart) -> bool:
         """Whether a part has the generated rows of its digests, and the index the entries that lead to them."""
@@ -184,8 +207,11 @@ class _Comparison:
                 end = row + len(table)
                 digests = bytearray(self._digests(part, data, row, min(end, len(sweeps))))
                 rows = Columns(digests, sweeps[row:end], steps[row:end], bytearray(), array("Q"))
-                if end > len(sweeps) or not _are_equal(table, self._table.rows(rows)):
+                generated = self._table.rows(rows)
+                if end > len(sweeps) or not _are_equal(table, generated):
                     return False
+                if self._logged:
+                    self._logged.add(part.number, rows, generated)
                 row = end
         except LdcatError:
             return False

@@ -7,7 +7,6 @@ if one of its rows was revoked and published again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,15 +16,16 @@ from catalog.log.leaves.packed_blocks import BlockPacker
 from catalog.log.leaves.row_products import RowProducts, rows_of
 from catalog.log.log_history import History
 from catalog.log.row_leaves import RowPacker
+from catalog.store.duckdb_scratch import scratch_folder
 
 Tables = Callable[[], Iterable[pa.Table]]
 """The rows of a catalog, with the columns of row_leaves.COLUMNS, as often as asked."""
 
 
-def has_rows(history: History, tables: Tables, folder: Path) -> bool:
-    """Whether a log, whose history was read to be audited, has all rows. folder: for rows that do not fit in memory.
+def has_rows(history: History, tables: Tables) -> bool:
+    """Whether a log, whose history was read to be audited, has all rows.
 
-    Raises Unreadable, and as LogWalk and the tables.
+    Raises DiskFull, OutOfMemory and Unreadable for the temporary folder, and as LogWalk and the tables.
     """
     if history.products is None:
         return False
@@ -35,10 +35,11 @@ def has_rows(history: History, tables: Tables, folder: Path) -> bool:
     unsure = found.differing(history.products)
     if not unsure:
         return True
-    rows, of_blocks = MergedRows(history.groups, folder), BlockPacker(history.groups)
-    for part in history.walk.again():
-        if isinstance(part, LeafBlock):
-            rows.add(rows_of(of_blocks.pack(part), unsure))
-    for packed in packer.pack(tables()):
-        rows.add(rows_of(packed, unsure))
-    return not any(map(len, rows.unknown()))
+    with scratch_folder() as folder:  # for what does not fit in memory
+        rows, of_blocks = MergedRows(history.groups, folder), BlockPacker(history.groups)
+        for part in history.walk.again():
+            if isinstance(part, LeafBlock):
+                rows.add(rows_of(of_blocks.pack(part), unsure))
+        for packed in packer.pack(tables()):
+            rows.add(rows_of(packed, unsure))
+        return not any(map(len, rows.unknown()))

@@ -59,7 +59,7 @@ def test_as_with_a_set(
     shutil.rmtree(place.log / "releases/1")
     shutil.copytree(tmp_path / "lie", place.log / "releases/1")
     release: PublishedRelease = unverified_release(LogFolder(place.log), None)
-    catalog, log = Catalog.open(tmp_path / "lie"), LogAudit(LogFolder(place.log), tmp_path)
+    catalog, log = Catalog.open(tmp_path / "lie"), LogAudit(LogFolder(place.log))
     unread = list(leaf_findings(release, catalog, log))
     assert unread == list(plain_findings(place.leaves(), catalog))
     assert bool(unread) == bool(seed)
@@ -73,7 +73,7 @@ def test_no_row_is_hashed_if_the_log_has_all(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog: str
 ) -> None:
     place = Place(tmp_path / "place", request.getfixturevalue(catalog), 1_800_000_000)
-    release, log = unverified_release(LogFolder(place.log), None), LogAudit(LogFolder(place.log), tmp_path)
+    release, log = unverified_release(LogFolder(place.log), None), LogAudit(LogFolder(place.log))
     assert (log.history, log.checkpoint) == (None, None)
     list(log.findings(None, None, {}, 1_800_000_100))
     monkeypatch.setattr(audit_leaves, "row_leaves", None)
@@ -83,7 +83,7 @@ def test_no_row_is_hashed_if_the_log_has_all(
 def test_a_false_tile_is_found_if_the_log_has_all_rows(small: BuildResult, tmp_path: Path) -> None:
     """A reader finds a row by the hashes in the tiles."""
     place = Place(tmp_path / "place", small, 1_800_000_000)
-    log = LogAudit(LogFolder(place.log), tmp_path)
+    log = LogAudit(LogFolder(place.log))
     release = unverified_release(LogFolder(place.log), None)
     (tile,) = place.log.glob("tile/0/000.p/*")
     data = tile.read_bytes()
@@ -105,4 +105,4 @@ def test_want_of_space_is_no_fault_of_the_log(
     place = Place(tmp_path / "place", small, 1_800_000_000)
     monkeypatch.setattr("catalog.audit.audit_release.read_history", full)
     with pytest.raises(failure):
-        list(LogAudit(LogFolder(place.log), tmp_path).findings(None, None, {}, 1_800_000_100))
+        list(LogAudit(LogFolder(place.log)).findings(None, None, {}, 1_800_000_100))

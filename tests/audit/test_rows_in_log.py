@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -46,8 +44,7 @@ def test_as_with_a_set(known: list[dict[str, Any]], data: st.DataObject) -> None
     if known and changes:
         rows.append(data.draw(st.sampled_from(known)) | changes)
     expected = set(row_leaves(row_table(rows))) <= set(row_leaves(row_table(known)))
-    with TemporaryDirectory() as folder:
-        assert has_rows(history_of(known), lambda: [row_table(rows)], Path(folder)) == expected
+    assert has_rows(history_of(known), lambda: [row_table(rows)]) == expected
 
 
 def some(first: int, end: int, **changes: Any) -> list[dict[str, Any]]:
@@ -57,7 +54,7 @@ def some(first: int, end: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def test_leaves_are_read_again_for_a_group_with_more_rows_in_the_log_and_only_its_rows_are_sorted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sorted_rows = 0
 
@@ -70,14 +67,14 @@ def test_leaves_are_read_again_for_a_group_with_more_rows_in_the_log_and_only_it
     monkeypatch.setattr(rows_in_log, "MergedRows", Counting)
     history = history_of([*some(1, 9), *some(1, 5, vmm="other")])
     same = [*some(1, 9), *some(1, 5, vmm="other")]
-    assert has_rows(history, lambda: [row_table(same[:4]), row_table(same[4:])], tmp_path)
-    assert has_rows(history, lambda: [row_table(some(1, 5, vmm="other"))], tmp_path)
+    assert has_rows(history, lambda: [row_table(same[:4]), row_table(same[4:])])
+    assert has_rows(history, lambda: [row_table(some(1, 5, vmm="other"))])
     assert (sorted_rows, history.walk.again.call_count) == (0, 0)
-    assert has_rows(history, lambda: [row_table([*some(2, 5), *some(1, 5, vmm="other")])], tmp_path)
+    assert has_rows(history, lambda: [row_table([*some(2, 5), *some(1, 5, vmm="other")])])
     assert (sorted_rows, history.walk.again.call_count) == (8 + 3, 1)
-    assert not has_rows(history, lambda: [row_table(some(2, 10))], tmp_path)
-    assert not has_rows(history, lambda: [row_table(some(1, 5, vmm="new"))], tmp_path)
+    assert not has_rows(history, lambda: [row_table(some(2, 10))])
+    assert not has_rows(history, lambda: [row_table(some(1, 5, vmm="new"))])
 
 
-def test_a_log_that_was_not_read_to_be_audited_tells_nothing(tmp_path: Path) -> None:
-    assert not has_rows(SimpleNamespace(products=None), list, tmp_path)  # type: ignore[arg-type]
+def test_a_log_that_was_not_read_to_be_audited_tells_nothing() -> None:
+    assert not has_rows(SimpleNamespace(products=None), list)  # type: ignore[arg-type]

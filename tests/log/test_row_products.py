@@ -57,6 +57,12 @@ def test_products_are_as_defined(rows: list[Row], step: int, start: int, cut: in
                 product(rows, group, (step, start)) for group in range(GROUPS)
             ]
             assert found[GROUPS] == 1
+            parts = [RowProducts(like=found) for _ in range(3)]
+            parts[1].add(packed(rows[:cut]), GROUPS)
+            parts[2].add(packed(rows[cut:]), GROUPS + 1)
+            parts[0].multiply(parts[1])
+            parts[0].multiply(parts[2])
+            assert [parts[0][group] for group in range(GROUPS + 2)] == [found[group] for group in range(GROUPS + 2)]
 
 
 @pytest.mark.parametrize("lib", CODE)

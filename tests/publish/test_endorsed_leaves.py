@@ -11,6 +11,7 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.audit.audit import AuditFinding, holds
+from catalog.audit.audit_leaves import leaf_findings
 from catalog.audit.audit_opening import open_for_audit
 from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedRecord, UsageError
@@ -63,7 +64,9 @@ def released(publisher: Publisher) -> Catalog:
 
 def audited(publisher: Publisher) -> list[AuditFinding]:
     found: list[AuditFinding] = []
-    open_for_audit(parse_location(str(publisher.log.root)), None, found, now=NOW + 99)
+    opened = open_for_audit(parse_location(str(publisher.log.root)), None, found, now=NOW + 99)
+    if opened.log and opened.catalog and opened.catalog.release:
+        found += leaf_findings(opened.catalog.release, opened.catalog, opened.log)
     return [one for one in found if one.rule != "log"]
 
 

@@ -77,9 +77,9 @@ def command(
     rows = _remeasured(remeasure)
     found: list[AuditFinding] = []
     note = None if trust is None else unsigned_trust_in(trust)
-    catalog = open_for_audit(folder, note, found, now=int(time.time()))
+    opened = open_for_audit(folder, note, found, now=int(time.time()))
     audited = Audited()
-    if catalog:
+    if catalog := opened.catalog:
         audited.catalog, audited.manifest_sha256 = catalog.manifest.name, catalog.manifest_sha256
         audited.rows = catalog.manifest.rows
         if at := catalog.release:
@@ -96,6 +96,7 @@ def command(
                 catalog,
                 images,
                 rows,
+                log=opened.log,
                 engine=engine,
                 backend=backend,
                 start_progress=begin,

@@ -42,6 +42,12 @@ class RowProducts:
         if not (self._add_in_python if leaf_code.lib is None else self._add)(rows):
             raise ValueError("a row has no group")
 
+    def multiply(self, others: RowProducts) -> None:
+        """Add the rows that were added there. others: as `like`."""
+        groups = max(len(self._products), len(others._products)) // 2
+        made = [self[group] * others[group] % PRIME for group in range(groups)]
+        self._products = array("Q", (half for product in made for half in (product & _HALF, product >> 64)))
+
     def differing(self, others: RowProducts) -> Sequence[int]:
         """The numbers of the groups with other rows here, among those that have rows here. others: as `like`."""
         return [group for group in range(len(self._products) // 2) if self[group] not in (1, others[group])]
