@@ -51,7 +51,7 @@ def catalog_findings(
     start_progress: called with the name and the number of rows of each technology.
     recomputed: called with numbers of rows whose digests were recomputed and compared.
     """
-    of_files = list(file_findings(catalog))
+    of_files = list(file_findings(catalog, engine))
     right: dict[str, Regenerated] = {}
     if not {finding.rule for finding in of_files} & {"file", "tree"}:
         for technology, entry in catalog.manifest.known.items():
