@@ -166,11 +166,11 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     left = [1 << 30]
     write_new = new_files.write_new
 
-    def counted(*file: Any, **options: Any) -> None:
+    def counted(*file: Any, **options: Any) -> int:
         left[0] -= 1
         if left[0] < 0:
             raise Unreadable("the disk has gone")
-        write_new(*file, **options)
+        return write_new(*file, **options)
 
     monkeypatch.setattr(many_files, "write_new", counted)
     return left

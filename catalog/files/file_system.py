@@ -9,14 +9,14 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-_MOUNTS = Path("/proc/self/mountinfo")
+_PROCESS = Path("/proc/self")
 _KINDS = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs"})
 """File systems of a local disk, which write everything and wait for it. FUSE and overlay need not: they have others
 below them.
 """
 
-_REPORTS_ERRORS = (5, 8)
-"""The version of Linux from which on syncfs fails where a file could not be written, as fsync does."""
+_REPORTS_ERRORS = (5, 17)
+"""The version of Linux from which on syncfs fails for whatever could not be written, as fsync does."""
 
 
 class FileSystem:
@@ -24,20 +24,24 @@ class FileSystem:
 
     def __init__(self, folder: int) -> None:
         self._descriptor = -1
-        if _syncfs() and _kind(os.stat(".", dir_fd=folder).st_dev) in _KINDS:
-            with suppress(PermissionError):  # the folder may be written, and not read
-                self._descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        self._can_sync: bool | None = None
+        with suppress(PermissionError):  # the folder may be written, and not read
+            self._descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
 
-    def sync(self) -> bool:
-        """Sync the contents and names of all files; False if each has to be synced alone.
+    @property
+    def can_sync(self) -> bool:
+        """Whether `sync` is as good as to sync each file."""
+        if self._can_sync is None:
+            self._can_sync = self._descriptor >= 0 and bool(_syncfs()) and _kind(self._descriptor) in _KINDS
+        return self._can_sync
+
+    def sync(self) -> None:
+        """Sync the contents and names of all files, where that is possible.
 
         Raises OSError if anything could not be written since this object was made.
         """
-        syncfs = _syncfs()
-        if syncfs is None or self._descriptor < 0:
-            return False
-        syncfs(self._descriptor)
-        return True
+        if (syncfs := _syncfs()) and self.can_sync:
+            syncfs(self._descriptor)
 
     def close(self) -> None:
         """Stop watching."""
@@ -65,16 +69,19 @@ def _syncfs() -> Callable[[int], None] | None:
     return None
 
 
-@cache
-def _kind(device: int) -> str:
-    """The type of the file system on a device, as in /proc/self/mountinfo; empty if it is not known."""
-    number = f"{os.major(device)}:{os.minor(device)}"
+def _kind(descriptor: int) -> str:
+    """The type of the file system that a folder is mounted from, as proc_pid_mountinfo(5) names it; else empty.
+
+    By its mount, because the device of a file is not that of the mount on btrfs.
+    """
     try:
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+        about = (_PROCESS / f"fdinfo/{descriptor}").read_text()
+        mounts = (_PROCESS / "mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    for line in lines:
+    number = re.search(r"^mnt_id:\s*(\d+)$", about, re.MULTILINE)
+    for line in mounts.splitlines():
         mount, _, system = line.partition(" - ")
-        if mount.split(" ")[2:3] == [number]:
+        if number and mount.split(" ")[0] == number[1]:
             return system.split(" ")[0]
     return ""

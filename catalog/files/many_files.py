@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
 
 from catalog.files.file_system import FileSystem
 from catalog.files.inputs import unreadable
-from catalog.files.new_files import sync_file, write_new
+from catalog.files.new_files import write_new
 from catalog.files.open_folders import OpenFolders, refused, sync_folders
 from catalog.files.writer import partial_names
 
@@ -22,25 +23,25 @@ _THREADS = 16
 """How many files are written or synced at the same time."""
 
 _AT_ONCE, _PIECE = 16 << 20, 1 << 20
-"""Bytes: about how much may wait to be written, and how much a thread writes at a time; more if a file has more."""
+"""Bytes: how much may wait to be written, unless a file has more; and about how much a thread writes at a time."""
 
 _BATCH = 1024
 """Files: how many are synced together."""
 
 _FEW = 32
-"""Files: fewer are synced one by one, so that nobody waits for what others write to the same disk."""
+"""Files: so many are synced one by one, so that nobody waits for what others write to the same disk."""
 
 
 def write_files(root: Path, files: Iterable[tuple[str, Data]], *, private: bool = False) -> None:
     """Write files below a folder, each whole or not at all; files and folders are synced on return.
 
-    files: paths below the folder, and bytes. A file that exists is replaced.
+    files: different paths below the folder, and bytes. A file that exists is replaced.
     private: as `opened`.
     Raises Unreadable.
     """
     names: set[str] = set()
     with OpenFolders(root, private=private) as folders, ThreadPoolExecutor(_THREADS) as pool:
-        batches = _Batches(root, pool, private=private)
+        batches = _Batches(_Place(root, pool, private=private))
         try:
             for path, data in files:
                 inner = path.rpartition("/")[0]
@@ -54,12 +55,46 @@ def write_files(root: Path, files: Iterable[tuple[str, Data]], *, private: bool 
     sync_folders(root, names, private=private)
 
 
-class _New(NamedTuple):
-    """A file that has a partial name. folder: descriptor. path: that it gets, below the root."""
+class _Place:
+    """Where files are written: its file systems, by device, are watched for errors from the first file on."""
+
+    def __init__(self, root: Path, pool: ThreadPoolExecutor, *, private: bool) -> None:
+        self.root = root
+        self.pool = pool
+        self.private = private
+        self.names = partial_names()
+        self._disks: dict[int, FileSystem] = {}
+
+    def disk(self, folder: int) -> FileSystem:
+        """The file system of an open folder. Raises Unreadable."""
+        try:
+            device = os.fstat(folder).st_dev
+            if device not in self._disks:
+                self._disks[device] = FileSystem(folder)
+        except OSError as error:
+            raise unreadable(self.root, error) from error
+        return self._disks[device]
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for disk in self._disks.values():
+            disk.close()
+
+
+@dataclass(slots=True)
+class _New:
+    """A file that has a partial name.
+
+    folder: descriptor. path: that the file gets, below the root.
+    is_kept: whether it stays open until it is synced by itself. descriptor: of a file that is open, else -1.
+    """
 
     folder: int
     partial: str
     path: str
+    disk: FileSystem
+    is_kept: bool
+    descriptor: int = -1
 
 
 class _Batches:
@@ -68,123 +103,137 @@ class _Batches:
     Their folders have to stay open until `finish`.
     """
 
-    def __init__(self, root: Path, pool: ThreadPoolExecutor, *, private: bool) -> None:
-        self._root = root
-        self._pool = pool
-        self._private = private
-        self._names = partial_names()
-        self._disk: FileSystem | None = None
-        self._batches: list[_Batch] = []
-        self._settling: Future[None] | None = None
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+        self._waiting: deque[tuple[Future[None], int]] = deque()
+        self._held = 0
+        self._piece: list[tuple[_New, Data]] = []
+        self._size = 0
+        self._filling, self._before = _Batch(place), _Batch(place)
+        self._settled: Future[None] | None = None
 
     def add(self, folder: int, path: str, data: Data) -> None:
         """Write a file, soon. Raises Unreadable, also for an earlier one."""
-        if self._disk is None:
-            try:
-                self._disk = FileSystem(folder)
-            except OSError as error:
-                raise unreadable(self._root, error) from error
-        if self._batches and len(self._batches[-1].files) == _BATCH:
+        if len(self._filling.files) == _BATCH:
             self._settle()
-        if len(self._batches) == (self._settling is not None):
-            self._batches.append(_Batch(self._root, self._pool, self._disk, private=self._private))
-        self._batches[-1].add(_New(folder, next(self._names), path), data)
+        size = memoryview(data).nbytes
+        if self._held + self._size + size > _AT_ONCE:
+            self._submit()
+            while self._waiting and self._held + size > _AT_ONCE:
+                self._take()
+        self._piece.append((self._filling.new(folder, path), data))
+        self._size += size
+        if self._size >= _PIECE:
+            self._submit()
 
     def finish(self) -> None:
         """Sync all files, and give them their names. Raises Unreadable."""
+        self._settle()
         self._wait()
-        if self._batches:
-            self._settle()
-            self._wait()
 
     def close(self) -> None:
         """Remove what has no name yet."""
-        if self._settling:
-            wait([self._settling])
-        for batch in self._batches:
-            batch.close()
-        if self._disk:
-            self._disk.close()
+        wait([written for written, _ in self._waiting])
+        self._before.close()
+        self._filling.close()
+        self._place.close()
+
+    def _submit(self) -> None:
+        """Have another thread write what is held."""
+        if self._piece:
+            self._waiting.append((self._place.pool.submit(self._filling.write, self._piece), self._size))
+            self._held += self._size
+            self._piece, self._size = [], 0
+
+    def _take(self) -> None:
+        written, size = self._waiting.popleft()
+        written.result()
+        self._held -= size
 
     def _settle(self) -> None:
-        """Begin to settle the last batch, once the one before is settled."""
+        """Begin to settle the batch that is filled, once the one before is settled."""
+        self._submit()
+        while self._waiting:
+            self._take()
         self._wait()
-        self._settling = self._pool.submit(self._batches[-1].settle)
+        self._before, self._filling = self._filling, _Batch(self._place)
+        self._settled = self._place.pool.submit(self._before.settle)
 
     def _wait(self) -> None:
-        if self._settling:
-            self._settling.result()
-            self._settling = None
-            del self._batches[0]
+        if self._settled:
+            self._settled.result()
+            self._settled = None
 
 
 class _Batch:
     """Files that have partial names until all of them are synced."""
 
-    def __init__(self, root: Path, pool: ThreadPoolExecutor, disk: FileSystem, *, private: bool) -> None:
-        self.files: list[_New] = []
-        self._root = root
-        self._pool = pool
-        self._disk = disk
-        self._private = private
-        self._piece: list[tuple[_New, Data]] = []
-        self._size = 0
-        self._waiting: deque[Future[None]] = deque()
+    def __init__(self, place: _Place) -> None:
+        self.files: deque[_New] = deque()
+        self._place = place
+        self._ending = Lock()
 
-    def add(self, file: _New, data: Data) -> None:
-        """Write a file, soon. Raises Unreadable, also for an earlier one."""
-        self.files.append(file)
-        self._piece.append((file, data))
-        self._size += len(data)
-        if self._size >= _PIECE:
-            self._submit()
+    def new(self, folder: int, path: str) -> _New:
+        """A file of this batch, which has to be written. Raises Unreadable."""
+        is_kept = len(self.files) < _FEW
+        self.files.append(_New(folder, next(self._place.names), path, self._place.disk(folder), is_kept))
+        return self.files[-1]
+
+    def write(self, piece: list[tuple[_New, Data]]) -> None:
+        """Write some of its files. Raises Unreadable."""
+        for file, data in piece:
+            try:
+                file.descriptor = write_new(file.folder, file.partial, data, private=self._place.private)
+                if not file.is_kept:
+                    self._close(file, synced=file.disk.can_sync)
+            except OSError as error:
+                raise refused(self._place.root, file.path, error) from error
 
     def settle(self) -> None:
         """Sync all files, and give them their names. Raises Unreadable."""
-        self._submit()
-        while self._waiting:
-            self._waiting.popleft().result()
-        if len(self.files) < _FEW or not self._sync_all():
-            deque(self._pool.map(self._sync, self.files), 0)
-        while self.files:
-            self._name(self.files[-1])
-            self.files.pop()
+        with self._ending:
+            together = {file.disk for file in self.files if not file.is_kept and file.disk.can_sync}
+            for disk in together:
+                try:
+                    disk.sync()
+                except OSError as error:
+                    raise unreadable(self._place.root, error) from error
+            kept = [file for file in self.files if file.is_kept]
+            deque(self._place.pool.map(lambda file: self._end(file, synced=file.disk in together), kept), 0)
+            while self.files:
+                self._name(self.files[0])
+                self.files.popleft()
 
     def close(self) -> None:
-        """Remove what has no name yet."""
-        wait(self._waiting)
-        for file in self.files:
-            with suppress(OSError):
-                os.unlink(file.partial, dir_fd=file.folder)
+        """Remove what has no name yet, once nothing settles them any more."""
+        with self._ending:
+            while self.files:
+                file = self.files.popleft()
+                with suppress(OSError):
+                    os.unlink(file.partial, dir_fd=file.folder)
+                with suppress(OSError):
+                    self._close(file, synced=True)
 
-    def _submit(self) -> None:
-        """Have another thread write what is held, once less than _AT_ONCE bytes wait for that."""
-        while len(self._waiting) >= _AT_ONCE // _PIECE:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._write, self._piece))
-        self._piece, self._size = [], 0
-
-    def _write(self, piece: list[tuple[_New, Data]]) -> None:
-        for file, data in piece:
-            try:
-                write_new(file.folder, file.partial, data, private=self._private)
-            except OSError as error:
-                raise refused(self._root, file.path, error) from error
-
-    def _sync(self, file: _New) -> None:
+    def _end(self, file: _New, *, synced: bool) -> None:
         try:
-            sync_file(file.folder, file.partial)
+            self._close(file, synced=synced)
         except OSError as error:
-            raise refused(self._root, file.path, error) from error
+            raise refused(self._place.root, file.path, error) from error
 
-    def _sync_all(self) -> bool:
+    @staticmethod
+    def _close(file: _New, *, synced: bool) -> None:
+        """Close a file that is open. synced: whether it is, or will be, synced in another way. Raises OSError."""
+        descriptor, file.descriptor = file.descriptor, -1
+        if descriptor < 0:
+            return
         try:
-            return self._disk.sync()
-        except OSError as error:
-            raise unreadable(self._root, error) from error
+            if not synced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _name(self, file: _New) -> None:
         try:
             os.rename(file.partial, file.path.rpartition("/")[2], src_dir_fd=file.folder, dst_dir_fd=file.folder)
         except OSError as error:
-            raise refused(self._root, file.path, error) from error
+            raise refused(self._place.root, file.path, error) from error

@@ -1,4 +1,4 @@
-"""Writes and syncs one of many new files; large ones are not kept in the page cache."""
+"""Writes one of many new files; large ones are not kept in the page cache."""
 
 from __future__ import annotations
 
@@ -16,35 +16,33 @@ has to provide each new page.
 _DONTCACHE = 0x80
 """RWF_DONTCACHE of pwritev2(2), which Python has no name for."""
 
+_UNKNOWN = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM)
+"""What a system says that does not know the call or the flag; some filters of system calls say EPERM."""
 
-def write_new(folder: int, partial: str, data: bytes | bytearray | memoryview, *, private: bool = False) -> None:
-    """Write a new file with a partial name in an open folder; it is not synced. Raises OSError."""
+
+def write_new(folder: int, partial: str, data: bytes | bytearray | memoryview, *, private: bool = False) -> int:
+    """Write a new file with a partial name in an open folder, and return its descriptor. Raises OSError."""
     descriptor = os.open(partial, NEW_FILE, PRIVATE_FILE if private else 0o666, dir_fd=folder)
     try:
         if private:
             os.fchmod(descriptor, PRIVATE_FILE)  # whatever the umask
-        write = _write_uncached if len(data) >= _LARGE and sys.platform == "linux" else os.write
-        left = memoryview(data)
+        left = memoryview(data).cast("B")
+        write = _write_uncached if len(left) >= _LARGE and sys.platform == "linux" else os.write
         while left:
             left = left[write(descriptor, left) :]
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _write_uncached(descriptor: int, data: memoryview) -> int:
-    """As os.write; Linux 6.14 and later write it to the disk at once, and free the pages of the cache."""
+    """As os.write; where the system can, it goes to the disk at once, and the pages of the cache are freed."""
     try:
         return os.pwritev(descriptor, [data], -1, _DONTCACHE)
+    except NotImplementedError:  # Python was built without the call
+        return os.write(descriptor, data)
     except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+        if error.errno not in _UNKNOWN:
             raise
         return os.write(descriptor, data)
-
-
-def sync_file(folder: int, name: str) -> None:
-    """Sync a file in an open folder. Raises OSError."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

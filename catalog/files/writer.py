@@ -1,4 +1,6 @@
-"""Writes every file of ldcat: under a random name, synced, then renamed into place; no symbolic link is followed.
+"""Writes a file: under a random name, synced, then renamed into place; no symbolic link is followed.
+
+`many_files.py` writes many. Every file of ldcat is written in one of these two ways.
 
 A reader sees a file whole or not at all, whatever happens while it is written. After a crash a file with a partial
 name may be left, which `is_partial` recognises and nobody uses.
@@ -34,7 +36,7 @@ def partial_name() -> str:
 
 
 def partial_names() -> Iterator[str]:
-    """Yield different unpredictable names for files that are not complete yet."""
+    """Yield different names for files that are not complete yet, with one unpredictable prefix."""
     prefix = os.urandom(8).hex()
     for number in count():
         yield f"{_BEFORE}{prefix}-{number}{_AFTER}"

@@ -1,4 +1,4 @@
-"""The folder of a log: files that never change, and a checkpoint that is replaced last; one writer at a time."""
+"""The folder of a log: files that never change, packs, and a checkpoint that is replaced last; one writer at a time."""
 
 from __future__ import annotations
 

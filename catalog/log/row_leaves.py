@@ -113,7 +113,7 @@ def _codes(column: pa.Array) -> Column:
 
 def _counts(column: pa.Array) -> array[int]:
     """vCPU counts as numbers of 32 bits, or NONE."""
-    if column.null_count or sys.byteorder == "big":
+    if column.null_count or pa.types.is_dictionary(column.type) or sys.byteorder == "big":
         return array("i", [NONE if count is None else count for count in column.to_pylist()])
     half, whole = bytes(_memory(column, 2)), bytearray(4 * len(column))
     whole[::4], whole[1::4] = half[::2], half[1::2]  # ten times as fast as number by number

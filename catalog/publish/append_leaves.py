@@ -30,8 +30,8 @@ def append_leaves(
 ) -> Checkpoint:
     """Append rows, then other leaves, and sync; the new checkpoint is computed from the written files.
 
-    groups: of the rows. last: leaves. others: files that are written with them. Raises as LogFolder.write, and
-    VerificationFailed.
+    groups: of the rows. last: leaves. others: files that are written with them, and synced at the same time.
+    Raises as LogFolder.write, and VerificationFailed.
     """
     reader = TileReader(log, old.size)
     log.write(chain(others, _files(old.size, reader, _entries(rows, groups, last))))

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from catalog.errors import MalformedInput, Unreadable
 from catalog.fast.beneath import walk
-from catalog.files import inputs
 from catalog.files.writer import remove
 from catalog.log.file_pack import PACKS, pack_path, pack_size
 from catalog.log.log_folder import LogFolder
@@ -35,15 +34,13 @@ def write_pack(log: LogFolder, checkpoint: Checkpoint, number: int, catalog: Cat
 
 
 def remove_packs(log: LogFolder, size: int) -> None:
-    """Remove the packs that a log does not keep: all but those of its newest checkpoints. Raises Unreadable.
+    """Remove the packs that a log does not keep: all but those of its newest checkpoints. What cannot be removed stays.
 
     size: leaves of the published checkpoint. A pack of a larger one was written by a run that was interrupted.
     """
-    try:
+    with suppress(OSError):
         packs = {found: path for path, _ in walk(log.root, PACKS) if (found := pack_size(path))}
         kept = sorted(found for found in packs if found <= size)[-_KEPT:]
         for found, path in packs.items():
             if found not in kept:
                 remove(log.root, path)
-    except OSError as error:
-        raise inputs.unreadable(log.root / PACKS, error) from error

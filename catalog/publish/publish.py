@@ -90,8 +90,6 @@ def publish(
     """
     for name, entry in catalog.manifest.unknown.items():
         raise UsageError(unknown_technology(name, entry.rows, "not published").text, NEWER)
-    if not log.root.exists():
-        _settled(log, signers, state)  # refused before the folder is made: a backup may be copied to it
     if not log.root.exists():  # what is refused is refused before the lock makes the folder: a copy goes there
         _settled(log, signers, state)
     with log.locked():

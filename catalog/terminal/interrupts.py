@@ -49,9 +49,9 @@ def exit_silently_on_sigint() -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_CODE))
 
 
-def _unwind(_number: int, frame: FrameType | None) -> None:
+def _unwind(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, _end)
-    _raise_when_possible(_number, frame)
+    _raise_when_possible(number, frame)
 
 
 def _raise_when_possible(_number: int, frame: FrameType | None) -> None:

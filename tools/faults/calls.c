@@ -135,7 +135,20 @@ WRITE(copy_file_range,
 
 AT_DESCRIPTOR(fsync, (int descriptor), -1, synced(descriptor), descriptor)
 AT_DESCRIPTOR(fdatasync, (int descriptor), -1, synced(descriptor), descriptor)
-AT_DESCRIPTOR(syncfs, (int descriptor), -1, all_synced(), descriptor)
+
+int syncfs(int descriptor)
+{
+    enum action action = at_descriptor("syncfs", descriptor);
+    if (action == FAIL)
+        return -1;
+    syncing(descriptor);
+    int result = NEXT(syncfs)(descriptor);
+    if (!result)
+        all_synced();
+    done(action);
+    return result;
+}
+
 AT_DESCRIPTOR(ftruncate, (int descriptor, off_t size), -1, wrote(descriptor), descriptor, size)
 AT_DESCRIPTOR(ftruncate64, (int descriptor, off64_t size), -1, wrote(descriptor), descriptor, size)
 AT_DESCRIPTOR(fallocate, (int descriptor, int mode, off_t offset, off_t size), -1, wrote(descriptor), descriptor, mode,

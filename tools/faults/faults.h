@@ -30,6 +30,9 @@ void done(enum action action);
 
 void wrote(int descriptor);
 void synced(int descriptor);
+
+/* Before and after all files of a file system are synced. */
+void syncing(int descriptor);
 void all_synced(void);
 
 /* Whether it was, since it was opened or this was asked last. */

@@ -21,7 +21,7 @@
 
 enum kind { ERRNO, WRITES_LESS, BEFORE, AFTER, POWER };
 
-enum { MAX_FILES = 1024 };
+enum { MAX_FILES = 4096 };
 
 static char below[PATH_MAX];
 static size_t below_length;
@@ -34,7 +34,7 @@ static atomic_char written[65536]; /* by descriptor: closing it can say that wha
 static struct {
     dev_t device;
     ino_t inode;
-    int descriptor;
+    int descriptor, is_marked;
 } unsynced[MAX_FILES];
 static int unsynced_count;
 static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -192,11 +192,14 @@ void wrote(int descriptor)
         return;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     pthread_mutex_lock(&unsynced_lock);
-    if (find_unsynced(&file) < 0 && unsynced_count < MAX_FILES) {
+    if (find_unsynced(&file) < 0) {
+        if (unsynced_count == MAX_FILES)
+            abort(); /* the fault would cut fewer files than a power failure */
         int own = NEXT(open)(link, O_WRONLY | O_CLOEXEC);
         if (own >= 0) {
             unsynced[unsynced_count].device = file.st_dev;
             unsynced[unsynced_count].inode = file.st_ino;
+            unsynced[unsynced_count].is_marked = 0;
             unsynced[unsynced_count++].descriptor = own;
         }
     }
@@ -217,11 +220,26 @@ void synced(int descriptor)
     pthread_mutex_unlock(&unsynced_lock);
 }
 
+/* Those that are there before the call are written by it. */
+void syncing(int descriptor)
+{
+    struct stat folder;
+    if (kind != POWER || !at || fstat(descriptor, &folder))
+        return;
+    pthread_mutex_lock(&unsynced_lock);
+    for (int number = 0; number < unsynced_count; number++)
+        unsynced[number].is_marked = unsynced[number].device == folder.st_dev;
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
 void all_synced(void)
 {
     pthread_mutex_lock(&unsynced_lock);
-    while (unsynced_count)
-        NEXT(close)(unsynced[--unsynced_count].descriptor);
+    for (int number = unsynced_count - 1; number >= 0; number--)
+        if (unsynced[number].is_marked) {
+            NEXT(close)(unsynced[number].descriptor);
+            unsynced[number] = unsynced[--unsynced_count];
+        }
     pthread_mutex_unlock(&unsynced_lock);
 }
 

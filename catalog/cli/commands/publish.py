@@ -104,7 +104,7 @@ def command(
     from catalog.publish.oci_release import check_target, write_release
     from catalog.publish.publish import publish
 
-    keep_freed_memory()
+    keep_freed_memory()  # for the leaves, a few MiB at a time
     set_up, given = log is None or key is None, trust
     is_own = log is None  # the log of ldcat.toml, and its trust note
     if log is None:

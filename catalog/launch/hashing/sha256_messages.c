@@ -1,7 +1,8 @@
 /* SHA-256 of many messages at once, each with one byte in front of it: the leaves and nodes of a Merkle tree.
  *
  * A lane that has finished its message takes the next one, so that messages of different lengths keep all lanes at
- * work. Blocks that many messages begin with, as leaves of one image do, are hashed once. Source: RFC 6962, 2.1; padding: FIPS 180-4, 5.1.1.
+ * work. Blocks that many messages begin with, as leaves of one image do, are hashed once.
+ * Source: RFC 6962, 2.1; padding: FIPS 180-4, 5.1.1.
  */
 #include "hashing.h"
 

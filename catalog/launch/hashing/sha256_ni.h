@@ -35,13 +35,15 @@ SHA_NI static inline __attribute__((always_inline)) void ni_compress(uint32_t *s
     for (int i = 0; i < 16; i++)
 #pragma GCC unroll 2
         for (int lane = 0; lane < lanes; lane++) {
-            __m128i *four = &w[i % 4][lane], last = w[(i + 3) % 4][lane];
+            __m128i *four = &w[i % 4][lane];
             if (i < 4)
                 *four = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)blocks[lane] + i), big_endian);
-            else
+            else {
+                const __m128i last = w[(i + 3) % 4][lane];
                 *four = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*four, w[(i + 1) % 4][lane]),
                                                            _mm_alignr_epi8(last, w[(i + 2) % 4][lane], 4)),
                                              last);
+            }
             __m128i words = _mm_add_epi32(*four, constants[i]);
             cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], words);
             abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], _mm_shuffle_epi32(words, 0x0e));

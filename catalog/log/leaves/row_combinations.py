@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from catalog.log.leaves import leaf_code
 
 _MOST = 64
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+"""Kinds of numbers by their bytes, as array names them."""
 
 Memory = bytes | bytearray | memoryview
 
@@ -16,7 +18,7 @@ Memory = bytes | bytearray | memoryview
 class Column(NamedTuple):
     """A column in the memory layout of Arrow.
 
-    values: `width` bytes each, 1 to 8.
+    values: of `width` bytes each: 1, 2, 4 or 8.
     valid: a bit for each value, the first one the lowest of the first byte, clear where it is null; None if none is.
     offset: number of the first value.
     """
@@ -30,13 +32,17 @@ class Column(NamedTuple):
         """Whether there are so many values."""
         end = self.offset + count
         bits = end if self.valid is None else 8 * len(self.valid)
-        return 1 <= self.width <= 8 and self.width * end <= len(self.values) and end <= bits
+        return self.width in _CODES and self.width * end <= len(self.values) and end <= bits
 
-    def read(self, count: int) -> Iterator[bytes | None]:
-        """Yield so many values."""
-        for at in range(self.offset, self.offset + count):
-            is_null = self.valid is not None and not self.valid[at // 8] >> at % 8 & 1
-            yield None if is_null else bytes(self.values[self.width * at : self.width * (at + 1)])
+    def read(self, count: int) -> list[int | None]:
+        """So many values."""
+        first, end = self.offset, self.offset + count
+        values: array[int] = array(_CODES[self.width])
+        values.frombytes(memoryview(self.values).cast("B")[self.width * first : self.width * end])
+        if self.valid is None:
+            return [*values]
+        valid = self.valid
+        return [value if valid[at // 8] >> at % 8 & 1 else None for at, value in enumerate(values, first)]
 
 
 def combinations(columns: Sequence[Column], count: int) -> tuple[array[int], array[int]]:
@@ -51,14 +57,14 @@ def combinations(columns: Sequence[Column], count: int) -> tuple[array[int], arr
 
 
 def _one_by_one(columns: Sequence[Column], count: int) -> tuple[array[int], array[int]]:
-    firsts: dict[tuple[bytes | None, ...], int] = {}
-    found: dict[tuple[bytes | None, ...], int] = {}
-    numbers = array("I")
     rows = zip(*(column.read(count) for column in columns), strict=True) if columns else ((),) * count
-    for at, row in enumerate(rows):
-        firsts.setdefault(row, at)
-        numbers.append(found.setdefault(row, len(found)))
-    return numbers, array("I", firsts.values())
+    found: dict[tuple[int | None, ...], int] = {}
+    numbers = array("I", (found.setdefault(row, len(found)) for row in rows))
+    firsts: list[int] = []
+    for at, number in enumerate(numbers):
+        if number == len(firsts):
+            firsts.append(at)
+    return numbers, array("I", firsts)
 
 
 def _compiled(columns: Sequence[Column], count: int) -> tuple[array[int], array[int]] | None:
