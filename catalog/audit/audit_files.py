@@ -31,7 +31,7 @@ def file_findings(catalog: Catalog, engine: Engine) -> Iterator[AuditFinding]:
     if text != catalog.manifest.to_json():
         yield wrong("manifest", manifest.NAME, "not the canonical form of its JSON")
     one = partial(_one_file, catalog)
-    if engine.in_process:
+    if engine.in_process and not catalog.fetcher:  # a connection to a host is used by one thread
         with closing(replace(engine, ahead=_AT_ONCE).run(one, listed)) as results:
             of_files = dict(results)
         yield from (finding for number in range(len(listed)) for finding in of_files[number])

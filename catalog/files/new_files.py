@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 
 from catalog.files.writer import NEW_FILE, PRIVATE_FILE
 
@@ -27,7 +26,7 @@ def write_new(folder: int, partial: str, data: bytes | bytearray | memoryview, *
         if private:
             os.fchmod(descriptor, PRIVATE_FILE)  # whatever the umask
         left = memoryview(data).cast("B")
-        write = _write_uncached if len(left) >= _LARGE and sys.platform == "linux" else os.write
+        write = _write_uncached if len(left) >= _LARGE else os.write
         while left:
             left = left[write(descriptor, left) :]
     except BaseException:

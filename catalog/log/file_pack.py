@@ -15,6 +15,9 @@ PACKS = "pack"
 MAX_PACK = 8 << 20
 """Bytes: the largest pack that is read."""
 
+MAX_FILES = 1 << 15
+"""The most files and leaves of a pack that is read: each one takes time, whatever its size."""
+
 _FORMAT = b"ldcat-pack/1\n"
 
 _LEAF = "leaf/"
@@ -49,6 +52,8 @@ def parse_pack(data: bytes) -> tuple[dict[str, bytes], dict[int, bytes]]:
     head, ended, _ = data.partition(b"\n\n")
     if not ended or not data.startswith(_FORMAT):
         raise MalformedInput("a pack of files is of another format")
+    if head.count(b"\n") > MAX_FILES:
+        raise MalformedInput(f"a pack has more than {MAX_FILES:,} files")
     files: dict[str, bytes] = {}
     leaves: dict[int, bytes] = {}
     at = len(head) + 2

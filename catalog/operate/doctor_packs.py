@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.errors import LdcatError, NotThere
-from catalog.log.file_pack import MAX_PACK, leaf_name, pack_path, parse_pack
+from catalog.errors import LdcatError, MalformedInput, NotThere
+from catalog.log.file_pack import MAX_PACK, PACKS, leaf_name, pack_path, parse_pack
 from catalog.log.log_folder import LogFolder
 from catalog.operate.finding import Finding, note, warning
 from catalog.transparency.checkpoint import Checkpoint
@@ -28,8 +28,10 @@ def pack_findings(log: LogFolder, checkpoint: Checkpoint) -> Iterator[Finding]:
     except NotThere:
         what = "is missing: lookups at a host of this folder make more requests"
         yield note(path, what, "ldcat publish writes it; in a copy of the log, nothing")
-    except LdcatError as failure:
+    except MalformedInput as failure:
         yield warning(path, str(failure), _AGAIN)
+    except LdcatError as failure:  # nothing that can be read, and perhaps nothing that can be replaced
+        yield warning(path, str(failure), f"remove it, see ls -ld {log.root / PACKS}; ldcat publish writes it again")
     else:
         named = (name for name, data in files.items() if not _is_own(log, name, data))
         listed = (leaf_name(index) for index, leaf in leaves.items() if not _is_leaf(log, checkpoint, index, leaf))

@@ -26,6 +26,9 @@ Fetch = Callable[[str, int], bytes]
 _TILES = "tile/"
 _PARTIAL = ".p/"
 
+_OF_LOGS = (_TILES, "releases/", "range/")
+"""How the paths begin that a pack of a host may have: no host can say what is kept under a name of our own."""
+
 _NO_PACK = "no-pack"
 """What is kept under this name says how many checkpoints ago a host without packs was asked for one."""
 
@@ -108,7 +111,7 @@ class AtHand:
         except (Unreadable, MalformedInput):
             self._files[_NO_PACK] = b"1"
             return
-        self._files.update(files)
+        self._files.update((path, data) for path, data in files.items() if path.startswith(_OF_LOGS))
         self.leaves.update(leaves)
 
     def _carry_over(self, size: int) -> None:
@@ -116,7 +119,9 @@ class AtHand:
         files, leaves = self._read(size)
         full = {path: data for path, data in files.items() if path.startswith(_TILES) and _PARTIAL not in path}
         self._before.update(full)
-        self._without = max(self._without, int(files.get(_NO_PACK, b"0")))
+        without = files.get(_NO_PACK, b"")
+        if len(without) == 1 and without.isdigit():
+            self._without = max(self._without, int(without))
         number = (size - 1) // WIDTH
         bundle = files.get(tile_path(None, number, tile_width(size, 0, number)))
         with suppress(MalformedInput, IndexError):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import MalformedInput
-from catalog.log.file_pack import format_pack, leaf_name, pack_path, pack_size, parse_pack
+from catalog.log.file_pack import MAX_FILES, format_pack, leaf_name, pack_path, pack_size, parse_pack
 
 PATHS = st.text("abcdefghijklmnopqrstuvwxyz0123456789._/-", min_size=1, max_size=30).filter(
     lambda path: not path.startswith("leaf/")
@@ -52,6 +52,7 @@ def test_anything_may_be_read(data: bytes) -> None:
         b"ldcat-pack/1\n1 leaf/-1\n\nx",
         b"ldcat-pack/1\n1 leaf/" + b"1" * 20 + b"\n\nx",
         b"ldcat-pack/1\n1 leaf/\xb2\n\nx",
+        b"ldcat-pack/1\n" + b"".join(b"0 %d\n" % number for number in range(MAX_FILES + 1)) + b"\n",
     ],
 )
 def test_other_bytes_are_refused(packed: bytes) -> None:

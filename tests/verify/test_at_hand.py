@@ -16,6 +16,7 @@ from catalog.fast import asked
 from catalog.log.file_pack import format_pack, leaf_name, parse_pack
 from catalog.log.records import RevokeRecord
 from catalog.net import http_client, static_host
+from catalog.verify.at_hand import AtHand
 from tests.support.catalogs import digest_of
 from tests.support.cli import Run
 from tests.support.counted_hosts import Counted, counted_host
@@ -129,6 +130,26 @@ def test_an_index_of_ranges_that_is_of_another_catalog_is_read_from_the_host(gue
     guest.change(other_index)
     assert guest.lookup(*FIVE_MINUTES)[0] == "range/1/index.json"
     assert len(guest.lookup(*FIVE_MINUTES)) == 1
+
+
+@pytest.mark.parametrize("said", [b"x", b"9" * 5000, b"-5", b"8"])
+def test_no_host_says_what_is_kept_under_a_name_of_our_own(tmp_path: Path, said: bytes) -> None:
+    """One checkpoint later it was read as a number, and every lookup after it ended with an internal error."""
+    asked: list[str] = []
+
+    def fetch(path: str, _: int) -> bytes:
+        asked.append(path)
+        return format_pack([("no-pack", said), ("tile/0/000.p/1", b"1")])
+
+    for size in (73, 99):
+        at_hand = AtHand(tmp_path)
+        at_hand.prepare(size, fetch)
+        at_hand.keep()
+    assert asked == ["pack/73", "pack/99"]
+    for path in (tmp_path / "pack").iterdir():
+        packed = format_pack([("no-pack", said)])
+        path.write_bytes(hashlib.sha256(packed).hexdigest().encode() + packed)
+    AtHand(tmp_path).prepare(120, fetch)
 
 
 def lying(path: str, change: Callable[[bytes], bytes]) -> Callable[[BaseHTTPRequestHandler, Path], None]:
