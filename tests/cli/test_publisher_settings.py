@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_written(run: Run, folder: Path, monkeypatch: py
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("catalog.log.log_folder.placed", refuse)
+    monkeypatch.setattr("catalog.files.many_files.write_new", refuse)
     with pytest.raises(Unreadable, match=r"public/releases/1 cannot be written: permission denied"):
         LogFolder(Path("public")).write([("releases/1/manifest.json", b"")])
 

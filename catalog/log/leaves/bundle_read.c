@@ -4,25 +4,23 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "leaf_read.h"
 
-/* The bytes of a regular file, following no link; how many there are, 0 for every reason not to take them. */
+/* The bytes of a file, following no link; how many there are, 0 for every reason not to take them, as for a longer one.
+ * Without fstat, which newer C libraries have under a name that older ones lack. */
 static size_t read_file(int folder, const char *name, uint8_t *out, size_t room) {
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (file < 0)
         return 0;
-    struct stat found;
     size_t size = 0;
-    if (!fstat(file, &found) && S_ISREG(found.st_mode) && found.st_size > 0 && (uint64_t)found.st_size <= room) {
-        ssize_t taken;
-        while (size < (size_t)found.st_size && (taken = read(file, out + size, (size_t)found.st_size - size)) > 0)
-            size += (size_t)taken;
-        if (size < (size_t)found.st_size)
-            size = 0;
-    }
+    ssize_t taken = 0;
+    uint8_t more;
+    while (size < room && (taken = read(file, out + size, room - size)) > 0)
+        size += (size_t)taken;
+    if (size == room ? read(file, &more, 1) != 0 : taken != 0)
+        size = 0;
     close(file);
     return size;
 }
