@@ -6,14 +6,12 @@ from array import array
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catalog.build.digest_table import DigestTable
 from catalog.log.leaves.packed_rows import groups_of, pack_rows, row_bits
 from catalog.log.leaves.row_products import RowProducts
-from catalog.log.leaves.row_text import NONE
 from catalog.log.log_history import History
-from catalog.log.row_leaves import COLUMNS, RowPacker
+from catalog.log.row_leaves import COLUMNS, RowPacker, vcpu_counts
 from catalog.rows.arrow import complete
 from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import Columns
@@ -38,7 +36,7 @@ class LoggedRows:
 
     def add(self, part: int, columns: Columns, rows: pa.Table) -> None:
         """Add rows of a part, by its number. rows: the table of the columns."""
-        packed = pack_rows(columns.digests, _counts(rows), columns.sweeps, self._numbers, self._bits)
+        packed = pack_rows(columns.digests, vcpu_counts(rows), columns.sweeps, self._numbers, self._bits)
         self._of_parts.setdefault(part, RowProducts(like=self._known)).add(packed, self._groups)
 
     def are_all(self) -> bool:
@@ -47,10 +45,3 @@ class LoggedRows:
         for products in self._of_parts.values():
             found.multiply(products)
         return self._known is not None and not found.differing(self._known)
-
-
-def _counts(rows: pa.Table) -> array[int]:
-    column = pc.fill_null(rows["vcpus"].combine_chunks().cast(pa.int32()), NONE)
-    made = array("i")
-    made.frombytes(memoryview(column.buffers()[1]).cast("B")[4 * column.offset : 4 * (column.offset + len(column))])
-    return made

@@ -42,7 +42,7 @@ class RowPacker:
         """Yield the rows of each table. Raises KeyError, ArrowException for a table without the COLUMNS."""
         for table in tables:
             shared = [_column(table, field) for field in _SHARED]
-            vcpus = _column(table, _VCPUS)
+            vcpus = vcpu_counts(table)
             digests = table[DIGEST.name].combine_chunks()
             if not pa.types.is_fixed_size_binary(digests.type) or digests.type.byte_width > LARGEST:
                 raise pa.ArrowTypeError(f"launch digests have at most {LARGEST} bytes, and one size")
@@ -52,7 +52,7 @@ class RowPacker:
                 numbers = array("I", map(self._group, zip(*values, strict=True)))
                 size = digests.type.byte_width
                 bits = array("I", [row_bits(size, known=False)] * len(numbers))
-                yield pack_rows(_memory(digests, size), _counts(vcpus), groups, numbers, bits)
+                yield pack_rows(_memory(digests, size), vcpus, groups, numbers, bits)
 
     def _group(self, values: tuple[Any, ...]) -> int:
         """The group of the rows that have these values in _SHARED."""
@@ -66,6 +66,16 @@ class RowPacker:
             number = self._groups.number((rest[0].encode("ascii"), rest[1].encode("ascii"), rest[2].encode("ascii")))
             self._known[values] = number
         return self._known[values]
+
+
+def vcpu_counts(table: pa.Table) -> array[int]:
+    """The vCPU counts of a table as signed numbers of 32 bits, or NONE. Raises KeyError, ArrowException."""
+    column = _column(table, _VCPUS)
+    if not len(column) or column.null_count or pa.types.is_dictionary(column.type) or _IS_BIG_ENDIAN:
+        return array("i", [NONE if count is None else count for count in column.to_pylist()])
+    half, whole = bytes(_memory(column, column.type.bit_width // 8)), bytearray(4 * len(column))
+    whole[::4], whole[1::4] = half[::2], half[1::2]  # ten times as fast as number by number
+    return array("i", bytes(whole))
 
 
 def row_leaves(rows: pa.Table) -> list[bytes]:
@@ -111,15 +121,6 @@ def _codes(column: pa.Array) -> Column:
     return Column(
         memoryview(values), None if valid is None else memoryview(valid), column.offset, column.type.bit_width // 8
     )
-
-
-def _counts(column: pa.Array) -> array[int]:
-    """vCPU counts as numbers of 32 bits, or NONE."""
-    if column.null_count or pa.types.is_dictionary(column.type) or _IS_BIG_ENDIAN:
-        return array("i", [NONE if count is None else count for count in column.to_pylist()])
-    half, whole = bytes(_memory(column, 2)), bytearray(4 * len(column))
-    whole[::4], whole[1::4] = half[::2], half[1::2]  # ten times as fast as number by number
-    return array("i", bytes(whole))
 
 
 def _memory(column: pa.Array, size: int) -> memoryview:

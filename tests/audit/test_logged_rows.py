@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from catalog.audit import audit_leaves
+from catalog.audit.audit import AuditFinding
 from catalog.audit.audit_catalog import catalog_findings
 from catalog.audit.audit_release import LogAudit
 from catalog.audit.regenerated import Regenerated, regenerate
+from catalog.audit.rows_in_log import has_rows
 from catalog.build.builder import BuildResult
 from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
 from catalog.log.log_folder import LogFolder
@@ -63,6 +65,31 @@ def test_a_log_has_the_rows_of_its_release_and_no_others(
     assert not any(found.logged for found in compared(parted.folder, log, backend).values())
 
 
+def findings(
+    place: Place, remeasure: int | None, backend: HashBackend, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[AuditFinding], int]:
+    """Those of an audit of the log, and how many technologies were compared with it from their tables."""
+    counted = []
+
+    def noted(*arguments: Any, **options: Any) -> bool:
+        counted.append(arguments)
+        return has_rows(*arguments, **options)
+
+    monkeypatch.setattr(audit_leaves, "has_rows", noted)
+    with local_engine(2, threads=backend.compiled) as engine:
+        found = catalog_findings(
+            Catalog.open_release(unverified_release(LogFolder(place.log), None)),
+            [],
+            remeasure,
+            log=read(place.log),
+            engine=engine,
+            backend=backend,
+            start_progress=no_progress,
+            recomputed=lambda _: None,
+        )
+        return list(found), len(counted)
+
+
 @BACKENDS
 @pytest.mark.parametrize("catalog", ["small", "parted"])
 def test_no_table_is_read_to_be_compared_with_the_log(
@@ -72,41 +99,13 @@ def test_no_table_is_read_to_be_compared_with_the_log(
     catalog: str,
     backend: HashBackend | None,
 ) -> None:
-    def reached(*_: Any, **__: Any) -> None:
-        raise AssertionError
-
     place = Place(tmp_path / "place", request.getfixturevalue(catalog), NOW)
-    log = read(place.log)
-    release = unverified_release(LogFolder(place.log), None)
-    monkeypatch.setattr(audit_leaves, "has_rows", reached)
-    chosen = backend or choose()
-    with local_engine(2, threads=chosen.compiled) as engine:
-        found = catalog_findings(
-            Catalog.open_release(release),
-            [],
-            None,
-            log=log,
-            engine=engine,
-            backend=chosen,
-            start_progress=no_progress,
-            recomputed=lambda _: None,
-        )
-        assert list(found) == []
+    assert findings(place, None, backend or choose(), monkeypatch) == ([], 0)
 
 
-def test_rows_that_are_not_generated_are_compared_from_their_table(small: BuildResult, tmp_path: Path) -> None:
-    place = Place(tmp_path / "place", small, NOW)
-    log = read(place.log)
-    release = unverified_release(LogFolder(place.log), None)
-    with local_engine(2, threads=False) as engine:
-        found = catalog_findings(
-            Catalog.open_release(release),
-            [],
-            1,
-            log=log,
-            engine=engine,
-            backend=REFERENCE,
-            start_progress=no_progress,
-            recomputed=lambda _: None,
-        )
-        assert list(found) == []
+def test_rows_that_are_not_generated_are_compared_from_their_table(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, compared_from_tables = findings(Place(tmp_path / "place", small, NOW), 1, REFERENCE, monkeypatch)
+    assert found == []
+    assert compared_from_tables
