@@ -35,12 +35,13 @@ check: $(VENV)/.installed-test  ## style, types, the order of the rooms, and the
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.limits
 
-sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_packed_rows build/fuzz_rows build/fuzz_finds  ## compiled code under the address and undefined-behaviour sanitizers
+sanitize: build/fuzz_hashing build/fuzz_leaves build/fuzz_packed_rows build/fuzz_rows build/fuzz_finds build/fuzz_new_files  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_hashing
 	build/fuzz_leaves
 	build/fuzz_packed_rows
 	build/fuzz_rows
 	build/fuzz_finds
+	build/fuzz_new_files
 
 SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -57,6 +58,10 @@ build/fuzz_packed_rows: tests/log/fuzz_packed_rows.c $(wildcard catalog/log/leav
 	$(CC) $(SANITIZED) -o $@ $<
 
 build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
+	mkdir -p build
+	$(CC) $(SANITIZED) -o $@ $<
+
+build/fuzz_new_files: tests/files/fuzz_new_files.c $(wildcard catalog/files/*.[ch])
 	mkdir -p build
 	$(CC) $(SANITIZED) -o $@ $<
 

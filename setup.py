@@ -125,6 +125,14 @@ size_t ldcat_combinations(const struct ldcat_column *columns, size_t column_coun
                           uint32_t *firsts);
 """
 
+NEW_FILES = """
+struct ldcat_new_file {
+    int folder; const char *partial, *name; const uint8_t *data; size_t size; int stays_open, is_synced, descriptor;
+};
+size_t ldcat_write_files(struct ldcat_new_file *files, size_t count, int *error);
+size_t ldcat_name_files(const struct ldcat_new_file *files, size_t count, int *error);
+"""
+
 
 STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded Pythons have none before 3.15
 OLDEST = "cp311"
@@ -232,6 +240,13 @@ setup(
             "".join(f'#include "{path.name}"\n' for path in sorted(leaves.glob("*.h"))),
             sources=sorted(map(str, leaves.glob("*.c"))),
             include_dirs=[str(leaves)],
+        ),
+        extension(
+            "catalog.files._new_files",
+            NEW_FILES,
+            '#include "new_files.h"',
+            sources=["catalog/files/new_files.c"],
+            include_dirs=["catalog/files"],
         ),
         extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
         extension("catalog.fast.compiled._finds", FINDS, '#include "finds.c"', include_dirs=["catalog/fast/compiled"]),

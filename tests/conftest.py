@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import Unreadable
-from catalog.files import many_files, new_files
+from catalog.files import file_system, many_files, new_files
+from catalog.files.new_files import Data, NewFile
 from catalog.net import static_host
 from catalog.terminal import render
 from tests.real.shared import SHARED, missing_files
@@ -25,7 +27,7 @@ from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_input
 
 REAL = Path(__file__).parent / "real"
 
-_FSYNC = os.fsync
+_FSYNC, _SYNCFS = os.fsync, file_system._syncfs
 
 for _name in ("CLICOLOR_FORCE", "FORCE_COLOR"):  # which the host may set: tests read plain text
     os.environ.pop(_name, None)
@@ -51,12 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short_lines: about how long an error is, so it is made shorter")
     config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
     pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
+    pytest.MonkeyPatch().setattr(file_system, "_syncfs", lambda: _not_synced)
     if _real_is_asked_for(config) and (missing := missing_files()):
         raise pytest.UsageError(f"tests/real: not found in {SHARED} (set LDCAT_SHARED): {', '.join(missing)}")
 
 
 def _not_synced(descriptor: int) -> None:
-    """Replaces fsync, which would take most of the time of the tests; it also fails for files that are not open."""
+    """Replaces fsync and syncfs, which would take most of the time of the tests; it fails for what is not open."""
     os.fstat(descriptor)
 
 
@@ -64,6 +67,7 @@ def _not_synced(descriptor: int) -> None:
 def _synced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("durable"):
         monkeypatch.setattr(os, "fsync", _FSYNC)
+        monkeypatch.setattr(file_system, "_syncfs", _SYNCFS)
 
 
 @pytest.fixture(autouse=True)
@@ -166,11 +170,12 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     left = [1 << 30]
     write_new = new_files.write_new
 
-    def counted(*file: Any, **options: Any) -> int:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Unreadable("the disk has gone")
-        return write_new(*file, **options)
+    def counted(files: Sequence[NewFile], data: Sequence[Data], **options: Any) -> None:
+        for file, each in zip(files, data, strict=True):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Unreadable("the disk has gone")
+            write_new([file], [each], **options)
 
     monkeypatch.setattr(many_files, "write_new", counted)
     return left

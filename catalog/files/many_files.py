@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from catalog.files.file_system import FileSystem
 from catalog.files.inputs import unreadable
-from catalog.files.new_files import write_new
+from catalog.files.new_files import Data, NewFile, name_new, write_new
 from catalog.files.open_folders import OpenFolders, refused, sync_folders
 from catalog.files.writer import partial_names
-
-Data = bytes | bytearray | memoryview
 
 _THREADS = 16
 """How many files are written or synced at the same time."""
@@ -81,22 +78,6 @@ class _Place:
             disk.close()
 
 
-@dataclass(slots=True)
-class _New:
-    """A file that has a partial name.
-
-    folder: descriptor. path: that the file gets, below the root.
-    is_kept: whether it stays open until it is synced by itself. descriptor: of a file that is open, else -1.
-    """
-
-    folder: int
-    partial: str
-    path: str
-    disk: FileSystem
-    is_kept: bool
-    descriptor: int = -1
-
-
 class _Batches:
     """Batches: the files of one are written while those of the one before are synced.
 
@@ -107,7 +88,7 @@ class _Batches:
         self._place = place
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._held = 0
-        self._piece: list[tuple[_New, Data]] = []
+        self._piece: list[tuple[NewFile, Data]] = []
         self._size = 0
         self._filling, self._before = _Batch(place), _Batch(place)
         self._settled: Future[None] | None = None
@@ -133,7 +114,7 @@ class _Batches:
 
     def close(self) -> None:
         """Remove what has no name yet."""
-        wait([written for written, _ in self._waiting])
+        wait([*(written for written, _ in self._waiting), *([self._settled] if self._settled else [])])
         self._before.close()
         self._filling.close()
         self._place.close()
@@ -141,7 +122,7 @@ class _Batches:
     def _submit(self) -> None:
         """Have another thread write what is held."""
         if self._piece:
-            self._waiting.append((self._place.pool.submit(self._filling.write, self._piece), self._size))
+            self._waiting.append((self._filling.write(self._piece), self._size))
             self._held += self._size
             self._piece, self._size = [], 0
 
@@ -153,8 +134,6 @@ class _Batches:
     def _settle(self) -> None:
         """Begin to settle the batch that is filled, once the one before is settled."""
         self._submit()
-        while self._waiting:
-            self._take()
         self._wait()
         self._before, self._filling = self._filling, _Batch(self._place)
         self._settled = self._place.pool.submit(self._before.settle)
@@ -166,74 +145,85 @@ class _Batches:
 
 
 class _Batch:
-    """Files that have partial names until all of them are synced."""
+    """Files that have partial names until all of them are synced: the first ones by themselves."""
 
     def __init__(self, place: _Place) -> None:
-        self.files: deque[_New] = deque()
+        self.files: list[NewFile] = []
         self._place = place
+        self._written: list[Future[None]] = []
+        self._few: list[tuple[NewFile, FileSystem]] = []
+        self._together: set[FileSystem] = set()
         self._ending = Lock()
 
-    def new(self, folder: int, path: str) -> _New:
+    def new(self, folder: int, path: str) -> NewFile:
         """A file of this batch, which has to be written. Raises Unreadable."""
-        is_kept = len(self.files) < _FEW
-        self.files.append(_New(folder, next(self._place.names), path, self._place.disk(folder), is_kept))
-        return self.files[-1]
+        disk, is_one_of_few = self._place.disk(folder), len(self._few) < _FEW
+        together = not is_one_of_few and disk.can_sync
+        file = NewFile(folder, next(self._place.names), path, stays_open=is_one_of_few, is_synced=not together)
+        if is_one_of_few:
+            self._few.append((file, disk))
+        if together:
+            self._together.add(disk)
+        self.files.append(file)
+        return file
 
-    def write(self, piece: list[tuple[_New, Data]]) -> None:
-        """Write some of its files. Raises Unreadable."""
-        for file, data in piece:
-            try:
-                file.descriptor = write_new(file.folder, file.partial, data, private=self._place.private)
-                if not file.is_kept:
-                    self._close(file, synced=file.disk.can_sync)
-            except OSError as error:
-                raise refused(self._place.root, file.path, error) from error
+    def write(self, piece: list[tuple[NewFile, Data]]) -> Future[None]:
+        """Have another thread write some of its files. Its result raises Unreadable."""
+        self._written.append(self._place.pool.submit(self._write, piece))
+        return self._written[-1]
+
+    def _write(self, piece: list[tuple[NewFile, Data]]) -> None:
+        files, data = zip(*piece, strict=True)
+        with self._refused():
+            write_new(files, data, private=self._place.private)
 
     def settle(self) -> None:
-        """Sync all files, and give them their names. Raises Unreadable."""
+        """Sync all files once they are written, and give them their names. Raises Unreadable."""
+        for written in self._written:
+            written.result()
         with self._ending:
-            together = {file.disk for file in self.files if not file.is_kept and file.disk.can_sync}
-            for disk in together:
+            for disk in self._together:
                 try:
                     disk.sync()
                 except OSError as error:
                     raise unreadable(self._place.root, error) from error
-            kept = [file for file in self.files if file.is_kept]
-            deque(self._place.pool.map(lambda file: self._end(file, synced=file.disk in together), kept), 0)
-            while self.files:
-                self._name(self.files[0])
-                self.files.popleft()
+            deque(self._place.pool.map(self._end, self._few), 0)
+            with self._refused():
+                name_new(self.files)
+            self.files = []
 
     def close(self) -> None:
         """Remove what has no name yet, once nothing settles them any more."""
         with self._ending:
-            while self.files:
-                file = self.files.popleft()
+            for file in self.files:
                 with suppress(OSError):
                     os.unlink(file.partial, dir_fd=file.folder)
                 with suppress(OSError):
-                    self._close(file, synced=True)
+                    _close(file, synced=True)
 
-    def _end(self, file: _New, *, synced: bool) -> None:
+    def _end(self, few: tuple[NewFile, FileSystem]) -> None:
+        file, disk = few
         try:
-            self._close(file, synced=synced)
+            _close(file, synced=disk in self._together)
         except OSError as error:
             raise refused(self._place.root, file.path, error) from error
 
-    @staticmethod
-    def _close(file: _New, *, synced: bool) -> None:
-        """Close a file that is open. synced: whether it is, or will be, synced in another way. Raises OSError."""
-        descriptor, file.descriptor = file.descriptor, -1
-        if descriptor < 0:
-            return
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """Raise the error for the file that the system refuses."""
         try:
-            if not synced:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _name(self, file: _New) -> None:
-        try:
-            os.rename(file.partial, file.path.rpartition("/")[2], src_dir_fd=file.folder, dst_dir_fd=file.folder)
+            yield
         except OSError as error:
-            raise refused(self._place.root, file.path, error) from error
+            raise refused(self._place.root, error.filename, error) from error
+
+
+def _close(file: NewFile, *, synced: bool) -> None:
+    """Close a file that is open. synced: whether it is, or will be, synced in another way. Raises OSError."""
+    descriptor, file.descriptor = file.descriptor, -1
+    if descriptor < 0:
+        return
+    try:
+        if not synced:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written(run: Run, folder: Path, monkeypatch: py
     """The folder is named, not the file that is to be in it."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", "releases/1/manifest.json")
 
     monkeypatch.setattr("catalog.files.many_files.write_new", refuse)
     with pytest.raises(Unreadable, match=r"public/releases/1 cannot be written: permission denied"):

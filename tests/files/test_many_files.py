@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import resource
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,9 @@ from catalog.errors import DiskFull, LdcatError
 from catalog.files import file_system, many_files, new_files, writer
 from catalog.files.file_system import FileSystem
 from catalog.files.many_files import write_files
+from catalog.files.new_files import Data, NewFile
+
+pytestmark = pytest.mark.durable
 
 FILES = {f"{number % 3}/{number}": os.urandom(number * 1000) for number in range(100)}
 
@@ -25,6 +30,19 @@ FILES = {f"{number % 3}/{number}": os.urandom(number * 1000) for number in range
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("_BATCH", 7), ("_FEW", 3), ("_PIECE", 5000), ("_AT_ONCE", 20_000)):
         monkeypatch.setattr(many_files, name, value)
+
+
+@pytest.fixture
+def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without compiled code: every call can be seen."""
+    monkeypatch.setattr(new_files, "lib", None)
+
+
+@pytest.fixture(params=["compiled", "python"] if new_files.lib else ["python"])
+def code(request: pytest.FixtureRequest) -> None:
+    """With compiled code, if there is any, and without."""
+    if request.param == "python":
+        request.getfixturevalue("in_python")
 
 
 @pytest.fixture(params=[True, False], ids=["together", "one by one"])
@@ -53,21 +71,28 @@ def _found(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_files_are_written_whole(tmp_path: Path, synced: list[int]) -> None:
+@pytest.mark.usefixtures("synced", "code")
+def test_files_are_written_whole(tmp_path: Path) -> None:
     write_files(tmp_path, FILES.items())
     assert _found(tmp_path) == FILES
+    more: dict[str, Data] = {"0/0": b"new", "0/3": bytearray(70_000), "0/6": memoryview(b"newer")[:3]}
+    write_files(tmp_path, more.items())
+    assert _found(tmp_path) == FILES | {"0/0": b"new", "0/3": bytes(70_000), "0/6": b"new"}
+
+
+@pytest.mark.usefixtures("in_python")
+def test_every_file_is_synced(tmp_path: Path, synced: list[int]) -> None:
+    write_files(tmp_path, FILES.items())
     assert len(synced) in (14, 100), "100 files are 14 batches of 7, and 2 that are too few"
-    write_files(tmp_path, {"0/0": b"new"}.items())
-    assert _found(tmp_path) == FILES | {"0/0": b"new"}
 
 
-@pytest.mark.usefixtures("synced")
+@pytest.mark.usefixtures("synced", "code")
 def test_what_is_private_is_private(tmp_path: Path) -> None:
     write_files(tmp_path / "state", FILES.items(), private=True)
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").rglob("*") if path.is_file()} == {0o600}
 
 
-@pytest.mark.usefixtures("synced")
+@pytest.mark.usefixtures("synced", "in_python")
 @pytest.mark.parametrize("call", ["open", "write", "pwritev", "rename"])
 def test_an_error_leaves_whole_files_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
@@ -79,6 +104,27 @@ def test_an_error_leaves_whole_files_and_nothing_else(
     assert _found(tmp_path).items() <= FILES.items()
 
 
+@pytest.mark.usefixtures("synced", "code")
+def test_a_file_that_is_too_large_leaves_whole_files_and_nothing_else(tmp_path: Path) -> None:
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most[1]))
+    try:
+        with pytest.raises(DiskFull, match=r"/\d/\d+: the file would exceed the largest file size"):
+            write_files(tmp_path, FILES.items())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert _found(tmp_path).items() <= FILES.items()
+
+
+@pytest.mark.usefixtures("synced", "code")
+def test_what_cannot_be_named_leaves_nothing_half_written(tmp_path: Path) -> None:
+    (tmp_path / "1/7").mkdir(parents=True)
+    with pytest.raises(LdcatError, match=re.escape(f"{tmp_path}/1/7: is a directory")):
+        write_files(tmp_path, FILES.items())
+    assert _found(tmp_path).items() <= FILES.items()
+
+
+@pytest.mark.usefixtures("code")
 @pytest.mark.parametrize("together", [True, False])
 def test_what_cannot_be_synced_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool) -> None:
     with monkeypatch.context() as patched:
@@ -91,6 +137,7 @@ def test_what_cannot_be_synced_gets_no_name(tmp_path: Path, monkeypatch: pytest.
     assert _found(tmp_path) == {}
 
 
+@pytest.mark.usefixtures("in_python")
 def test_every_file_system_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of a log may be mounts: of two file systems, one may be of a kind that is synced file by file."""
     devices = {(tmp_path / name).stat().st_ino: 77 + number for number, name in enumerate(_made(tmp_path))}
@@ -133,12 +180,12 @@ def test_little_waits_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     held, most, lock = [0], [0], threading.Lock()
     write_new = new_files.write_new
 
-    def counted(folder: int, partial: str, data: bytes, *, private: bool) -> int:
+    def counted(files: Sequence[NewFile], data: Sequence[Data], *, private: bool) -> None:
         try:
-            return write_new(folder, partial, data, private=private)
+            write_new(files, data, private=private)
         finally:
             with lock:
-                held[0] -= len(data)
+                held[0] -= sum(map(len, data))
 
     def files() -> Iterator[tuple[str, bytes]]:
         for number in range(60):
@@ -166,6 +213,7 @@ def test_an_error_of_whoever_makes_the_files_leaves_nothing_half_written(tmp_pat
     assert not list(writer.leftovers(tmp_path))
 
 
+@pytest.mark.usefixtures("in_python")
 @pytest.mark.parametrize(
     "refusal",
     [

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import DiskFull, Unreadable, UsageError
 from catalog.fast.beneath import Linked, Shared, open_file, open_folder, there, walk
-from catalog.files import writer
+from catalog.files import new_files, writer
 from catalog.log.log_folder import CHECKPOINT, LogFolder, StateFolder
 from catalog.publish.key_files import new_key, read_keys, write_keys
 from catalog.transparency.keys import SignatureType
@@ -161,6 +161,7 @@ def test_a_full_disk_leaves_no_partial_file(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, call, full)
+        patched.setattr(new_files, "lib", None)
         with pytest.raises(DiskFull) as raised:
             log.write([("releases/1/file" if call == "mkdir" else CHECKPOINT, b"2")])
     assert raised.value.hint

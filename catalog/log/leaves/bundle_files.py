@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from catalog.fast.beneath import open_folder
 from catalog.log.leaves import leaf_code
@@ -22,8 +21,6 @@ ENOUGH = 4 << 20
 """Bytes: no more bundles are read at once if they have as many."""
 
 _TILE = WIDTH * HASH_SIZE
-
-_new: Any = leaf_code.ffi and leaf_code.ffi.new_allocator(should_clear_after_alloc=False)
 
 
 class BundleFiles:
@@ -47,7 +44,7 @@ class BundleFiles:
         folder = self._folder(None, first) if first < end else None
         if folder is None:
             return None
-        memory, room = _new("uint8_t[]", ENOUGH), 4 * WIDTH * (end - first)
+        memory, room = leaf_code.new_memory(ENOUGH), 4 * WIDTH * (end - first)
         starts, sizes = array("I", bytes(room)), array("I", bytes(room))
         count = WIDTH * leaf_code.lib.ldcat_read_bundles(
             folder,

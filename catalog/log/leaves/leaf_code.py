@@ -10,10 +10,17 @@ try:
 except ImportError:
     ffi = lib = None
 
-__all__ = ["FAILED", "ffi", "lib", "signed", "words", "writable"]
+__all__ = ["FAILED", "ffi", "lib", "new_memory", "signed", "words", "writable"]
 
 FAILED = (1 << 64) - 1
 """What compiled code returns in place of a number, SIZE_MAX."""
+
+_new: Any = ffi and ffi.new_allocator(should_clear_after_alloc=False)
+
+
+def new_memory(size: int) -> Any:
+    """Memory of bytes that were not cleared, all of which are written before they are used."""
+    return _new("uint8_t[]", size)
 
 
 def words(numbers: array[int] | memoryview) -> Any:

@@ -112,20 +112,21 @@ def write_leaves(groups: LeafGroups, rows: Rows) -> Entries:
             starts[at], sizes[at] = len(data), len(leaf)
             data += leaf
         return Entries(data, starts, sizes)
-    data = bytearray(count * (groups.longest + ENTRY_AT))
+    room = count * (groups.longest + ENTRY_AT)
+    data = leaf_code.new_memory(room)
     with groups.compiled() as compiled:
         size = leaf_code.lib.ldcat_write_leaves(
             compiled,
             leaf_code.ffi.from_buffer("uint8_t[]", rows),
             count,
-            leaf_code.writable(data),
-            len(data),
+            data,
+            room,
             leaf_code.words(starts),
             leaf_code.words(sizes),
         )
     if size == leaf_code.FAILED:
         raise ValueError("a row has no group")
-    return Entries(memoryview(data)[:size], starts, sizes)
+    return Entries(memoryview(leaf_code.ffi.buffer(data, size)), starts, sizes)
 
 
 def sort_rows(groups: LeafGroups, rows: Rows) -> tuple[Rows, Sequence[int]]:
