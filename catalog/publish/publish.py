@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import pyarrow as pa
-
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.leaves.kept_rows import KeptRows
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
@@ -20,12 +18,11 @@ from catalog.log.log_history import History, read_history
 from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
 from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.row_leaves import COLUMNS, ENCODED
 from catalog.publish.append_leaves import append_leaves
+from catalog.publish.catalog_tables import Tables, catalog_tables
 from catalog.publish.pack_of_log import remove_packs, write_pack
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
-from catalog.store.digest_parts import digest_parts
 from catalog.store.endorsements import read_endorsements
 from catalog.store.manifest import CatalogFiles
 from catalog.transparency import merkle
@@ -34,7 +31,6 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import MAX_AHEAD, Trust
-from catalog.work.ahead import made_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,7 @@ def publish(
     signers: Sequence[Signer],
     state: LastCheckpoint,
     *,
+    tables: Tables | None = None,
     revokes: Sequence[RevokeRecord] = (),
     unchanged: bool = False,
     trust: Trust | None = None,
@@ -78,6 +75,7 @@ def publish(
 
     signers: keys of the log, all named by its origin.
     state: the checkpoint that this machine signed last.
+    tables: the rows of the catalog, if somebody reads them already: as catalog_tables.
     revokes: revoke records to append.
     unchanged: whether the catalog has to be that of the last release.
     trust: the trust note that the publisher uses from now on; None for the one in the last release record.
@@ -106,7 +104,7 @@ def publish(
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was published in the meantime", "run the command again")
-        rows = KeptRows(log.root) if unchanged else history.new_rows(made_ahead(_tables(catalog)))
+        rows = KeptRows(log.root) if unchanged else history.new_rows(tables or catalog_tables(catalog))
         endorsed = history.new_endorsed(() if unchanged else read_endorsements(catalog).records)
         selected = sum(found.total() for found in history.selected)
         if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
@@ -270,11 +268,3 @@ def _artifacts(
         data = catalog.verified(name)
         if not last or not log.link(f"{release_path(last.release)}/{name}", f"{folder}/{name}", data):
             yield f"{folder}/{name}", data
-
-
-def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
-    for name, entry in catalog.manifest.technologies.items():
-        if not entry.parts and entry.rows:
-            raise UsageError(f"the catalog has distinguished {name} digests only", "publish one that has every row")
-        for part in digest_parts(catalog, name):
-            yield from part.groups(COLUMNS, encoded=ENCODED)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
 def made_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items and errors, in the same order; one at most is made that nobody has asked for."""
-    with ThreadPoolExecutor(1, "ahead") as pool:
-        following = pool.submit(list[Item], _first(items))
+    """The same items and errors, in the same order; one at most is made that nobody asked for, the first one now."""
+    pool = ThreadPoolExecutor(1, "ahead")
+    return _made(items, pool, pool.submit(list[Item], _first(items)))
+
+
+def _made(items: Iterator[Item], pool: ThreadPoolExecutor, following: Future[list[Item]]) -> Iterator[Item]:
+    with pool:
         while item := following.result():
             following = pool.submit(list[Item], _first(items))
             yield item[0]

@@ -34,7 +34,8 @@ from catalog.terminal.render import Format
 from catalog.verify.checked_index import check_index_once
 from catalog.verify.opening import open_unpublished
 
-if TYPE_CHECKING:  # cryptography takes long to load
+if TYPE_CHECKING:  # cryptography and pyarrow take long to load
+    from catalog.publish.catalog_tables import Tables
     from catalog.publish.publish import Published
     from catalog.store.catalog import Catalog
 
@@ -113,9 +114,7 @@ def command(
         check_target(log, oci)
     signers = log_signers(key, passphrase)
     note = own_trust(given) if is_own else None if trust is None else trust_in(trust)
-    opened = open_unpublished(catalog_folder(catalog, set_up=set_up, quiet=quiet))
-    opened.check_components()
-    check_index_once(opened)
+    opened, tables = _checked(catalog_folder(catalog, set_up=set_up, quiet=quiet))
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     warn_if_never_signed(LogFolder(log), state, trust)
@@ -124,6 +123,7 @@ def command(
         LogFolder(log),
         signers,
         state,
+        tables=tables,
         trust=note,
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
@@ -133,6 +133,18 @@ def command(
     if is_own:
         warn_if_other_trust(given)
     return 0
+
+
+def _checked(folder: Path) -> tuple[Catalog, Tables]:
+    """The catalog, whose components and index are right, and its rows, of which the first are read meanwhile."""
+    from catalog.publish.catalog_tables import catalog_tables
+    from catalog.work.ahead import made_ahead
+
+    opened = open_unpublished(folder)
+    tables = made_ahead(catalog_tables(opened))
+    opened.check_components()
+    check_index_once(opened)
+    return opened, tables
 
 
 def _print(
