@@ -8,6 +8,8 @@ HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests run every line of them
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
+unexport PYTHONDONTWRITEBYTECODE  # else each of a thousand processes of the tests compiles what it loads
+
 .NOTPARALLEL:  # what installs would get in each other's way
 .PHONY: catalog help help-pages man test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom wheels release clean
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,13 @@ from catalog.pages.assets import assets
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "notes.md").read_text(encoding="utf-8")
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "catalog").rglob("*.py")}
+
+
+def nodes(folder: Path, *without: Path) -> Iterator[ast.AST]:
+    """Everything in the modules of a folder."""
+    for path in folder.rglob("*.py"):
+        if path not in without:
+            yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def table(title: str) -> list[list[str]]:
@@ -34,12 +41,9 @@ def test_the_page_lists_every_code_with_its_severity() -> None:
 
 
 def test_every_code_is_used() -> None:
-    of_notes = Path(notes.__file__)
     used = {
         node.value
-        for path, tree in TREES.items()
-        if path != of_notes
-        for node in ast.walk(tree)
+        for node in nodes(ROOT / "catalog", Path(notes.__file__))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert CODES.keys() - used == set()
@@ -47,17 +51,17 @@ def test_every_code_is_used() -> None:
 
 def test_the_page_lists_every_code_of_a_finding() -> None:
     listed = [row[0].strip("`") for row in table("Codes of findings")]
-    nodes = [node for path, tree in TREES.items() if path.parent.name == "endorse" for node in ast.walk(tree)]
+    found = list(nodes(ROOT / "catalog/endorse"))
     made = {
         node.args[0].value
-        for node in nodes
+        for node in found
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "Finding"
         and isinstance(node.args[0], ast.Constant)
     }
     assert listed == sorted(listed)
     assert made - set(listed) == set()
-    assert set(listed) - {node.value for node in nodes if isinstance(node, ast.Constant)} == set()
+    assert set(listed) - {node.value for node in found if isinstance(node, ast.Constant)} == set()
 
 
 def test_the_scripts_of_the_page_have_the_same_severities() -> None:

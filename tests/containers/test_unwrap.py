@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 
 import pytest
 
@@ -87,15 +88,17 @@ def test_a_file_that_unpacks_to_more_than_an_image_is_refused(name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "files",
+    ("kind", "count", "made"),
     [
-        [File(f"{number}.fd", bytes(MAX_IMAGE_SIZE)) for number in range(MAX_UNPACKED // MAX_IMAGE_SIZE)],
-        [File(f"{number}.gz", gzip.compress(bytes(MAX_IMAGE_SIZE))) for number in range(5)],
-        [File(f"{number}.qcow2", qcow2(bytes(9), Qcow2(size=MAX_IMAGE_SIZE, l1_size=9))) for number in range(5)],
+        ("fd", MAX_UNPACKED // MAX_IMAGE_SIZE, lambda: bytes(MAX_IMAGE_SIZE)),
+        ("gz", 5, lambda: gzip.compress(bytes(MAX_IMAGE_SIZE))),
+        ("qcow2", 5, lambda: qcow2(bytes(9), Qcow2(size=MAX_IMAGE_SIZE, l1_size=9))),
     ],
     ids=["files", "compressed files", "disk images"],
 )
-def test_a_package_that_unpacks_to_too_much_is_refused(files: list[File]) -> None:
+def test_a_package_that_unpacks_to_too_much_is_refused(kind: str, count: int, made: Callable[[], bytes]) -> None:
+    data = made()
+    files = [File(f"{number}.{kind}", data) for number in range(count)]
     with pytest.raises(MalformedFirmware, match="Debian package: it unpacks to more than 256 MiB"):
         unwrap(deb(files, gzip.compress), "ovmf.deb")
 
