@@ -18,6 +18,7 @@ MAX_SIGNATURES = 128
 """Signatures of one note. C2SP requires at least 16; a trust policy may have 32 witnesses with two algorithms each."""
 
 _DASH = "\N{EM DASH} "
+_CONTROLS = bytes({*range(32)} - {*b"\n"})  # in UTF-8 these bytes are nothing else
 
 
 class Unsigned(MalformedInput):
@@ -80,7 +81,7 @@ class Note(Value):
             whole = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise MalformedInput("the note is not UTF-8") from error
-        if any(character < " " and character != "\n" for character in whole):
+        if data.translate(None, _CONTROLS) != data:
             raise MalformedInput("the note contains control characters")
         text, blank, below = whole.rpartition("\n\n")
         if not blank or not any(line.startswith(_DASH) for line in below.split("\n")):
