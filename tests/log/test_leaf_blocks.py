@@ -34,8 +34,11 @@ LATER = canonical_json({"type": "later"})
 def one_by_one(log: MemoryLog, first: int, *, rows: bool) -> Iterator[Leaf]:
     """The definition."""
     reader = log.reader
+    bundle: list[bytes] = []
     for index in range(first, log.size):
-        text = reader.entries(index // WIDTH)[index % WIDTH]
+        if index == first or index % WIDTH == 0:
+            bundle = reader.entries(index // WIDTH)
+        text = bundle[index % WIDTH]
         record = parse_entry(reader, index, text) if rows or not is_row(text) else None
         yield Leaf(index, text, merkle.leaf_hash(text), record)
 
