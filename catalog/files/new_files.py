@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,17 @@ except ImportError:
 __all__ = ["Data", "NewFile", "lib", "name_new", "write_new"]
 
 Data = bytes | bytearray | memoryview
+
+_LARGE = 64 << 10
+"""Bytes: files that are not kept in the page cache, which costs more than the disk on a virtual machine whose host
+has to provide each new page.
+"""
+
+_DONTCACHE = 0x80
+"""RWF_DONTCACHE of pwritev2(2), which Python has no name for."""
+
+_UNKNOWN = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM)
+"""What a system says that does not know the call or the flag; some filters of system calls say EPERM."""
 
 
 @dataclass(slots=True)
@@ -97,8 +109,9 @@ def _write(file: NewFile, data: Data, *, private: bool) -> int:
         if private:
             os.fchmod(descriptor, PRIVATE_FILE)  # whatever the umask
         left = memoryview(data).cast("B")
+        write = _write_uncached if len(left) >= _LARGE else os.write
         while left:
-            left = left[os.write(descriptor, left) :]
+            left = left[write(descriptor, left) :]
         stays_open = file.stays_open
         if file.is_synced and not stays_open:
             os.fsync(descriptor)
@@ -106,3 +119,15 @@ def _write(file: NewFile, data: Data, *, private: bool) -> int:
         if not stays_open:
             os.close(descriptor)
     return descriptor if stays_open else -1
+
+
+def _write_uncached(descriptor: int, data: memoryview) -> int:
+    """As os.write; where the system can, it goes to the disk at once, and the pages of the cache are freed."""
+    try:
+        return os.pwritev(descriptor, [data], -1, _DONTCACHE)
+    except NotImplementedError:  # Python was built without the call
+        return os.write(descriptor, data)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        return os.write(descriptor, data)

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static uint64_t seed = 1;
@@ -44,6 +46,17 @@ static ssize_t test_write(int file, const void *data, size_t size) {
     return fails(1) ? -1 : write(file, data, odds && size ? 1 + next(size) : size);
 }
 
+static long test_syscall(long number, long file, struct iovec *part, long parts, long low, long high, long flags) {
+    if (fails(1))
+        return -1;
+    if (odds && !next(3)) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    struct iovec some = {part->iov_base, odds ? 1 + next(part->iov_len) : part->iov_len};
+    return syscall(number, file, &some, parts, low, high, flags);
+}
+
 static int test_fsync(int file) {
     if (fails(0))
         return -1;
@@ -63,12 +76,14 @@ static int test_renameat(int from, const char *old, int folder, const char *new)
 
 #define openat test_openat
 #define write test_write
+#define syscall test_syscall
 #define fsync test_fsync
 #define close test_close
 #define renameat test_renameat
 #include "../../catalog/files/new_files.c"
 #undef openat
 #undef write
+#undef syscall
 #undef fsync
 #undef close
 #undef renameat

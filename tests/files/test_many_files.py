@@ -93,7 +93,7 @@ def test_what_is_private_is_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("synced", "in_python")
-@pytest.mark.parametrize("call", ["open", "write", "rename"])
+@pytest.mark.parametrize("call", ["open", "write", "pwritev", "rename"])
 def test_an_error_leaves_whole_files_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -213,6 +213,30 @@ def test_an_error_of_whoever_makes_the_files_leaves_nothing_half_written(tmp_pat
     assert not list(writer.leftovers(tmp_path))
 
 
+@pytest.mark.usefixtures("in_python")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *(OSError(number, "") for number in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM)),
+        NotImplementedError("built without it"),
+    ],
+)
+def test_large_files_are_written_where_the_page_cache_cannot_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    calls = []
+
+    def refuses(*arguments: object) -> int:
+        calls.append(arguments)
+        raise refusal
+
+    monkeypatch.setattr(os, "pwritev", refuses)
+    write_files(tmp_path, FILES.items())
+    assert _found(tmp_path) == FILES
+    assert calls
+
+
+@pytest.mark.durable
 def test_a_file_system_is_synced_if_its_kind_and_the_kernel_are_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

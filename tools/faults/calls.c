@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 enum { PAGE = 4096 };
@@ -110,6 +111,20 @@ WRITE(pwritev2, (int descriptor, const struct iovec *parts, int count, off_t off
 WRITE(pwritev64v2, (int descriptor, const struct iovec *parts, int count, off64_t offset, int flags),
       NEXT(pwritev64v2)(descriptor, &(struct iovec){parts->iov_base, less(descriptor, parts->iov_len)}, 1, offset, flags),
       descriptor, parts, count, offset, flags)
+/* By its number, as code calls pwritev2 that has to run with older C libraries. */
+long syscall(long number, ...)
+{
+    long given[6];
+    va_list rest;
+    va_start(rest, number);
+    for (int i = 0; i < 6; i++)
+        given[i] = va_arg(rest, long);
+    va_end(rest);
+    if (number == SYS_pwritev2)
+        return pwritev2((int)given[0], (const struct iovec *)given[1], (int)given[2], given[3], (int)given[5]);
+    return NEXT(syscall)(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+}
+
 WRITE(sendfile, (int descriptor, int source, off_t *offset, size_t size),
       NEXT(sendfile)(descriptor, source, offset, less(descriptor, size)), descriptor, source, offset, size)
 WRITE(sendfile64, (int descriptor, int source, off64_t *offset, size_t size),
