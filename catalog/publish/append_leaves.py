@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from concurrent.futures import ThreadPoolExecutor
 
 from catalog.launch.hashing.tree_hashes import subtree_roots
 from catalog.log.leaves.entries import Entries
@@ -30,11 +30,14 @@ def append_leaves(
 ) -> Checkpoint:
     """Append rows, then other leaves, and sync; the new checkpoint is computed from the written files.
 
-    groups: of the rows. last: leaves. others: files that are written with them, and synced at the same time.
+    groups: of the rows. last: leaves. others: files that another thread makes and writes at the same time.
     Raises as LogFolder.write, and VerificationFailed.
     """
     reader = TileReader(log, old.size)
-    log.write(chain(others, _files(old.size, reader, _entries(rows, groups, last))))
+    with ThreadPoolExecutor(1, "others") as pool:
+        others_written = pool.submit(log.write, others)
+        log.write(_files(old.size, reader, _entries(rows, groups, last)))
+        others_written.result()
     size = old.size + len(rows) + len(last)
     written = TileReader(log, size).node
     root = merkle.root_hash(size, written)

@@ -31,7 +31,7 @@ from catalog.state.folders import remembered
 from catalog.terminal import render
 from catalog.terminal.moments import moment
 from catalog.terminal.render import Format
-from catalog.verify.checked_index import check_index_once
+from catalog.verify.checked_index import check_components_once, check_index_once
 from catalog.verify.opening import open_unpublished
 
 if TYPE_CHECKING:  # cryptography and pyarrow take long to load
@@ -103,7 +103,6 @@ def command(
     from catalog.files.direct_io import keep_freed_memory
     from catalog.log.log_folder import LogFolder
     from catalog.publish.oci_release import check_target, write_release
-    from catalog.publish.publish import publish
 
     keep_freed_memory()  # for the leaves, a few MiB at a time
     set_up, given = log is None or key is None, trust
@@ -118,6 +117,8 @@ def command(
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     warn_if_never_signed(LogFolder(log), state, trust)
+    from catalog.publish.publish import publish  # while the first rows are read
+
     published = publish(
         opened,
         LogFolder(log),
@@ -142,7 +143,7 @@ def _checked(folder: Path) -> tuple[Catalog, Tables]:
 
     opened = open_unpublished(folder)
     tables = made_ahead(catalog_tables(opened))
-    opened.check_components()
+    check_components_once(opened)
     check_index_once(opened)
     return opened, tables
 
