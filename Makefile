@@ -136,11 +136,11 @@ $(VENV)/.installed: $(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/.installed-test: $(SOURCES)
-	@echo 'installing ldcat and the packages that its tests need in $(VENV): about a minute'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
-	touch $(VENV)/.installed $@
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo 'installing the packages that the tests need in $(VENV): some seconds'
+	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'  # it takes a tenth of the time of pip
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --extra test --requirements pyproject.toml
+	touch $@
 
 $(VENV)/.installed-release: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[release]'
