@@ -22,7 +22,7 @@ GLIBC = "manylinux_2_17"
 """The oldest glibc that wheels run with: that of CentOS 7, and the first one for aarch64."""
 
 COMPILERS = {"x86_64": "x86_64-linux-gnu-gcc", "aarch64": "aarch64-linux-gnu-gcc"}
-MODULES = 6
+MODULES = 7
 """Compiled modules of a wheel."""
 
 OLDEST = (3, 11)
