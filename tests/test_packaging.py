@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
@@ -26,6 +27,30 @@ from tools.slim import is_slim, slim_wheel
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("bin", "catalog", "data", "ldcat", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
+
+COMPILERS = ("cc", "gcc", "x86_64-linux-gnu-gcc", "aarch64-linux-gnu-gcc")
+FASTER = """#!/bin/sh
+PATH=${PATH#*:}
+for word; do
+    shift
+    [ "$word" = -O3 ] && word=-O1
+    set -- "$@" "$word"
+done
+exec %s "$@"
+"""
+"""A compiler that optimizes less: builds are looked at, not timed, and -O3 takes two times as long as -O1."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compilers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each compiler that there is, faster, in a folder that comes first on the path."""
+    folder = tmp_path_factory.mktemp("compilers")
+    for name in filter(shutil.which, COMPILERS):
+        (folder / name).write_text(FASTER % name)
+        (folder / name).chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield
 
 
 def test_every_package_is_listed() -> None:
