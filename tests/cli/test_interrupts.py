@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,21 +24,40 @@ SAID = b"ldcat: error: interrupted\n"
 AT_CALL = """
 import _signal, os, sys
 at, script, *arguments = sys.argv[1:]
-calls = 0
+at, calls, ends = at.split(","), 0, []
+def forked():  # whether this is the new process; the other one waits for its end
+    assert len(os.listdir("/proc/self/task")) == 1  # a fork has no other thread
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(writing, 2)
+        os.close(writing)
+        at.clear()
+        ends.clear()
+        return True
+    os.close(writing)
+    said = b"".join(iter(lambda: os.read(reading, 4096), b""))
+    os.close(reading)
+    ends.append((os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said))
+    return False
+def interrupt(when):
+    at.remove(when)
+    if not at and not ends or forked():
+        _signal.raise_signal(_signal.SIGINT)
 def count(frame, event, _):  # of calls, from the first one that the script makes
     global calls
     calls += 1
-    if str(calls - 1) == at:
-        _signal.raise_signal(_signal.SIGINT)
+    if str(calls - 1) in at:
+        interrupt(str(calls - 1))
 end = os._exit
 def told(code):
-    global at
     sys.settrace(None)
-    if at == "exit":
-        at = "exits"
-        _signal.raise_signal(_signal.SIGINT)
-    if at == "never":
+    if "exit" in at:
+        interrupt("exit")
+    if "never" in at:
         os.write(1, b"%d calls" % (calls - 2))  # of the script itself and of this one
+    if ends:
+        os.write(2, ascii(ends).encode())
     end(code)
 os._exit = told
 sys.argv = [script, *arguments]
@@ -44,7 +65,10 @@ program = compile(open(script).read(), script, "exec")
 sys.settrace(count)
 exec(program, {"__name__": "__main__"})
 """
-"""Runs a script and interrupts it at the call with this number, or as it exits; or prints the number of calls."""
+"""Runs a script and interrupts it at the call with this number, or as it exits; or prints the number of calls.
+
+Of several numbers, with commas, each is a fork that is interrupted: it prints how they ended and what they said.
+"""
 
 
 def interrupted_at(call: int | str, script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -68,14 +92,20 @@ def checked(call: int | str, script: str, *arguments: str) -> None:
     assert (done.returncode, done.stderr) == (130, SAID), (call, arguments)
 
 
+def forks_checked(calls: Sequence[int], script: str, *arguments: str) -> None:
+    """As `checked` for each of the calls and for the exit, by one process, which has no other thread."""
+    when = [*map(str, sorted(calls)), "exit"]
+    done = interrupted_at(",".join(when), script, *arguments)
+    ends = ast.literal_eval(done.stderr.decode())
+    assert dict(zip(when, ends, strict=True)) == dict.fromkeys(when, (130, SAID)), arguments
+
+
 @pytest.mark.parametrize("script", ["bin/ldcat", "catalog/__main__.py"])
 def test_an_interrupted_plain_lookup_prints_one_line(small: BuildResult, script: str) -> None:
     arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
     total = calls_of(script, *arguments)
     assert total > 500
-    for call in (1, 2, 3, *random.Random(1).sample(range(4, total - 50), 9)):
-        checked(call, script, *arguments)
-    checked("exit", script, *arguments)
+    forks_checked([1, 2, 3, *random.Random(1).sample(range(4, total - 50), 9)], script, *arguments)
 
 
 def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> None:
@@ -88,9 +118,12 @@ def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> No
     for number, arguments in enumerate(commands):
         total = calls_of("bin/ldcat", *arguments)
         assert total > 5000
-        for call in random.Random(number).sample(range(1, total - 500), 6):
+        calls = random.Random(number).sample(range(1, total - 500), 6)
+        if arguments[0] != "sql":
+            forks_checked(calls, "bin/ldcat", *arguments)
+            continue
+        for call in (*map(str, calls), "exit"):  # DuckDB has threads
             checked(call, "bin/ldcat", *arguments)
-        checked("exit", "bin/ldcat", *arguments)
 
 
 def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
