@@ -73,7 +73,7 @@ build/fuzz_finds: tests/fast/fuzz_finds.c $(wildcard catalog/abi/*.h catalog/fas
 	$(CC) $(SANITIZED) -D_GNU_SOURCE -o $@ $<
 
 fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each
-	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 3
+	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 2
 
 FAULTS ?= 400
 SEED ?= 1
