@@ -161,6 +161,7 @@ class _Plan:
 
     sent: unfinished batches, by number.
     done: stages that were sent completely.
+    _blocked: launches that are not possible, with and without kernel hashes: no blocker depends on what is hashed.
     """
 
     space: SearchSpace
@@ -171,6 +172,7 @@ class _Plan:
     sent: dict[int, Batch] = field(default_factory=dict)
     done: list[Stage] = field(default_factory=list)
     _count: int = 0
+    _blocked: set[tuple[object, ...]] = field(default_factory=set)
     _pages: dict[tuple[Any, ...], tuple[LaunchUpdate, LaunchUpdate]] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[Task]:
@@ -236,22 +238,32 @@ class _Plan:
                 continue
             launches = list(self._before_vcpus(stage, technology, vmm, vcpus[0]))
             for signature, extra in vcpus:
+                pages: dict[int | None, tuple[LaunchUpdate, LaunchUpdate]] = {}  # by the reset vector
                 for measurer, launch, state in launches:
                     candidate = Candidate(technology, launch.firmware, launch.kernel_hashes, vmm, signature, extra, 2)
-                    yield candidate, VcpuChain(state, *self._vmsas(measurer, candidate))
+                    reset_vector = measurer.firmware.reset_vector
+                    if reset_vector not in pages:
+                        pages[reset_vector] = self._vmsas(measurer, candidate)
+                    yield candidate, VcpuChain(state, *pages[reset_vector])
 
     def _before_vcpus(
         self, stage: Stage, technology: Choice[str], vmm: Choice[VmmProfile], vcpu: _Vcpu
     ) -> Iterator[tuple[Measurer, Candidate, Any]]:
         """Launches up to the first vCPU, with their state. vcpu: any one; it does not change the state."""
         for firmware in self.space.choices("firmware", stage):
-            measurer = Measurer(technology_named(technology.value), firmware.value.component)
+            component = firmware.value.component
+            measurer = Measurer(technology_named(technology.value), component)
             for kernel_hashes in self.space.choices("kernel_hashes", stage):
+                kind = (technology.value, component.key, vmm.value.name, kernel_hashes.value is None)
+                if kind in self._blocked:
+                    continue
                 candidate = Candidate(technology, firmware, kernel_hashes, vmm, *vcpu, 2)
                 try:
-                    yield measurer, candidate, _chain(measurer, candidate).state
+                    state = _chain(measurer, candidate).state
                 except CannotLaunch:
+                    self._blocked.add(kind)
                     continue
+                yield measurer, candidate, state
 
     def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:
         """The launch updates of BSP and AP: the same for all firmware with the same reset vector."""

@@ -150,7 +150,7 @@ class Measurer:
 
     def chain(self, point: VcpuPoint) -> VcpuChain:
         """The chain of a point, for `fold_chains`; its vCPU count does not matter. Raises CannotLaunch."""
-        *before, bsp, ap = self._update_runs(replace(point, vcpus=2))
+        *before, bsp, ap = self._update_runs(point if point.vcpus == 2 else replace(point, vcpus=2))
         return VcpuChain(self._fold(before), *bsp.updates, *ap.updates)
 
     def _update_runs(self, point: Point) -> list[UpdateRun]:
