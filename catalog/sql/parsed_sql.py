@@ -83,10 +83,14 @@ class ParsedSql:
 
 def walk_nodes(part: Any) -> Iterator[Node]:
     """A part of a statement and all that is in it."""
-    if isinstance(part, dict):
-        yield part
-    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from walk_nodes(one)
+    left = [part]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield one
+            left += reversed(one.values())
+        elif isinstance(one, list):
+            left += reversed(one)
 
 
 def become(node: Node, other: Node) -> None:

@@ -39,21 +39,22 @@ def execute(connection: Any, query: str, columns: Columns) -> list[str]:
 def _run(sql: ParsedSql, text: str, columns: Columns) -> list[str]:
     """Run one statement; the names of its columns."""
     try:
-        rewritten = _rewritten(sql, text, columns)
+        parsed = sql.parse(text)
+        selected = _selected(parsed) if parsed else None
+        rewritten = _rewritten(sql, parsed, text, columns)
     except RecursionError:  # so deep that only DuckDB reads it
         _refuse_other_spellings(text, columns)
         rewritten = None
     if rewritten is None:
         sql.connection.execute(text)
         return [column[0] for column in sql.connection.description or ()]
-    names = _names(sql.connection, text)
+    names = [] if selected and selected == _selected(rewritten) else _names(sql.connection, text)
     sql.run(rewritten)
     return names or [column[0] for column in sql.connection.description]
 
 
-def _rewritten(sql: ParsedSql, text: str, columns: Columns) -> Node | None:
+def _rewritten(sql: ParsedSql, parsed: Node | None, text: str, columns: Columns) -> Node | None:
     """The statement with its hash literals as hash columns have them; None if it can stay as it is written."""
-    parsed = sql.parse(text)
     if parsed is None:
         _refuse_other_spellings(text, columns)
         return None
@@ -61,6 +62,12 @@ def _rewritten(sql: ParsedSql, text: str, columns: Columns) -> Node | None:
     HashLiterals(_with_tables(sql.connection, parsed, columns), sql, parsed).rewrite()
     BitLiterals(columns.others, sql, parsed).rewrite()
     return None if json.dumps(parsed) == written else parsed
+
+
+def _selected(parsed: Node) -> str:
+    """The expressions that name the columns of a query, as JSON; nothing if others do, or what a * stands for."""
+    items = parsed["statements"][0]["node"].get("select_list", [])
+    return "" if not items or any(node.get("class") == "STAR" for node in walk_nodes(items)) else json.dumps(items)
 
 
 def _with_tables(connection: Any, parsed: Node, columns: Columns) -> Columns:
@@ -74,7 +81,7 @@ def _with_tables(connection: Any, parsed: Node, columns: Columns) -> Columns:
 
 
 def _names(connection: Any, text: str) -> list[str]:
-    """The columns of a query as it was written, if DuckDB takes it as it was written."""
+    """The columns of a query as it was written, if DuckDB takes it as it was written: asking binds it once more."""
     import duckdb
 
     try:

@@ -302,6 +302,15 @@ def test_column_names_are_those_of_the_query(hashes: HashColumns) -> None:
     value = "AB" * 32
     columns, _ = hashes.views.run(f"SELECT sha256 = '{value}', sha256 IN ('0x{value}') AS found FROM firmware")
     assert columns == [f"(sha256 = '{value}')", "found"]
+    for query in (
+        f"SELECT * FROM (SELECT sha256 = '{value}' FROM firmware)",
+        f"SELECT sha256 = '{value}' FROM firmware UNION ALL SELECT true",
+    ):
+        assert hashes.views.run(query)[0] == [f"(sha256 = '{value}')"]
+    columns, _ = hashes.views.run(
+        f"SELECT count(*), upper(name), name AS n FROM firmware WHERE sha256 = '{value}' GROUP BY ALL"
+    )
+    assert columns == ["count_star()", 'upper("name")', "n"]
 
 
 def test_hash_literals_in_statements_that_are_not_parsed_are_refused(hashes: HashColumns) -> None:
