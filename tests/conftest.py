@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -29,7 +27,6 @@ from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_input
 
 REAL = Path(__file__).parent / "real"
 
-_BUILD = Path(__file__).parent.parent / "build"
 _FSYNC, _SYNCFS = os.fsync, file_system._syncfs
 
 for _name in ("CLICOLOR_FORCE", "FORCE_COLOR"):  # which the host may set: tests read plain text
@@ -54,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short_lines: about how long an error is, so it is made shorter")
-    config.addinivalue_line("markers", "durable: about what is left after a crash, so files are on a disk, and synced")
+    config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
     pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
     pytest.MonkeyPatch().setattr(file_system, "_syncfs", lambda: _not_synced)
     if _real_is_asked_for(config) and (missing := missing_files()):
@@ -73,28 +70,11 @@ def _synced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(file_system, "_syncfs", _SYNCFS)
 
 
-@pytest.fixture
-def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A new folder: with the marker `durable` one on the disk of this checkout, for TMPDIR may be in memory."""
-    if not request.node.get_closest_marker("durable"):
-        yield tmp_path
-        return
-    _BUILD.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=_BUILD) as folder:
-        yield Path(folder)
-
-
 @pytest.fixture(autouse=True)
 def _whole_lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors are printed whole, because temporary folders have long names; but not for the marker `short_lines`."""
     if not request.node.get_closest_marker("short_lines"):
         monkeypatch.setattr(render, "MAX_LINE", 100_000)
-
-
-def pytest_collection_finish() -> None:
-    """What was loaded stays, so that no collection of garbage looks at it again, and no fork copies it."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

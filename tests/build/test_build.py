@@ -316,7 +316,6 @@ def test_rows_from_disk_are_sent_to_worker_processes(tmp_path: Path, monkeypatch
     assert contents(made[0].folder) == contents(made[1].folder)
 
 
-@pytest.mark.durable
 @pytest.mark.parametrize("backend", ["", "python"])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_build_leaves_no_partial_catalog(

@@ -11,8 +11,6 @@ from catalog.errors import LdcatError
 from catalog.files import direct_io
 from catalog.files.direct_io import ALIGNED, Appended, ScratchBuffer, allocated, write_file
 
-pytestmark = pytest.mark.durable
-
 
 @pytest.fixture(params=[direct_io._DIRECT, 0], ids=["direct", "cached"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,6 @@ def test_large_files_are_written_where_the_page_cache_cannot_be_left_out(
     assert calls
 
 
-@pytest.mark.durable
 def test_a_file_system_is_synced_if_its_kind_and_the_kernel_are_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,7 +268,6 @@ def test_a_file_system_is_synced_if_its_kind_and_the_kernel_are_known(
         file_system._syncfs.cache_clear()
 
 
-@pytest.mark.durable
 def test_an_error_of_the_file_system_is_raised(tmp_path: Path) -> None:
     """The call itself, of a descriptor that it refuses."""
     call = file_system._syncfs()
