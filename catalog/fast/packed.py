@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 
 from catalog.fast.beneath import Files
 from catalog.fast.index import Index
@@ -54,6 +55,8 @@ class PackedCatalog:
     technologies: those that are looked up, None for all. `unknown` has the names of the others, whose files are not
     opened.
 
+    Several threads may look up at a time.
+
     Opening and looking up raise DamagedBlock if a file differs from the manifest or is invalid; FalseNames if the
     kernel or the command line to be shown is not the measured one.
     """
@@ -75,6 +78,7 @@ class PackedCatalog:
         self._index_files: dict[str, VerifiedFile] = {}
         self._memory: Any = None
         self._known: dict[tuple[Any, ...], Any] = {}
+        self._opening = allocate_lock()
         self.indexes: dict[str, Index] = {}
         self._manifest = read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
@@ -243,9 +247,11 @@ class PackedCatalog:
         def find(digest: bytes) -> list[int]:
             nonlocal left
             left -= 1
-            if left == 0:
-                index.find = index.find_in_python
-                self._compile(index, file)
+            if left <= 0:
+                with self._opening:
+                    if index.find is find:
+                        index.find = index.find_in_python
+                        self._compile(index, file)
             return index.find_in_python(digest)
 
         index.find = find
@@ -269,7 +275,9 @@ class PackedCatalog:
         """The Parquet file of a part, in which digests are compared in place."""
         opened = self._parts[technology]
         if number not in opened:
-            opened[number] = self._file(_part_name(technology, number, self.indexes[technology].parts))
+            with self._opening:
+                if number not in opened:
+                    opened[number] = self._file(_part_name(technology, number, self.indexes[technology].parts))
         return opened[number]
 
     def _file(self, name: str) -> VerifiedFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 from struct import pack
 
 from catalog.fast.index import ROW_GROUP
@@ -92,6 +92,7 @@ def _finding(
     find_row, size, ask, not_found = lib.ldcat_find, index.digest_size, lib.LDCAT_ASK_PYTHON, lib.LDCAT_NOT_FOUND
     address, held = int(ffi.cast("uintptr_t", made)), held_find or _not_held
     given: dict[int, Any] = {-1: (opened, made)}
+    giving = allocate_lock()
 
     def find(digest: bytes) -> list[int]:
         known: list[int] | None = held(address, digest)
@@ -111,9 +112,10 @@ def _finding(
         if row != ask:
             return [row]
         found = index.find_in_python(digest)
-        for number in [number for number in list(parts) if number not in given]:
-            given[number] = open_part(parts[number])
-            lib.ldcat_index_part(made, number, given[number] or ffi.NULL)
+        with giving:  # a part that another thread gave must not be freed: compiled code reads it
+            for number in [number for number in list(parts) if number not in given]:
+                given[number] = open_part(parts[number])
+                lib.ldcat_index_part(made, number, given[number] or ffi.NULL)
         return found
 
     return find

@@ -122,7 +122,7 @@ static struct ldcat_file *ldcat_file_new(struct ldcat_memory *memory, int data, 
     made->size = size;
     made->kept_from = keep ? 0 : counts[0];
     made->kept = calloc(made->end - made->kept_from + 1, sizeof *made->kept);
-    made->number = memory->files++;
+    made->number = __atomic_fetch_add(&memory->files, 1, __ATOMIC_RELAXED);
     memcpy(made->root, root, HASH);
     made->data = data, made->tree = tree;
     if (!made->kept) {
