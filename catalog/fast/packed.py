@@ -105,12 +105,13 @@ class PackedCatalog:
 
     def forget(self) -> None:
         """Drop verified blocks from memory; compiled code begins anew after some lookups."""
-        self._forget_compiled()
-        for file in self._open:
-            file.forget()
-        for name, index in self.indexes.items():
-            if not index.distinguished_bits:
-                self._compile_later(index, self._index_files[name])
+        with self._opening:  # a thread that compiles now would be done after this
+            self._forget_compiled()
+            for file in self._open:
+                file.forget()
+            for name, index in self.indexes.items():
+                if not index.distinguished_bits:
+                    self._compile_later(index, self._index_files[name])
 
     def _forget_compiled(self) -> None:
         for index in self.indexes.values():

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -61,3 +61,27 @@ def test_each_part_is_opened_once(parted: BuildResult, compiled_from: int, monke
         assert set(compiled.values()) == {1}
         assert len(compiled) == 1 + len(parts)
         assert memories.total() == 1
+
+
+@pytest.mark.skipif(compiled_find.lib is None, reason="there is no compiled code here")
+def test_what_is_forgotten_while_a_thread_compiles_is_forgotten(
+    parted: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled, forgetting = list[Any](), list[Thread]()
+    use_compiled = compiled_find.use_compiled
+
+    def compiling(*arguments: Any, **more: Any) -> None:
+        forgetting.append(Thread(target=packed.forget))
+        forgetting[-1].start()
+        forgetting[-1].join(0.1)
+        use_compiled(*arguments, **more)
+        compiled.append(index.find)
+
+    monkeypatch.setattr(packed_module, "_FEW", 1)
+    monkeypatch.setattr(compiled_find, "use_compiled", compiling)
+    with closing(PackedCatalog(str(parted.folder), hashlib.sha256)) as packed:
+        index = packed.indexes["sev-snp"]
+        assert index.find(bytes(48)) == []
+        forgetting[-1].join()
+        assert index.find not in compiled
+        assert packed._memory is None
