@@ -37,8 +37,8 @@ class LogFiles:
         self._log = open_log(release)
         self._size = release.size
         self._last = release.last
-        reader = LogReader(self._log, Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
-        self._unread: Iterator[ReleaseRecord] = reader.releases()
+        self._reader = LogReader(self._log, Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
+        self._unread: Iterator[ReleaseRecord] = self._reader.releases()
         self._records: dict[int, ReleaseRecord] = {}
         self._names: OrderedDict[int, frozenset[str]] = OrderedDict()
         self._lock = Lock()
@@ -78,7 +78,11 @@ class LogFiles:
         if not 1 <= number <= self._last:
             raise MalformedInput(f"the log has no release {number}")
         while number not in self._records:
-            record = next(self._unread, None)
+            try:
+                record = next(self._unread, None)
+            except LdcatError:
+                self._unread = self._reader.releases()  # one that has raised is at its end, and others ask later
+                raise
             if record is None:
                 raise MalformedInput(f"the log has no release {number}")
             self._records[record.release] = record
