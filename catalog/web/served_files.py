@@ -86,7 +86,7 @@ async def _range(name: str, served: OpenRelease, route: str, caching: str) -> Re
 async def _of_log(path: str, served: OpenRelease, route: str) -> Reply | Response:
     """A file of the log that never changes; no other file of the folder is served."""
     release, files = served.catalog.release, served.files
-    if release is None or files is None or not await run_in_threadpool(files.has, path):
+    if release is None or files is None or not await read_of_log(release, files.has, path):
         raise Problem(404, NOTHING_THERE)
     log, kind = open_log(release), JSON if path.endswith(".json") else BYTES
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -30,6 +30,7 @@ http_client.HEAD_SECONDS, http_client.WHOLE_SECONDS, http_client.SLOWEST = 0.5, 
 static_host._PAUSES = ()
 """
 LOOKS = "current.ASK_SECONDS = 0.1\n"
+BRIEF = "from catalog.web import other_hosts\nother_hosts.WAIT_SECONDS = 0.2\n"
 PATIENT = "from catalog.net import http_client\nhttp_client.HEAD_SECONDS = 600\n"
 
 
@@ -109,6 +110,24 @@ def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
             moody.hangs.clear()
         statuses = {answer.result(SECONDS)[0] for answer in asking}
         assert statuses <= {404, 503}
+
+
+def test_files_of_other_releases_at_a_hanging_host_do_not_delay_such_answers(
+    place: Place, small: BuildResult, tmp_path: Path
+) -> None:
+    place.publish(REVOKE)
+    digest, path = min(digest.hex() for digest in rows_of(small).values()), "/releases/1/components/spec.json"
+    with hosted(place, tmp_path, PATIENT + BRIEF) as (moody, served), ThreadPoolExecutor(64) as threads:
+        moody.hangs.set()
+        asking = [threads.submit(served.ask, f"{path}?{number}") for number in range(64)]
+        try:
+            slow = [answer.result() for _, answer in zip(range(48), as_completed(asking, SECONDS), strict=False)]
+            assert all((answer[0], b"the host of this log is slow" in answer[1]) == (503, True) for answer in slow)
+            assert served.ask(f"/d/{digest}")[0] == 200
+        finally:
+            moody.hangs.clear()
+        assert {answer.result(SECONDS)[0] for answer in asking} <= {200, 404, 503}
+        assert served.ask(path)[0] == 200
 
 
 def test_requests_that_need_a_hanging_host_get_an_error(place: Place, small: BuildResult, tmp_path: Path) -> None:
