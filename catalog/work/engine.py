@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -91,13 +91,13 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
         return
     context = get_context("spawn")
     with Processes(workers, mp_context=context, initializer=_serve_parent) as processes:
-        results: Any = processes._result_queue
+        hidden: Any = processes
         try:
             yield Engine(processes, 2 * workers, in_process=False, writers=workers)
         except BaseException:  # such as Ctrl-C: results that nobody will use are not waited for
-            for worker in active_children():
+            for worker in list(hidden._processes.values()):  # a program that uses ldcat may have others
                 worker.terminate()
-            results._writer.close()  # or else the pool waits for the rest of a result: only this end is still open
+            hidden._result_queue._writer.close()  # still open, and the pool would wait for the rest of a result
             raise
 
 
