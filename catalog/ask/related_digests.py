@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import islice
 
 from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
@@ -25,6 +24,7 @@ from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relat
 from catalog.relate.related_chains import count_vcpus
 from catalog.relate.relations import RelatedDigests
 from catalog.store.catalog_axes import Axes, read_axes
+from catalog.work.computed_once import cached_property
 
 MOST_FEWER = 255
 """How many fewer vCPUs than a row are tried."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +24,7 @@ from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.manifest import FileEntry, Manifest, parse_manifest
+from catalog.work.computed_once import cached_property
 
 if TYPE_CHECKING:
     from catalog.fast.published import PublishedRelease

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import TableFiles
+from catalog.work.computed_once import cached_property
 
 if TYPE_CHECKING:  # it loads cryptography
     from catalog.log.revocation_list import Revocation
