@@ -170,6 +170,7 @@ class Wheel(bdist_wheel):
 
     def finalize_options(self):
         self.py_limited_api = STABLE_ABI and OLDEST
+        self.compression = "stored"  # run() compresses
         super().finalize_options()
 
     def run(self):

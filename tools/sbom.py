@@ -11,19 +11,13 @@ from catalog import __version__
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "docs/deploy/requirements.txt"
+OPTIONS = ("--output-reproducible", "--validate")
 
 
 def sbom(lock: Path) -> bytes:
     """CycloneDX JSON of a file of requirements with hashes."""
     tool = Path(sys.executable).with_name("cyclonedx-py")
-    command = [
-        str(tool),
-        "requirements",
-        str(lock),
-        "--pyproject",
-        str(ROOT / "pyproject.toml"),
-        "--output-reproducible",
-    ]
+    command = [str(tool), "requirements", str(lock), "--pyproject", str(ROOT / "pyproject.toml"), *OPTIONS]
     made = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - of this environment
     made["metadata"]["component"]["version"] = __version__  # pyproject.toml says where it is, and not what
     for component in made["components"]:
