@@ -70,6 +70,7 @@ def _apt_get(state: Path, *arguments: str, cwd: Path | None = None) -> subproces
         "Dir::State": state / "state",
         "Dir::State::Status": state / "status",
         "Dir::Cache": state / "cache",
+        "Dir::Cache::pkgcache": "pkgcache.bin",  # containers of Debian keep none: each call would read all lists
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
     }

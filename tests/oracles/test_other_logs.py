@@ -56,8 +56,9 @@ def sid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def aics(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The environment in which Python finds aics-tlog and aics-witness."""
     folder = tmp_path_factory.mktemp("aics")
-    wanted = ("--no-deps", "--ignore-requires-python", "--disable-pip-version-check", "-q", "--target", str(folder))
-    done = subprocess.run([sys.executable, "-m", "pip", "install", *wanted, *AICS], capture_output=True, text=True)
+    uv = Path(sys.executable).with_name("uv")
+    options = ("--quiet", "--no-deps", "--python-version", "3.12", "--target", str(folder))
+    done = subprocess.run([uv, "pip", "install", *options, *AICS], capture_output=True, text=True)
     if done.returncode:
         unavailable(f"{' and '.join(AICS)} cannot be installed: {done.stderr}")
     return {**os.environ, "PYTHONPATH": str(folder), "AICS_WITNESS_CONFIG": str(folder / "witness.json")}
