@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from catalog.terminal import render
 from tests.real.shared import SHARED, missing_files
 from tests.support.catalogs import build, made
 from tests.support.cli import Run
+from tests.support.forked_ldcat import forked_ldcat
 from tests.support.hosts import Host
 from tests.support.published_logs import Place, Publisher
 from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_inputs, write_spec
@@ -152,6 +153,13 @@ def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pyt
         return code, shown.out, shown.err
 
     return run_line
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The path of a program `ldcat`, for tests that run it in a shell or with limits."""
+    with forked_ldcat(tmp_path_factory.mktemp("program"), Path(__file__).parent.parent) as path:
+        yield path
 
 
 @pytest.fixture

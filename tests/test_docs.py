@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,18 +58,22 @@ def test_the_readme_has_examples() -> None:
 
 @pytest.mark.parametrize(("page", "code", "command", "shown"), list(examples()))
 def test_an_example_shows_the_actual_output(
-    default: BuildResult, two_catalogs: Path, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
+    default: BuildResult,
+    two_catalogs: Path,
+    program: Path,
+    tmp_path: Path,
+    page: str,
+    code: int,
+    command: str,
+    shown: list[str],
 ) -> None:
     assert re.match(r"(?:printf '.*' \| )?ldcat ", command), f"{page}: {command}"
-    (tmp_path / "ldcat").write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog "$@"\n')
-    (tmp_path / "ldcat").chmod(0o755)
     for name in ("before", "after"):
         (tmp_path / name).symlink_to(two_catalogs / name)
     environment = {
         **os.environ,
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
         "LDCAT_CATALOG": str(default.folder),
-        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == code, done.stderr

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,18 +30,15 @@ def steps() -> Iterator[tuple[str, int, list[str]]]:
 
 
 class Shell:
-    """A shell that runs one line after the other; folder: its home and its current folder at first."""
+    """A shell that runs one line after the other; its home and its current folder at first are in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "bin").mkdir(parents=True)
-        (folder / "bin/ldcat").write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog "$@"\n')
-        (folder / "bin/ldcat").chmod(0o755)
+    def __init__(self, folder: Path, program: Path) -> None:
         (folder / "home").mkdir()
-        path = f"{folder}/bin:{os.environ['PATH']}"
+        path = f"{program.parent}:{os.environ['PATH']}"
         self.out, self.err = folder / "out", folder / "err"
         self.process = subprocess.Popen(
             ["/bin/bash", "--norc"],
-            env={"HOME": str(folder / "home"), "PATH": path, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+            env={"HOME": str(folder / "home"), "PATH": path, "LANG": "C.UTF-8"},
             cwd=folder / "home",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -62,8 +58,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    found = Shell(tmp_path)
+def shell(tmp_path: Path, program: Path) -> Iterator[Shell]:
+    found = Shell(tmp_path, program)
     with found.process:
         yield found
         found("kill $(jobs -p)")

@@ -20,12 +20,12 @@ ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
 
 
-def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) -> tuple[int, str, str]:
+def ended(folder: Path, room: int, *command: str | Path, unbuffered: bool = False) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a command that may write this many bytes to each file."""
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1" if unbuffered else ""}
     with (folder / "stdout").open("wb") as out:
         done = subprocess.run(
-            [*LDCAT, *arguments],
+            command,
             env=environment,
             stdout=out,
             stderr=subprocess.PIPE,
@@ -37,9 +37,11 @@ def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) ->
 
 
 @pytest.mark.parametrize("command", [("audit",), ("diff", "")])
-def test_a_full_disk_is_reported_with_its_folder(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported_with_its_folder(
+    small: BuildResult, program: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": one_digest})  # a right one needs no disk
-    code, out, err = ended(tmp_path, 5000, command[0], *[str(tmp_path / "lie")] * len(command))
+    code, out, err = ended(tmp_path, 5000, program, command[0], *[str(tmp_path / "lie")] * len(command))
     assert (code, out) == (5, ""), err
     error, hint = err.splitlines()
     assert error.startswith(f"ldcat: error: {tmp_path}/ldcat-")
@@ -68,10 +70,10 @@ def test_an_io_error_is_not_an_internal_error(
 @pytest.mark.parametrize(
     "room", [1 << 10, 1 << 12, 10_000, 12_289, 1 << 14, 20_000, 1 << 15, 1 << 16, 1 << 18, 1 << 20]
 )
-def test_a_database_is_complete_or_an_error(small: BuildResult, tmp_path: Path, room: int) -> None:
+def test_a_database_is_complete_or_an_error(small: BuildResult, program: Path, tmp_path: Path, room: int) -> None:
     """DuckDB reports no error that occurs while a database is closed."""
     path = tmp_path / "views.duckdb"
-    code, _, err = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
+    code, _, err = ended(tmp_path, room, program, "sql", "--catalog", small.folder, "--database", path)
     assert path.exists() == (code == 0), err
     if code:
         assert (code, err.count("ldcat: error: ")) == (5, 1)
@@ -87,10 +89,10 @@ def test_output_is_complete_or_an_error(
     small: BuildResult, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
 ) -> None:
     """The system writes as much as fits without an error; unbuffered, Python would take that for all."""
-    arguments = ("lookup", str(small.example), "--catalog", str(small.folder), *more)
-    code, whole, _ = ended(tmp_path, 1 << 20, *arguments, unbuffered=unbuffered)
+    command = [*LDCAT, "lookup", str(small.example), "--catalog", str(small.folder), *more]
+    code, whole, _ = ended(tmp_path, 1 << 20, *command, unbuffered=unbuffered)
     assert (code, len(whole) > 100) == (0, True)
-    code, part, err = ended(tmp_path, 100, *arguments, unbuffered=unbuffered)
+    code, part, err = ended(tmp_path, 100, *command, unbuffered=unbuffered)
     assert part == whole[:100]
     assert code == 5, err
     assert err.startswith("ldcat: error: cannot write: file too large")

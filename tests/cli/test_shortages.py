@@ -24,14 +24,16 @@ from tests.support.published_logs import Place
 ROOT = Path(__file__).parents[2]
 
 
-def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedProcess[str]:
-    """Runs a command line in its own process, under resource limits."""
+LDCAT = (sys.executable, "-m", "catalog")
+
+
+def limited(*command: str | Path, cwd: Path, **limits: int) -> subprocess.CompletedProcess[str]:
+    """Runs a command in its own process, under resource limits."""
 
     def limit() -> None:
         for name, value in limits.items():
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
-    command = [sys.executable, "-m", "catalog", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd), "XDG_STATE_HOME": str(cwd / "state")}
     return subprocess.run(
         command, cwd=cwd, env=environment, preexec_fn=limit, capture_output=True, text=True, check=False
@@ -40,11 +42,11 @@ def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedPr
 
 @pytest.mark.parametrize("size", [0, 1 << 12, 1 << 13])
 def test_a_database_without_space_is_an_error_and_the_old_one_stays(
-    small: BuildResult, tmp_path: Path, size: int
+    small: BuildResult, program: Path, tmp_path: Path, size: int
 ) -> None:
     (tmp_path / "old.duckdb").write_bytes(b"an old one")
     for name in ("x.duckdb", "old.duckdb"):
-        found = limited("sql", "--catalog", str(small.folder), "--database", name, cwd=tmp_path, FSIZE=size)
+        found = limited(program, "sql", "--catalog", small.folder, "--database", name, cwd=tmp_path, FSIZE=size)
         assert (found.returncode, found.stdout) == (5, "")
         assert found.stderr.startswith(f"ldcat: error: {name}: the file would exceed the largest file size\n")
     assert (tmp_path / "old.duckdb").read_bytes() == b"an old one"
@@ -52,34 +54,38 @@ def test_a_database_without_space_is_an_error_and_the_old_one_stays(
 
 
 @pytest.mark.parametrize("size", [0, 1 << 9, 1 << 12])
-def test_a_build_without_space_is_an_error_and_leaves_nothing(small: BuildResult, tmp_path: Path, size: int) -> None:
-    arguments = ("build", str(small.folder.parent / "spec.toml"), "-o", "catalog", "-q", "--processes", "1")
-    found = limited(*arguments, cwd=tmp_path, FSIZE=size)
+def test_a_build_without_space_is_an_error_and_leaves_nothing(
+    small: BuildResult, program: Path, tmp_path: Path, size: int
+) -> None:
+    command = (program, "build", small.folder.parent / "spec.toml", "-o", "catalog", "-q", "--processes", "1")
+    found = limited(*command, cwd=tmp_path, FSIZE=size)
     assert (found.returncode, found.stdout) == (5, ""), found.stderr
     assert "the file would exceed the largest file size" in found.stderr
     assert not [path.name for path in tmp_path.iterdir() if path.name != "state"]
 
 
-def test_a_publish_without_space_is_an_error_and_publishes_nothing(small: BuildResult, tmp_path: Path) -> None:
-    assert limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path).returncode == 0
-    arguments = ("publish", str(small.folder), "--log", "log", "--key", "key")
-    found = limited(*arguments, cwd=tmp_path, FSIZE=1 << 12)
+def test_a_publish_without_space_is_an_error_and_publishes_nothing(
+    small: BuildResult, program: Path, tmp_path: Path
+) -> None:
+    assert limited(program, "keygen", "example.com/log", "-o", "key", cwd=tmp_path).returncode == 0
+    command = (program, "publish", small.folder, "--log", "log", "--key", "key")
+    found = limited(*command, cwd=tmp_path, FSIZE=1 << 12)
     assert found.returncode == 5, found.stderr
     assert "the file would exceed the largest file size" in found.stderr
     assert not (tmp_path / "log/checkpoint").exists()
     assert not list((tmp_path / "log").rglob(".*.partial"))
-    assert limited(*arguments, cwd=tmp_path).returncode == 0
+    assert limited(*command, cwd=tmp_path).returncode == 0
 
 
-def test_keygen_without_space_leaves_no_key(tmp_path: Path) -> None:
-    found = limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path, FSIZE=100)
+def test_keygen_without_space_leaves_no_key(program: Path, tmp_path: Path) -> None:
+    found = limited(program, "keygen", "example.com/log", "-o", "key", cwd=tmp_path, FSIZE=100)
     assert (found.returncode, found.stdout) == (5, "")
     assert found.stderr.startswith("ldcat: error: key: the file would exceed the largest file size\n")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_device_is_not_an_internal_error(run: Run, small: BuildResult, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
+    command = [*LDCAT, "lookup", digest_of(small), "--catalog", str(small.folder)]
     for more in ([], ["--format", "json"]):
         with Path("/dev/full").open("wb") as full:
             found = subprocess.run([*command, *more], stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
@@ -135,12 +141,13 @@ def test_a_query_that_needs_too_much_memory_is_an_error(run: Run, small: BuildRe
     query = "SET memory_limit='20MB'"
     assert run("sql", query, "--catalog", str(small.folder))[0] == 2  # the limit cannot be changed by a query
     found = limited(
+        *LDCAT,
         "sql",
         "SELECT list(repeat('x', 100000) || range) FROM range(10000000)",
         "--catalog",
         str(small.folder),
         cwd=small.folder.parent,
-        AS=3 << 30,
+        AS=1 << 30,
     )
     assert (found.returncode, found.stdout) == (13, ""), found.stderr
     assert "the query: out of memory" in found.stderr
@@ -169,7 +176,7 @@ def test_exhausted_memory_is_never_an_internal_error(
     }[command[0]]
     codes = set()
     for megabytes in (400, 200, 130, 100, 80):
-        found = limited(*arguments, cwd=tmp_path, AS=megabytes << 20)
+        found = limited(*LDCAT, *arguments, cwd=tmp_path, AS=megabytes << 20)
         codes.add(found.returncode)
         assert "defect" not in found.stderr, (megabytes, found.stderr)
     assert 70 not in codes

@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.browsers import chromium, page_of
+from tests.support.forked_ldcat import forked_ldcat
 from tests.support.hosts import static_host
 from tests.support.samples import SMALL, write_inputs, write_spec
 
@@ -54,10 +55,11 @@ class Copy:
 
     folder: Path
     environment: dict[str, str]
+    program: Path
 
     def run(self, *arguments: str | Path, code: int = 0, data: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "catalog", *map(str, arguments)],
+            [self.program, *arguments],
             cwd=self.folder,
             env=self.environment,
             input=data,
@@ -85,20 +87,21 @@ class Copy:
 def copied(folder: Path) -> None:
     """The package and its data, with additional fields in the table."""
     for name in ("catalog", "data"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     table = folder / "catalog/rows/fields.py"
     before, axis, after = table.read_text().partition('    Field(\n        "vcpus",\n')
     table.write_text(before + FIELDS + axis + after)
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     folder = tmp_path_factory.mktemp("new-field")
     copied(folder)
     write_inputs(folder)
     homes = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CACHE", "DATA")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LDCAT_", "XDG_"))}
-    return Copy(folder, {**kept, **homes, "PYTHONPATH": str(folder), "COLUMNS": "200"})
+    with forked_ldcat(tmp_path_factory.mktemp("program"), folder) as program:
+        yield Copy(folder, {**kept, **homes, "PYTHONPATH": str(folder), "COLUMNS": "200"}, program)
 
 
 def log_of(copy: Copy) -> Path:
@@ -125,16 +128,16 @@ def log(copy: Copy) -> Path:
 
 
 @pytest.fixture(scope="module")
-def older(copy: Copy) -> Copy:
+def older(copy: Copy, program: Path) -> Copy:
     """The copy, in a folder with a log and catalogs from before the fields; `more` has rows that the log lacks."""
     folder = copy.folder / "older"
     write_inputs(folder)
     environment = {**copy.environment, "XDG_STATE_HOME": str(folder / "state")}
-    before = Copy(folder, {**environment, "PYTHONPATH": str(ROOT)})
+    before = Copy(folder, environment, program)
     log_of(before)
     write_spec(folder, "1-4".join(SMALL.rsplit("1-3", 1)), "more.toml")
     before.run("build", "more.toml", "-o", "more", "--quiet")
-    return Copy(folder, environment)
+    return Copy(folder, environment, copy.program)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +290,7 @@ def test_rows_are_revoked_by_the_field(copy: Copy, log: Path, digest: str) -> No
     shutil.copytree(log, copy.folder / "other/log")
     environment = {**copy.environment, "XDG_STATE_HOME": str(copy.folder / "other/state")}
     shutil.copytree(copy.folder / "state", copy.folder / "other/state")
-    other = Copy(copy.folder, environment)
+    other = Copy(copy.folder, environment, copy.program)
     options = ["--reason", "test", "--severity", "revoked", "--vmm-revision", str(VALUE)]
     other.run("revoke", "--log", "other/log", "--key", "log.key", *options)
     out = other.run("lookup", digest, *trusted(Path("other/log")), code=7)
