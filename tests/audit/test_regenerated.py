@@ -183,8 +183,8 @@ def test_the_same_findings_about_many_parts(
     changes = dict(zip([names[number] for number in changed], lies, strict=True))
     forged(parted, tmp_path / "lie", changes | {INDEX: pages_of_parts})
     assert set(equal(tmp_path / "lie", "sev-snp").parts) == set(range(len(names))) - set(changed)
-    for remeasure in (None, 0, 7):
-        assert audited(tmp_path / "lie", None, remeasure) == row_by_row(tmp_path / "lie", monkeypatch, remeasure)
+    remeasure = (None, 0, 7)[seed % 3]
+    assert audited(tmp_path / "lie", None, remeasure) == row_by_row(tmp_path / "lie", monkeypatch, remeasure)
 
 
 @pytest.mark.parametrize("backend", [None, REFERENCE], ids=["compiled", "python"])

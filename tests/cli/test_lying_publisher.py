@@ -166,7 +166,7 @@ def test_a_revocation_among_rows_has_no_effect(run: Run, revoked: Place, small: 
     assert run("lookup", digest_of(small), *revoked.options())[0] == 7
 
 
-@pytest.mark.parametrize("ahead", [3600, 7200, 40_000])
+@pytest.mark.parametrize("ahead", [3600, 40_000])
 def test_a_future_time_does_not_make_later_releases_false(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
@@ -177,7 +177,7 @@ def test_a_future_time_does_not_make_later_releases_false(
     monkeypatch.setattr("time.time", lambda: float(revoked.now + 50))
     revoked.publish()
     revoked.publish(RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="one"))
-    for later in (60, ahead - 3500, ahead - 1800, ahead + 1):
+    for later in (60, ahead - 3500, ahead + 1):
         monkeypatch.setattr("time.time", lambda later=later: float(now + max(later, 3700 if ahead == 3600 else 0)))
         shutil.rmtree(tmp_path / "state", ignore_errors=True)
         remove_keys(tmp_path)

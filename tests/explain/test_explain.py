@@ -383,7 +383,7 @@ def test_a_command_line_alone_is_tried_with_every_kernel() -> None:
     assert "newline at the end" in explanation.to_dict()["explanations"][0]["differs"][0]["found"]
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.integers(1, 1024), st.sampled_from([0x1, 0x21, 0x201, 0x239]), st.sampled_from([0x800F12, 0xB00F21]))
 def test_three_axes(vcpus: int, features: int, signature: int) -> None:
     changes = {"vcpus": vcpus, "sev_features": features, "vcpu_type": None, "vcpu_signature": signature}
