@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 
 SECONDS = 60
 """Timeout after which a test fails; no test waits for it to pass."""
@@ -17,3 +19,9 @@ def until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < end, "it never happened"
         time.sleep(_PAUSE)
+
+
+def finished(work: Coroutine[object, object, None]) -> None:
+    """Run it to its end in another thread: in this one the event loop of a browser may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()

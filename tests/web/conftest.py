@@ -20,7 +20,7 @@ from tests.support.services import Service, service
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def published(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A log of two releases; the second revokes rows."""
     place = cosigned_today(tmp_path_factory.mktemp("published"), small)
@@ -28,13 +28,13 @@ def published(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> P
     return place
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def served(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with service(tmp_path_factory.mktemp("home"), published.log, "--trust", published.trust) as found:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
@@ -54,7 +54,7 @@ def seen(page: Watched) -> Watched:
     return page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "out"
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +63,7 @@ def site(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def host(site: Path) -> Iterator[StaticHost]:
     with static_host(site) as found:
         yield found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from html import unescape
@@ -28,6 +27,7 @@ from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
 from tests.support.forged_catalogs import forged
 from tests.support.services import Service, service
 from tests.support.vcpu_chains import ap_tail, extended
+from tests.support.waiting import finished
 
 REPORTED, BASE = "77" * 48, "0b" * 48
 RELATED = extended(bytes.fromhex(BASE), ap_tail("gce-v1"), 2).hex()
@@ -110,7 +110,7 @@ def test_related_digests_are_searched_for_one_request_at_a_time(catalog: BuildRe
         found, is_whole = await lookups._related(plain, served)
         assert (len(found.related.relations), is_whole, found.notes) == (1, True, plain.notes)
 
-    asyncio.run(both())
+    finished(both())
 
 
 def test_a_catalog_with_false_endorsements_is_not_served(catalog: BuildResult, tmp_path: Path, run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.support.cli import NOWHERE, Run
 from tests.support.exportable import ENDORSED, amdsev_digest
 from tests.support.published_logs import Place
 from tests.support.services import Service, service
+from tests.support.waiting import finished
 
 Made = tuple[BuildResult, Place]
 
@@ -315,4 +315,4 @@ def test_requests_wait_for_the_one_export_that_is_made(made: Made, monkeypatch: 
             await exports._made(request, opened)
         assert (late.value.status, queued.value.status) == (503, 503)
 
-    asyncio.run(ask())
+    finished(ask())
