@@ -192,7 +192,8 @@ def _test(names: Iterable[str]) -> None:
             os.dup2(said, stream)
         import pytest
 
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *names])
+        own = "--basetemp=tests-of-a-mutant"  # else each removes the files of older tests, which may be very many
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", own, *names])
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
