@@ -20,7 +20,8 @@ Edit = tuple[int, int, bytes]
 Edited = Sequence[tuple[int, Sequence[Edit]]]
 """Numbers of inputs, each with edits to it, which are made one after the other."""
 
-_READ = """async ([inputs, edited]) => {
+_READ = """async (given) => {
+    const [inputs, edited] = JSON.parse(given);
     const { Malformed } = await import("./bytes.js");
     const { sniff } = await import("./evidence.js");
     const bytesOf = (text) => Uint8Array.from(text, (one) => one.charCodeAt(0));
@@ -41,8 +42,9 @@ _READ = """async ([inputs, edited]) => {
             return error instanceof Malformed ? null : `${error.name}: ${error.message}`;
         }
     };
-    return edited.map(([number, edits]) => JSON.stringify(read(edits.reduce(changed, originals[number]))));
+    return edited.map(([number, edits]) => JSON.stringify(read(edits.reduce(changed, originals[number])))).join("\\n");
 }"""
+"""Takes and returns one text: to pack each value of a list on its own takes Playwright longer than reading does."""
 
 
 def page_with_scripts(browser: Browser) -> Page:
@@ -70,8 +72,9 @@ def read_by_page(
     """
     wanted = [(number, ()) for number in range(len(inputs))] if edited is None else edited
     given = [[number, [[start, end, text.decode("latin-1")] for start, end, text in edits]] for number, edits in wanted]
-    found = page.evaluate(_READ, [[data.decode("latin-1") for data in inputs], given])
-    return [_parsed(text) for text in found]
+    texts = [data.decode("latin-1") for data in inputs]
+    found = page.evaluate(_READ, json.dumps([texts, given], ensure_ascii=False))
+    return [_parsed(text) for text in found.split("\n")]
 
 
 @cache

@@ -121,11 +121,10 @@ def test_a_browser_shows_a_liars_release_as_data(
 @pytest.mark.parametrize(
     "text", [HOSTILE, NAME, *sorted(UNSEEN), "\ud800", "a\udce9b", "\U0001f600 \u5e7f \u05d0 x\\n"]
 )
-def test_a_browser_escapes_what_the_command_line_does(seen: Watched, liars_site: str, text: str) -> None:
+def test_a_browser_escapes_what_the_command_line_does(page: Watched, text: str) -> None:
     """The same rule in two languages."""
     script = (Path(__file__).parents[2] / "catalog/pages/assets/elements.js").read_text(encoding="utf-8")
     rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
     assert rule
-    seen.page.goto(liars_site)
     escaped = "".join(f"\\u{unit:04x}" for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"))
-    assert seen.page.evaluate(f'(() => {{ {rule[0]} return printable("{escaped}"); }})()') == printable(text)
+    assert page.page.evaluate(f'(() => {{ {rule[0]} return printable("{escaped}"); }})()') == printable(text)
