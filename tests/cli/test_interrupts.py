@@ -20,11 +20,12 @@ from tests.support.samples import ENDLESS, ONE_ROW, hear_interrupts, write_spec
 
 ROOT = Path(__file__).parents[2]
 SAID = b"ldcat: error: interrupted\n"
+NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # while Arrow is loaded
 
 AT_CALL = """
 import _signal, os, sys
 at, script, *arguments = sys.argv[1:]
-at, calls, ends = at.split(","), 0, []
+at, calls, ends = {int(one) if one.isdigit() else one for one in at.split(",")}, 0, []
 def forked():  # whether this is the new process; the other one waits for its end
     assert len(os.listdir("/proc/self/task")) == 1  # a fork has no other thread
     reading, writing = os.pipe()
@@ -44,11 +45,13 @@ def interrupt(when):
     at.remove(when)
     if not at and not ends or forked():
         _signal.raise_signal(_signal.SIGINT)
+    elif not at:
+        told(0)
 def count(frame, event, _):  # of calls, from the first one that the script makes
     global calls
     calls += 1
-    if str(calls - 1) in at:
-        interrupt(str(calls - 1))
+    if calls - 1 in at:
+        interrupt(calls - 1)
 end = os._exit
 def told(code):
     sys.settrace(None)
@@ -67,7 +70,8 @@ exec(program, {"__name__": "__main__"})
 """
 """Runs a script and interrupts it at the call with this number, or as it exits; or prints the number of calls.
 
-Of several numbers, with commas, each is a fork that is interrupted: it prints how they ended and what they said.
+Of several numbers, with commas, each is a fork that is interrupted: it prints how they ended and what they said, and
+ends.
 """
 
 
@@ -75,7 +79,7 @@ def interrupted_at(call: int | str, script: str, *arguments: str) -> subprocess.
     command = [sys.executable, "-c", AT_CALL, str(call), str(ROOT / script), *arguments]
     return subprocess.run(
         command,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", **NO_THREAD},
         capture_output=True,
         preexec_fn=hear_interrupts,
     )
@@ -92,12 +96,18 @@ def checked(call: int | str, script: str, *arguments: str) -> None:
     assert (done.returncode, done.stderr) == (130, SAID), (call, arguments)
 
 
-def forks_checked(calls: Sequence[int], script: str, *arguments: str) -> None:
-    """As `checked` for each of the calls and for the exit, by one process, which has no other thread."""
-    when = [*map(str, sorted(calls)), "exit"]
+def forks_checked(calls: Sequence[int | str], script: str, *arguments: str) -> bytes:
+    """As `checked` for each of the calls, in their order, by one process, which has no other thread: its output."""
+    when = [*map(str, calls)]
     done = interrupted_at(",".join(when), script, *arguments)
     ends = ast.literal_eval(done.stderr.decode())
     assert dict(zip(when, ends, strict=True)) == dict.fromkeys(when, (130, SAID)), arguments
+    return done.stdout
+
+
+def some(seed: int, number: int, first: int, last: int) -> list[int]:
+    """Calls from the first one to the last one."""
+    return sorted(random.Random(seed).sample(range(first, last), number))
 
 
 @pytest.mark.parametrize("script", ["bin/ldcat", "catalog/__main__.py"])
@@ -105,7 +115,7 @@ def test_an_interrupted_plain_lookup_prints_one_line(small: BuildResult, script:
     arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
     total = calls_of(script, *arguments)
     assert total > 500
-    forks_checked([1, 2, 3, *random.Random(1).sample(range(4, total - 50), 9)], script, *arguments)
+    forks_checked([1, 2, 3, *some(1, 9, 4, total - 50), "exit"], script, *arguments)
 
 
 def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> None:
@@ -118,12 +128,13 @@ def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> No
     for number, arguments in enumerate(commands):
         total = calls_of("bin/ldcat", *arguments)
         assert total > 5000
-        calls = random.Random(number).sample(range(1, total - 500), 6)
         if arguments[0] != "sql":
-            forks_checked(calls, "bin/ldcat", *arguments)
+            forks_checked([*some(number, 6, 1, total - 500), "exit"], "bin/ldcat", *arguments)
             continue
-        for call in (*map(str, calls), "exit"):  # DuckDB has threads
-            checked(call, "bin/ldcat", *arguments)
+        forks_checked(some(number, 4, 1, total // 3), "bin/ldcat", *arguments)
+        (late,) = some(number, 1, total // 3, total - 500)
+        checked(late, "bin/ldcat", *arguments)  # DuckDB has threads
+        checked("exit", "bin/ldcat", *arguments)
 
 
 def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
@@ -131,7 +142,8 @@ def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
     arguments = ("explain", "0" * 64, "--expect", expected, "-f", "json", "-q", "--budget")
     started = int(interrupted_at("never", "bin/ldcat", *arguments, "0.001").stdout.split()[-2])  # with one batch
     printed = 0
-    for call in (*random.Random(3).sample(range(1, started - 500), 4), started + 30_000, started + 60_000):
+    assert forks_checked(some(3, 4, 1, started // 3), "bin/ldcat", *arguments, "1000") == b""
+    for call in (started + 30_000, started + 40_000):  # it has threads now
         done = interrupted_at(call, "bin/ldcat", *arguments, "1000")
         assert (done.returncode, done.stderr) == (130, SAID), call
         if done.stdout:
@@ -145,7 +157,8 @@ def test_an_interrupted_build_changes_nothing(tmp_path: Path) -> None:
     arguments = ("build", str(spec), "--output", str(out), "--quiet", "--processes", "1")
     total = calls_of("bin/ldcat", *arguments)
     before = (out / "manifest.json").read_bytes()
-    for call in random.Random(7).sample(range(1, total - 500), 8):
+    forks_checked(some(7, 4, 1, total // 3), "bin/ldcat", *arguments)  # before there are new files
+    for call in some(7, 4, total // 3, total - 500):
         checked(call, "bin/ldcat", *arguments)
         assert (out / "manifest.json").read_bytes() == before
         assert {path.name for path in tmp_path.iterdir()} <= {"spec.toml", "catalog", ".catalog.ldcat-partial"}

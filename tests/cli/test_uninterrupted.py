@@ -17,7 +17,7 @@ from tests.support.samples import hear_interrupts
 
 ROOT = Path(__file__).parents[2]
 SAID = b"ldcat: error: interrupted\n"
-MOMENTS = 10
+MOMENTS = 6
 
 STARTED = """
 import _signal, os, sys
