@@ -67,7 +67,8 @@ def fuzz(targets: Any, name: str, seconds: int, folder: Path) -> None:
         except targets.LdcatError:
             return
 
-    limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048"]
+    whole = max(1, seconds - 1)  # it ends once more seconds than that have begun
+    limits = [f"-max_total_time={whole}", "-timeout=10", "-rss_limit_mb=2048"]
     limits.append(f"-max_len={max(64, 2 * max(map(len, seeds)))}")
     shown = [f"-artifact_prefix={folder}/crash-", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *limits, *shown, str(corpus)], once)
