@@ -98,12 +98,16 @@ def _filled(compress: Callable[[bytes], bytes]) -> bytes:
     return compress(bytes(64 << 20)) * 8
 
 
+def _quickly(data: bytes) -> bytes:
+    return gzip.compress(data, 1)
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "gzip": lambda: _filled(gzip.compress),
     "xz": lambda: _filled(lambda data: lzma.compress(data, preset=0)),
     "bzip2": lambda: _filled(bz2.compress),
     "zstd": lambda: _filled(zstd),
-    "deb": lambda: deb([File(f"{number}.fd", bytes(MAX_IMAGE_SIZE)) for number in range(6)], gzip.compress),
+    "deb": lambda: deb([File(f"{number}.fd", bytes(MAX_IMAGE_SIZE)) for number in range(6)], _quickly),
     "rpm": lambda: rpm([File(f"{number}.fd", bytes(MAX_IMAGE_SIZE)) for number in range(6)]),
     "qcow2": lambda: qcow2(b"", Qcow2(size=MAX_IMAGE_SIZE, l1_size=1 << 16, cluster_bits=9)),
     "vmdk": lambda: vmdk(bytes(512), Vmdk(capacity=MAX_IMAGE_SIZE // 512, grain=8)),

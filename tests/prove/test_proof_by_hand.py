@@ -59,20 +59,21 @@ def with_ml_dsa(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An openssl that verifies ML-DSA-44 like version 3.5, by means of the cryptography library."""
     folder = place / "bin"
     folder.mkdir()
-    monkeypatch.setenv("OPENSSL", shutil.which("openssl") or "")
-    (folder / "openssl").write_text(f"#!{sys.executable} -I\n{OPENSSL}")
-    (folder / "openssl").chmod(0o755)
+    verifier = f"#!{sys.executable} -I\n{ML_DSA}"
+    for name, text in {"openssl": OPENSSL.format(shutil.which("openssl")), "ml-dsa": verifier}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-OPENSSL = """
-import os, sys
-if sys.argv[1] == "list":
-    print("  { 2.16.840.1.101.3.4.3.17, id-ml-dsa-44, ML-DSA-44, MLDSA44 } @ default")
-    sys.exit()
+OPENSSL = """#!/bin/sh
+[ "$1" = list ] && exec echo "  {{ 2.16.840.1.101.3.4.3.17, id-ml-dsa-44, ML-DSA-44, MLDSA44 }} @ default"
+[ "$(wc -c < key)" -lt 1312 ] && exec {} "$@"  # bytes of a public key of ML-DSA-44: it is another one
+exec ml-dsa "$@"
+"""
+ML_DSA = """
+import sys
 assert sys.argv[2:-1] == "-verify -rawin -pubin -inkey key -sigfile signature -in".split()
-if len(open("key", "rb").read()) < 1312:  # bytes of a public key of ML-DSA-44: it is another one
-    os.execv(os.environ["OPENSSL"], sys.argv)
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 load_pem_public_key(open("key", "rb").read()).verify(open("signature", "rb").read(), open(sys.argv[-1], "rb").read())
 """

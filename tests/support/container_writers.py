@@ -206,7 +206,7 @@ def _ar_member(name: str, data: bytes) -> bytes:
 
 
 def cpio(files: Sequence[File], magic: bytes = b"070701") -> bytes:
-    archive = b""
+    archive = bytearray()
     for file in (File("a", link=None), *files, File("TRAILER!!!")):
         name = (f"./{file.path}" if file.contents or file.link else file.path).encode() + b"\0"
         contents = file.contents if file.link is None else file.link.encode()
@@ -215,7 +215,7 @@ def cpio(files: Sequence[File], magic: bytes = b"070701") -> bytes:
         archive += magic + b"".join(b"%08x" % field for field in fields) + name
         archive += bytes(-len(archive) % 4) + contents
         archive += bytes(-len(archive) % 4)
-    return archive
+    return bytes(archive)
 
 
 def rpm(files: Sequence[File], compress: Callable[[bytes], bytes] = zstd, archive: bytes | None = None) -> bytes:
