@@ -102,15 +102,13 @@ def command(
     """
     from catalog.files.direct_io import keep_freed_memory
     from catalog.log.log_folder import LogFolder
-    from catalog.publish.oci_release import check_target, write_release
 
     keep_freed_memory()  # for the leaves, a few MiB at a time
     set_up, given = log is None or key is None, trust
     is_own = log is None  # the log of ldcat.toml, and its trust note
     if log is None:
         log, trust = log_folder(None), trust_note_file(trust)
-    if oci:
-        check_target(log, oci)
+    _check_target(log, oci)
     signers = log_signers(key, passphrase)
     note = own_trust(given) if is_own else None if trust is None else trust_in(trust)
     opened, tables = _checked(catalog_folder(catalog, set_up=set_up, quiet=quiet))
@@ -129,8 +127,7 @@ def command(
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
     )
-    digest = write_release(LogFolder(log), oci, published, opened.manifest.files) if oci else None
-    _print(log, opened, published, trust, digest, output, quiet=quiet)
+    _print(log, opened, published, trust, _written(log, oci, published, opened), output, quiet=quiet)
     if is_own:
         warn_if_other_trust(given)
     return 0
@@ -146,6 +143,24 @@ def _checked(folder: Path) -> tuple[Catalog, Tables]:
     check_components_once(opened)
     check_index_once(opened)
     return opened, tables
+
+
+def _check_target(log: Path, oci: Path | None) -> None:
+    """Raises as oci_release.check_target. oci: the folder of the image layout, if there is one."""
+    if oci:
+        from catalog.publish.oci_release import check_target
+
+        check_target(log, oci)
+
+
+def _written(log: Path, oci: Path | None, published: Published, catalog: Catalog) -> str | None:
+    """Write the release to an image layout; the digest of its manifest."""
+    if not oci:
+        return None
+    from catalog.log.log_folder import LogFolder
+    from catalog.publish.oci_release import write_release
+
+    return write_release(LogFolder(log), oci, published, catalog.manifest.files)
 
 
 def _print(
