@@ -127,7 +127,7 @@ def command(
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
     )
-    _print(log, opened, published, trust, _written(log, oci, published, opened), output, quiet=quiet)
+    _print(log, opened, published, trust, _write_layout(log, oci, published, opened), output, quiet=quiet)
     if is_own:
         warn_if_other_trust(given)
     return 0
@@ -153,8 +153,8 @@ def _check_target(log: Path, oci: Path | None) -> None:
         check_target(log, oci)
 
 
-def _written(log: Path, oci: Path | None, published: Published, catalog: Catalog) -> str | None:
-    """Write the release to an image layout; the digest of its manifest."""
+def _write_layout(log: Path, oci: Path | None, published: Published, catalog: Catalog) -> str | None:
+    """Write the release to an image layout, if there is one; the digest of its manifest. Raises as oci_release."""
     if not oci:
         return None
     from catalog.log.log_folder import LogFolder
