@@ -11,7 +11,7 @@ from weakref import finalize
 from catalog.files.inputs import unreadable
 from catalog.log.leaves.packed_rows import ROW, Rows
 
-_IN_MEMORY = 32 << 20
+_IN_MEMORY = 64 << 20
 """Bytes: how many are held before they are written."""
 
 

@@ -13,7 +13,7 @@ from catalog.log.leaves.leaf_groups import LeafGroups
 from catalog.log.leaves.packed_rows import ROW, Rows, sort_rows, unknown_rows
 from catalog.log.leaves.row_text import LARGEST
 
-AT_ONCE = 1 << 19
+AT_ONCE = 1 << 20
 """Rows: how many are sorted in memory."""
 
 _LEAST = 1 << 10
