@@ -53,7 +53,10 @@ def write_files(root: Path, files: Iterable[tuple[str, Data]], *, private: bool 
 
 
 class _Place:
-    """Where files are written: its file systems, by device, are watched for errors from the first file on."""
+    """Where files are written: its file systems, by device, are watched for errors from the first file on.
+
+    Folders have to stay open until they are forgotten.
+    """
 
     def __init__(self, root: Path, pool: ThreadPoolExecutor, *, private: bool) -> None:
         self.root = root
@@ -61,16 +64,23 @@ class _Place:
         self.private = private
         self.names = partial_names()
         self._disks: dict[int, FileSystem] = {}
+        self._disk_of: dict[int, FileSystem] = {}
 
     def disk(self, folder: int) -> FileSystem:
         """The file system of an open folder. Raises Unreadable."""
-        try:
-            device = os.fstat(folder).st_dev
-            if device not in self._disks:
-                self._disks[device] = FileSystem(folder)
-        except OSError as error:
-            raise unreadable(self.root, error) from error
-        return self._disks[device]
+        if folder not in self._disk_of:
+            try:
+                device = os.fstat(folder).st_dev
+                if device not in self._disks:
+                    self._disks[device] = FileSystem(folder)
+            except OSError as error:
+                raise unreadable(self.root, error) from error
+            self._disk_of[folder] = self._disks[device]
+        return self._disk_of[folder]
+
+    def forget_folders(self) -> None:
+        """Before folders are closed: their descriptors will be those of others."""
+        self._disk_of.clear()
 
     def close(self) -> None:
         """Watch no longer."""
@@ -111,6 +121,7 @@ class _Batches:
         """Sync all files, and give them their names. Raises Unreadable."""
         self._settle()
         self._wait()
+        self._place.forget_folders()
 
     def close(self) -> None:
         """Remove what has no name yet."""
