@@ -24,19 +24,24 @@ _KEPT = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Let glibc's allocator keep large freed blocks instead of returning them to the kernel.
+    """Let glibc's allocator keep large freed blocks instead of returning them to the kernel, and Arrow use it.
 
     Nothing happens with another allocator. Source: mallopt(3).
     """
+    if keep_blocks() and find_spec("pyarrow"):  # not in a slim install
+        import pyarrow as pa
+
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
+
+
+def keep_blocks() -> bool:
+    """The part of keep_freed_memory that loads nothing, for before other threads start; whether it is glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, _KEPT)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
         mallopt(_M_ARENA_MAX, 1)  # the arenas of other threads have at most 64 MiB
-        if find_spec("pyarrow"):  # not in a slim install
-            import pyarrow as pa
-
-            pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
+    return bool(mallopt)
 
 
 def return_freed_memory() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from catalog.errors import UsageError
-from catalog.log.row_leaves import COLUMNS, ENCODED
 from catalog.store.digest_parts import digest_parts
 from catalog.store.manifest import CatalogFiles
 
-Tables = Iterator[pa.Table]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Tables = Iterator[pa.Table]
 
 
 def catalog_tables(catalog: CatalogFiles) -> Tables:
@@ -20,4 +21,7 @@ def catalog_tables(catalog: CatalogFiles) -> Tables:
         if not entry.parts and entry.rows:
             raise UsageError(f"the catalog has distinguished {name} digests only", "publish one that has every row")
         for part in digest_parts(catalog, name):
-            yield from part.groups(COLUMNS, encoded=ENCODED)
+            data = catalog.verified(part.name)
+            from catalog.log.row_leaves import COLUMNS, ENCODED  # and pyarrow: another thread reads meanwhile
+
+            yield from part.groups(COLUMNS, data=data, encoded=ENCODED)

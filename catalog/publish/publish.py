@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.leaves.kept_rows import KeptRows
@@ -19,7 +20,7 @@ from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_
 from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.publish.append_leaves import append_leaves
-from catalog.publish.catalog_tables import Tables, catalog_tables
+from catalog.publish.catalog_tables import catalog_tables
 from catalog.publish.pack_of_log import remove_packs, write_pack
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
@@ -31,6 +32,9 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import MAX_AHEAD, Trust
+
+if TYPE_CHECKING:
+    from catalog.publish.catalog_tables import Tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,10 +100,8 @@ def command(
     has another digest for a configuration of the log, whose components contradict the measured files, or whose index
     disagrees with its rows.
     """
-    from catalog.files.direct_io import keep_freed_memory
     from catalog.log.log_folder import LogFolder
 
-    keep_freed_memory()  # for the leaves, a few MiB at a time
     set_up, given = log is None or key is None, trust
     is_own = log is None  # the log of ldcat.toml, and its trust note
     if log is None:
@@ -135,11 +133,14 @@ def command(
 
 def _checked(folder: Path) -> tuple[Catalog, Tables]:
     """The catalog, whose components and index are right, and its rows, of which the first are read meanwhile."""
+    from catalog.files.direct_io import keep_blocks, keep_freed_memory
     from catalog.publish.catalog_tables import catalog_tables
     from catalog.work.ahead import made_ahead
 
     opened = open_unpublished(folder)
+    keep_blocks()
     tables = made_ahead(catalog_tables(opened))
+    keep_freed_memory()  # for the leaves, a few MiB at a time; pyarrow is loaded while the first file is read
     check_components_once(opened)
     check_index_once(opened)
     return opened, tables
