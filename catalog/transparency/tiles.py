@@ -189,15 +189,15 @@ def format_bundle(entries: Sequence[bytes]) -> bytes:
 
 def parse_bundle(data: bytes) -> list[bytes]:
     """The entries of a bundle. Raises MalformedInput if it is truncated, or has more than 256."""
-    entries, at = [], 0
+    entries, at = list[bytes](), 0
     while at < len(data):
+        if len(entries) == WIDTH:  # before more are read: a hostile one has millions of empty entries
+            raise MalformedInput(f"a bundle has more than {WIDTH} entries")
         end = at + _LENGTH.size
         if end > len(data) or (next_at := end + _LENGTH.unpack_from(data, at)[0]) > len(data):
             raise MalformedInput("a bundle of entries is cut off")
         entries.append(data[end:next_at])
         at = next_at
-    if len(entries) > WIDTH:
-        raise MalformedInput(f"a bundle has {len(entries)} entries, more than {WIDTH}")
     return entries
 
 
