@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from array import array
+from random import Random
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.log.leaves import leaf_code
 from catalog.log.leaves import row_combinations as module
 from catalog.log.leaves.row_combinations import Column, combinations
+from tests.support.strategies import seeded
 
 
-@st.composite
-def columns(draw: st.DrawFn) -> tuple[list[Column], int]:
+def columns(random: Random) -> tuple[list[Column], int]:
     """Columns of few different values, and how many rows they have."""
-    count = draw(st.integers(1, 60))
-    made = []
-    for _ in range(draw(st.integers(0, 4))):
-        width, offset = draw(st.sampled_from([1, 2, 4, 8])), draw(st.integers(0, 9))
-        few = draw(st.lists(st.binary(min_size=width, max_size=width), min_size=1, max_size=3))
-        values = b"".join(draw(st.sampled_from(few)) for _ in range(offset + count))
-        size = (offset + count + 7) // 8
-        valid = draw(st.none() | st.binary(min_size=size, max_size=size))
+    count, made = random.randint(1, 60), []
+    for _ in range(random.randint(0, 4)):
+        width, offset = random.choice([1, 2, 4, 8]), random.randint(0, 9)
+        few = [random.choice([bytes(width), random.randbytes(width)]) for _ in range(random.randint(1, 3))]
+        values = b"".join(random.choices(few, k=offset + count))
+        valid = random.choice([None, random.randbytes((offset + count + 7) // 8)])
         made.append(Column(values, valid, offset, width))
     return made, count
 
 
-@given(columns())
+@given(seeded(columns))
 def test_compiled_code_numbers_combinations_as_python_does(given: tuple[list[Column], int]) -> None:
     made, count = given
     expected = module._one_by_one(made, count)

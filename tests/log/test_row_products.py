@@ -14,13 +14,31 @@ from catalog.log.leaves import leaf_code
 from catalog.log.leaves.packed_rows import KNOWN, ROW, pack_rows, row_bits, unpack_rows
 from catalog.log.leaves.row_products import PRIME, RowProducts, rows_of
 from tests.support.log_rows import CODE
+from tests.support.strategies import seeded
 
 GROUPS = 5
-WORDS = st.sampled_from([0, 1, (1 << 64) - 1, 1 << 63]) | st.integers(0, (1 << 64) - 1)
-DIGESTS = st.lists(WORDS, min_size=6, max_size=6).map(lambda words: b"".join(word.to_bytes(8, "big") for word in words))
-ROWS = st.lists(st.tuples(DIGESTS, st.integers(0, GROUPS - 1), st.integers(-1, 65535), st.booleans()), max_size=12)
 KEYS = st.sampled_from([0, 1, (1 << 64) - 1, 1 << 64, PRIME - 1]) | st.integers(0, PRIME - 1)
 Row = tuple[bytes, int, int, bool]
+
+
+def some_rows(random: Random) -> list[Row]:
+    """Up to 12: a digest, a group, a vCPU count or -1, and whether the log has it."""
+    return [
+        (
+            b"".join(some_word(random).to_bytes(8, "big") for _ in range(6)),
+            random.randrange(GROUPS),
+            random.choice([-1, 0, 65535, random.randint(-1, 65535)]),
+            bool(random.getrandbits(1)),
+        )
+        for _ in range(random.randint(0, 12))
+    ]
+
+
+def some_word(random: Random) -> int:
+    return random.choice([0, 1, (1 << 64) - 1, 1 << 63, random.getrandbits(64), random.getrandbits(64)])
+
+
+ROWS = seeded(some_rows)
 
 
 def packed(rows: list[Row]) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -20,62 +21,76 @@ from tests.support.firmware_builder import PAGE, build_ovmf
 from tests.support.profiles import PROFILES
 
 HASHES = [KernelHashes.of(kernel=bytes([number]) * 32, append=f"quiet {number}") for number in range(3)]
-SIGNATURES = st.sampled_from([0x800F12, 0xA00F11, 0xB00F00]).map(VcpuSignature) | st.integers(0, 0xFFFFFFFF).map(
-    VcpuSignature
-)
-MORE_FEATURES = st.sampled_from([0, 0x20, 0x200])
+KNOWN_SIGNATURES = [VcpuSignature(one) for one in (0x800F12, 0xA00F11, 0xB00F00)]
+SIGNATURES = st.sampled_from(KNOWN_SIGNATURES) | st.integers(0, 0xFFFFFFFF).map(VcpuSignature)
+
+Made = TypeVar("Made")
 
 
-@st.composite
-def layouts(draw: st.DrawFn, *, secrets_pages: int = 3) -> tuple[tuple[Section, ...], Area | None]:
+def seeded(make: Callable[[Random], Made]) -> st.SearchStrategy[Made]:
+    """What a function makes of random numbers; hypothesis draws the seed only, and not each choice, which takes longer
+    than most tests.
+    """
+    return st.integers(0, 1 << 64).map(lambda seed: make(Random(seed)))
+
+
+def layout(random: Random, secrets_pages: int = 3) -> tuple[tuple[Section, ...], Area | None]:
     """Valid SEV metadata, in random file order, and a kernel hashes area that fits it."""
-    kinds = draw(st.lists(st.sampled_from([1, 2, 3, 4, 1]), min_size=1, max_size=6))
-    if draw(st.booleans()):
+    kinds = random.choices([1, 2, 3, 4, 1], k=random.randint(1, 6))
+    if random.getrandbits(1):
         kinds.append(SectionType.SNP_KERNEL_HASHES)
     gpa, sections = 0x800000, []
     for kind in kinds:
         longest = {1: 9, 2: secrets_pages, 4: 2}.get(kind, 1)
-        size = PAGE * draw(st.integers(1, longest))
-        gpa += PAGE * draw(st.integers(0, 2))
+        size = PAGE * random.randint(1, longest)
+        gpa += PAGE * random.randint(0, 2)
         sections.append(Section(gpa, size, kind))
         gpa += size
-    area = draw(st.sampled_from([None, Area(0, 0), Area(0x9FFC00, 0x400)]))
+    area = random.choice([None, Area(0, 0), Area(0x9FFC00, 0x400)])
     if kinds[-1] == SectionType.SNP_KERNEL_HASHES:
-        offset = draw(st.integers(0, PAGE - 176))
-        area = Area(sections[-1].gpa + offset, draw(st.integers(176, PAGE - offset)))
-    return tuple(draw(st.permutations(sections))), area
+        offset = random.choice([0, PAGE - 176, random.randint(0, PAGE - 176)])
+        area = Area(sections[-1].gpa + offset, random.choice([176, PAGE - offset, random.randint(176, PAGE - offset)]))
+    return tuple(random.sample(sections, len(sections))), area
 
 
-@st.composite
-def images(draw: st.DrawFn, *, secrets_pages: int = 3) -> bytes:
-    """An image that SEV, SEV-ES and SEV-SNP can launch."""
-    sections, area = draw(layouts(secrets_pages=secrets_pages))
-    return build_ovmf(
-        pages=draw(st.integers(1, 4)),
-        seed=draw(st.integers(0, 9)),
-        reset_vector=draw(st.sampled_from([0x80B004, 0x80B000]) | st.integers(1, 0xFFFFFFFF)),
-        hashes_area=area,
-        sections=sections,
-    )
+def images(*, secrets_pages: int = 3) -> st.SearchStrategy[bytes]:
+    """Images that SEV, SEV-ES and SEV-SNP can launch."""
+
+    def image(random: Random) -> bytes:
+        sections, area = layout(random, secrets_pages)
+        return build_ovmf(
+            pages=random.randint(1, 4),
+            seed=random.randint(0, 9),
+            reset_vector=random.choice([0x80B004, 0x80B000, 1, 0xFFFFFFFF, random.randint(1, 0xFFFFFFFF)]),
+            hashes_area=area,
+            sections=sections,
+        )
+
+    return seeded(image)
 
 
-@st.composite
-def points(draw: st.DrawFn, technology: Technology) -> Point:
-    """A point of the technology's own type, from few values, so that neighbours often share a prefix.
+def points(technology: Technology) -> st.SearchStrategy[Point]:
+    """Points of the technology's own type, from few values, so that neighbours often share a prefix.
 
-    A point type with a field that is not listed here needs a strategy for it.
+    A point type with a field that is not listed here needs a choice for it.
     """
-    vmm = draw(st.sampled_from(sorted(n for n, p in PROFILES.items() if technology.name in p.technologies) or [""]))
-    strategies: dict[str, st.SearchStrategy[Any]] = {
-        "kernel_hashes": st.none() | st.sampled_from(HASHES),
-        "vmm": st.builds(PROFILES.get, st.just(vmm)),
-        "vcpu_signature": SIGNATURES if vmm and PROFILES[vmm].measures_signature else st.none(),
-        "sev_features": MORE_FEATURES.map(lambda more: more | technology.default_sev_features),
-        "vcpus": st.integers(1, 6),
-    }
-    chosen = {field.name: draw(strategies[field.name]) for field in fields(technology.point_type)}
-    point: Point = technology.point_type(**chosen)
-    return point
+    names = sorted(n for n, p in PROFILES.items() if technology.name in p.technologies) or [""]
+    wanted = [field.name for field in fields(technology.point_type)]
+
+    def point(random: Random) -> Point:
+        vmm = random.choice(names)
+        signature = random.choice([*KNOWN_SIGNATURES, VcpuSignature(random.getrandbits(32))])
+        choices: dict[str, Any] = {
+            "kernel_hashes": random.choice([None, *HASHES]),
+            "vmm": PROFILES.get(vmm),
+            "vcpu_signature": signature if vmm and PROFILES[vmm].measures_signature else None,
+            "sev_features": random.choice([0, 0x20, 0x200]) | technology.default_sev_features,
+            "vcpus": random.randint(1, 6),
+        }
+        made: Point = technology.point_type(**{name: choices[name] for name in wanted})
+        return made
+
+    return seeded(point)
 
 
 VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa_layout.VMSA_SIZE)) | st.dictionaries(
@@ -83,34 +98,34 @@ VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vms
 ).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa_layout.VMSA_SIZE)))
 """Pages of random bytes, and pages that are zero except for a few bytes."""
 
-ROW_HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
+_HASHES = (bytes(32), b"\1" * 32, b"\xff" * 32)
 
-ROW_NUMBER = st.sampled_from([1, 2, 10, 100, 255])
+_NUMBERS = (1, 2, 10, 100, 255)
 
 _NO_IDENTITY: dict[str, Any] = dict.fromkeys(("firmware_sha256", "firmware_snp_baseline", "base_digest"))
 
-_IDENTITY: st.SearchStrategy[dict[str, Any]] = (
-    ROW_HASH.map(lambda value: _NO_IDENTITY | {"firmware_sha256": value})
-    | st.sampled_from([bytes(48), b"\1" * 48]).map(lambda value: _NO_IDENTITY | {"firmware_snp_baseline": value})
-    | st.just(_NO_IDENTITY | {"base_digest": b"\1" * 48})
-)
-"""Exactly one of the fields that say what a launch begins with."""
 
-_REST: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {
-        "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
-        "technology": st.sampled_from(["sev", "sev-snp"]),
-        "kernel_hashes_sha256": st.none() | ROW_HASH,
-        "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
-        "bsp_vmsa_sha256": st.none(),
-        "ap_vmsa_sha256": st.none(),
-        "vcpu_signature": st.none() | ROW_NUMBER,
-        "sev_features": st.none() | ROW_NUMBER | st.just((1 << 64) - 1),
-        "vcpus": st.none() | ROW_NUMBER,
+def _row(random: Random) -> dict[str, Any]:
+    identity = [{"firmware_sha256": value} for value in _HASHES]
+    identity += [{"firmware_snp_baseline": bytes(48)}, {"firmware_snp_baseline": b"\1" * 48}]
+    identity += [{"base_digest": b"\1" * 48}]  # exactly one of the fields that say what a launch begins with
+    return {
+        **_NO_IDENTITY,
+        **random.choice(identity),
+        "launch_digest": random.choice([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
+        "technology": random.choice(["sev", "sev-snp"]),
+        "kernel_hashes_sha256": random.choice([None, *_HASHES]),
+        "vmm": random.choice([None, "a", "a b", "ä", 'quo"te', "\\", "~"]),
+        "bsp_vmsa_sha256": None,
+        "ap_vmsa_sha256": None,
+        "vcpu_signature": random.choice([None, *_NUMBERS]),
+        "sev_features": random.choice([None, *_NUMBERS, (1 << 64) - 1]),
+        "vcpus": random.choice([None, *_NUMBERS]),
     }
-)
 
-ROW = st.builds(lambda identity, rest: identity | rest, _IDENTITY, _REST)
+
+ROW = seeded(_row)
+"""Rows of launch_digests.parquet with few values, so that they often agree."""
 
 
 def row_table(rows: list[dict[str, Any]], size: int = 48) -> pa.Table:
