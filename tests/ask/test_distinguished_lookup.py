@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -39,7 +40,10 @@ def found(built: BuildResult, digest: bytes) -> list[dict[str, object]]:
 
 
 def matches(built: BuildResult, digest: bytes) -> tuple[Match, ...]:
-    return lookup(Catalog.open(built.folder), LaunchDigest(digest), warn=pytest.fail)
+    return lookup(opened(built.folder), LaunchDigest(digest), warn=pytest.fail)
+
+
+opened = cache(Catalog.open)
 
 
 def snp_digests(built: BuildResult) -> list[bytes]:
