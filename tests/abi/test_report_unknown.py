@@ -76,7 +76,7 @@ def test_each_single_unknown_bit_is_one_note(version: int) -> None:
 
 @pytest.mark.parametrize("version", [2, 3, 5])
 def test_an_unknown_bit_does_not_disturb_verification(version: int) -> None:
-    """Every bit of a field, and one of each reserved byte. An unknown signing key or TCB is not verified."""
+    """Every bit of a field, one of each reserved byte. An unknown signing key or TCB is not verified."""
     made, whole = chain(), signed(report_bytes(version=version, measurement=DIGEST.value))
     for code, raw in unknown_bits(version, every=False):
         if raw[slice(*AFTER_SIGNATURE)] != bytes(0x170):
@@ -88,7 +88,7 @@ def test_an_unknown_bit_does_not_disturb_verification(version: int) -> None:
             assert failed(found) == ["signature"]
         else:
             assert found.verified, (code, raw.hex())
-    for at in range(*AFTER_SIGNATURE):
+    for at in range(*AFTER_SIGNATURE, 7):
         assert judged(flipped(whole, at, at % 8), made).verified
 
 
