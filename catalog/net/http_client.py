@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import h11
 
-from catalog.errors import Unreadable
 from catalog.net import idle_connections
 from catalog.net.connecting import connect
 from catalog.net.host_url import Server
+from catalog.net.no_answer import Hangs, NoAnswer
 from catalog.version import __version__
 
 HEAD_SECONDS = 10.0
@@ -46,14 +46,6 @@ _UNREAD_SECONDS = 1.0
 """Seconds that this may take."""
 
 _LOOK = "check the URL, the network and the host"
-
-
-class NoAnswer(Unreadable):
-    """The host was not found or reached, did not speak HTTP, or closed the connection before the end."""
-
-
-class Hangs(NoAnswer):
-    """The host was too slow, or silent: the response was not complete in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, NotThere, Unreadable
 from catalog.net.host_url import Server
-from catalog.net.http_client import Deadline, NoAnswer, Response, send_request
+from catalog.net.http_client import Deadline, Response, send_request
+from catalog.net.no_answer import NoAnswer
 from catalog.net.probes import PROBE_ORIGIN, Probe, ProbeResponse
 
 _PAUSES = (0.5, 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.diff.diff import diff
 from catalog.log.log_reader import LogReader, open_log
-from catalog.pages.html import diff_page
+from catalog.pages.diff_page import diff_page
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.releases_of_log import release_at

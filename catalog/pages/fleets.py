@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.imports.dates import day
-from catalog.pages.html import page, page_title
+from catalog.pages.catalog_facts import page_title
+from catalog.pages.html import page
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import Axes, read_axes

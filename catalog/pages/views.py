@@ -17,10 +17,12 @@ from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, SEARCHES_FURT
 from catalog.fast.note_text import dangers, shared_notes, titled
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
+from catalog.pages.catalog_facts import describe_side, drawn_map, hashes_area_text, page_title
 from catalog.pages.examples import examples
 from catalog.pages.export_data import answer_exports
-from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
+from catalog.pages.html import page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
+from catalog.pages.report_page import report_page
 from catalog.rows.fields import identity
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes

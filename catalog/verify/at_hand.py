@@ -17,7 +17,7 @@ from catalog.files import inputs
 from catalog.files.outputs import write_whole
 from catalog.files.writer import opened, remove
 from catalog.log.file_pack import MAX_PACK, PACKS, format_pack, leaf_name, pack_path, pack_size, parse_pack
-from catalog.net.http_client import NoAnswer
+from catalog.net.no_answer import NoAnswer
 from catalog.transparency.tiles import WIDTH, parse_bundle, tile_path, tile_width
 
 Fetch = Callable[[str, int], bytes]

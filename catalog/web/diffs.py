@@ -9,8 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from catalog.errors import Unreadable, UsageError
 from catalog.fast.folder_location import is_number
-from catalog.net.http_client import NoAnswer
-from catalog.pages.changes import changes_page
+from catalog.net.no_answer import NoAnswer
 from catalog.web.problems import Problem
 from catalog.web.release.open_release import OpenRelease
 from catalog.web.replies import HTML, Reply
@@ -58,12 +57,18 @@ class Diffs:
     async def _make(self, served: OpenRelease, key: tuple[str, str], old: int, new: int) -> Reply:
         try:
             async with self._one:
-                body = await asyncio.to_thread(changes_page, served.catalog, old, new, "../")
+                body = await asyncio.to_thread(_compared, served, old, new)
             made = Reply("/diff/{pair}", body, HTML).shrunk()
             served.keep(f"/diff/{key[1]}", made)  # even if nobody waits for it any more
             return made
         finally:
             del self._making[key]
+
+
+def _compared(served: OpenRelease, old: int, new: int) -> bytes:
+    from catalog.pages.changes import changes_page  # loaded in the thread of the first diff
+
+    return changes_page(served.catalog, old, new, "../")
 
 
 async def compared(request: Request, served: OpenRelease) -> Response:

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.concurrency import run_in_threadpool
 
 from catalog.fast.published import PublishedRelease
-from catalog.net.http_client import NoAnswer
+from catalog.net.no_answer import NoAnswer
 from catalog.web.problems import Problem
 
 MOST_THREADS = 16

@@ -13,7 +13,7 @@ import pytest
 
 from catalog.errors import NotThere, Unreadable
 from catalog.net import idle_connections, static_host
-from catalog.net.http_client import NoAnswer
+from catalog.net.no_answer import NoAnswer
 from catalog.net.static_host import StaticHost
 from tests.support.counted_hosts import Counted, counted_host
 from tests.support.hosts import Serve, answer, at_once

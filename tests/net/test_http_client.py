@@ -14,8 +14,9 @@ import pytest
 from catalog.errors import Unreadable
 from catalog.net import http_client, static_host
 from catalog.net.host_url import PlainHttp, Server
-from catalog.net.http_client import Deadline, Hangs, NoAnswer
+from catalog.net.http_client import Deadline
 from catalog.net.http_post import post
+from catalog.net.no_answer import Hangs, NoAnswer
 from catalog.net.static_host import StaticHost
 from tests.support.cli import Run
 from tests.support.drips import CHUNKED, DRIPS, OK, SECONDS, dripping, in_time

@@ -90,7 +90,7 @@ def command(
             rows = before.manifest.rows + after.manifest.rows
             found, changed = kept.enter_context(diff(before, after, begin("compared", rows), trust))
         if html:
-            from catalog.pages.html import write_diff
+            from catalog.pages.diff_page import write_diff
 
             write_diff(html, before, after, found)
         if output is Format.TABLE:

@@ -277,7 +277,7 @@ def _explained(
 
 
 def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits, go_on: str | None) -> None:
-    from catalog.pages.html import write_explanation
+    from catalog.pages.explanation_page import write_explanation
 
     write_explanation(
         html,

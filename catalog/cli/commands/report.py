@@ -36,7 +36,7 @@ def command(
     It has the launches that are covered, why others are not, and memory maps. The page is one HTML file that loads
     nothing and runs nothing. It prints well, has a light and a dark form, and supports screen readers.
     """
-    from catalog.pages.html import write_report
+    from catalog.pages.report_page import write_report
 
     opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
     covered = coverage_matrix(coverage(opened))

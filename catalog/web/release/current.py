@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.errors import LdcatError
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_reader import open_log
-from catalog.net.http_client import NoAnswer
+from catalog.net.no_answer import NoAnswer
 from catalog.state.folders import default_catalog
 from catalog.store import manifest
 from catalog.terminal import render
