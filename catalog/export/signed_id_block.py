@@ -8,10 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.ecdsa_p384 import EcdsaPublicKey, EcdsaSignature
@@ -20,14 +17,15 @@ from catalog.abi.id_auth import IdAuth
 from catalog.abi.id_block import IdBlock
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.evidence_notes import snp_policy_notes
-from catalog.endorse.id_signatures import check_id_signatures
 from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportRow, differing_options
 from catalog.export.guest_settings import guest_policy, guest_svn
-from catalog.export.private_keys import ID_BLOCK, load_key
 from catalog.export.settings import GivenFile, Settings
 from catalog.notes import Note
 from catalog.spec import embedded
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _ID_SIZE = 16
 _QEMU = "qemu-kvm-init2"
@@ -59,6 +57,8 @@ def signed_id_block(export: Export) -> SignedIdBlock:
     Raises UsageError for several digests, a guest policy or an id that no ID block can have, and the errors of
     `load_key`.
     """
+    from catalog.endorse.id_signatures import check_id_signatures
+
     settings = export.settings
     row = _only_row(export)
     block = IdBlock(
@@ -144,6 +144,8 @@ def _author_notes(settings: Settings) -> Sequence[Note]:
 
 
 def _key(file: GivenFile, settings: Settings) -> EllipticCurvePrivateKey:
+    from catalog.export.private_keys import ID_BLOCK, load_key
+
     return load_key(file, settings.passphrase, ID_BLOCK)
 
 
@@ -153,6 +155,10 @@ def _public(key: EllipticCurvePrivateKey) -> EcdsaPublicKey:
 
 
 def _signature(key: EllipticCurvePrivateKey, data: bytes) -> EcdsaSignature:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
     return EcdsaSignature(*decode_dss_signature(key.sign(data, ECDSA(hashes.SHA384(), deterministic_signing=True))))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export
-from catalog.export.key_digests import key_digest
 from catalog.export.settings import GivenFile, Settings
 from catalog.export.sidecar import StatedSettings
 from catalog.export.validity import valid_from
@@ -42,4 +41,8 @@ def _text(name: str, value: Any) -> Any:
 
 
 def _digest(file: GivenFile | None, settings: Settings) -> str | None:
-    return None if file is None else key_digest(file, settings.passphrase).hex()
+    if file is None:
+        return None
+    from catalog.export.key_digests import key_digest  # cryptography takes long to load
+
+    return key_digest(file, settings.passphrase).hex()

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
@@ -27,10 +27,10 @@ COMMIT = b"\xaa" * 20
 
 def test_the_golden_measurement_is_reproduced() -> None:
     signed = (MANY / "gce-endorsement.golden.pb").read_bytes()
-    [signer] = load_certificates(Message(signed, {4: "bytes"}, "golden").data(4))
+    certificate = Message(signed, {4: "bytes"}, "golden").data(4)
     [root] = load_certificates((MANY / "gce-root.pem").read_bytes())
     export = vector_export("many", Settings(commit=COMMIT, guest_svn=1))
-    assert golden_measurement(export, signer, root) == signed
+    assert golden_measurement(export, certificate, root.public_bytes(Encoding.PEM)) == signed
 
 
 def test_the_endorsement_of_the_vectors_is_verified() -> None:

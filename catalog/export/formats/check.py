@@ -12,7 +12,6 @@ from catalog.errors import UsageError
 from catalog.export.export_format import MOST_FILES, ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
-from catalog.export.key_digests import key_digest
 from catalog.export.settings import DEFAULT_POLICY, Settings
 from catalog.notes import Note
 
@@ -78,6 +77,8 @@ def _demanded_key(settings: Settings) -> Sequence[str]:
         )
     if not (key := settings.id_key or settings.author_key):
         return ()
+    from catalog.export.key_digests import key_digest  # cryptography takes long to load
+
     field = "trusted_id_key_hashes" if settings.id_key else "trusted_author_key_hashes"
     return "require_id_block: true", f"{field}: {_bytes(key_digest(key, settings.passphrase))}"
 

@@ -11,10 +11,9 @@ import hashlib
 import re
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import UsageError
-from catalog.export.corim_signature import Party, sign_corim
 from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile, Source
 from catalog.export.settings import DEFAULT_DAYS
@@ -22,6 +21,9 @@ from catalog.export.validity import valid_from, valid_until
 from catalog.export.writers.cbor_writer import encode
 from catalog.imports.cbor import Tagged
 from catalog.notes import Note
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.export.corim_signature import Party
 
 PROFILE = "tag:amd.com,2024:snp-corim-profile"
 
@@ -97,6 +99,8 @@ class Corim(ExportFormat):
         issuer, validity = _issuer(export), (valid_from(export), valid_until(export))
         corim = _corim(export, issuer, validity)
         if export.settings.key is not None:
+            from catalog.export.corim_signature import sign_corim
+
             signed = sign_corim(corim, issuer, validity, export.settings.key, export.settings)
             return [ExportFile.of("corim-signed.cose", "application/rim+cose", signed)]
         if export.settings.cert is not None or export.settings.passphrase is not None:

@@ -15,9 +15,8 @@ from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.given_files import fitting_files
-from catalog.export.private_keys import DSSE, load_key
 from catalog.export.settings import needed
-from catalog.export.writers.dsse import MEDIA_TYPE, sign_envelope
+from catalog.export.writers.dsse_type import MEDIA_TYPE
 from catalog.notes import Note
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -42,6 +41,9 @@ class InToto(ExportFormat):
     required = frozenset({"key", "files"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
+        from catalog.export.private_keys import DSSE, load_key  # cryptography takes long to load
+        from catalog.export.writers.dsse import sign_envelope
+
         key = load_key(needed(export.settings.key, "--key"), export.settings.passphrase, DSSE)
         signed = sign_envelope(PAYLOAD_TYPE, statement(export), key)
         return [ExportFile.of(self.file_name, MEDIA_TYPE, signed)]

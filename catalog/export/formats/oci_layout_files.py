@@ -9,7 +9,7 @@ from catalog.export.export_format import ExportFormat
 from catalog.export.exported import Export, ExportFile
 from catalog.export.given_files import fitting_files
 from catalog.export.sidecar import ENDING, IN_FOLDER
-from catalog.export.writers.dsse import MEDIA_TYPE
+from catalog.export.writers.dsse_type import MEDIA_TYPE
 
 _JSON = "application/json"
 _MEDIA_TYPES = {".dsse.json": MEDIA_TYPE, ".json": _JSON, ".yaml": "application/yaml", ".xml": "application/xml"}

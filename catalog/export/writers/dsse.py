@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
-
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 """On the curve P-256 or P-384, or Ed25519."""
 
