@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
 from catalog.log.revocation_list import Revocation
 from catalog.rows.endorsed_record import SELECTABLE
 from catalog.rows.fields import BY_NAME, UNKNOWN_OF_BASES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.Table:
@@ -21,6 +21,9 @@ def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.T
     table: as digest_table.py makes it.
     revocations: the revocations of the log, the newest last.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     newest = pa.nulls(table.num_rows, pa.int32())
     for number, one in enumerate(revocations):
         status = None if one.severity == "restored" else number
@@ -35,6 +38,9 @@ def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.T
 
 def selected_rows(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
     """For each row: true if it has all values of a selector, canonical texts and numbers by field."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     selected = pa.repeat(True, table.num_rows)
     for name, value in selector.items():
         if name in SELECTABLE:  # no row has it
@@ -58,4 +64,6 @@ def _as_in(kind: pa.DataType, name: str, text: str | int) -> Any:
         value = BY_NAME[name].kind.parse(text)
     except ValueError:
         return None
+    import pyarrow as pa
+
     return None if pa.types.is_fixed_size_binary(kind) and kind.byte_width != len(value) else value

@@ -24,7 +24,6 @@ from catalog.log.log_folder import StateFolder
 from catalog.log.log_reader import open_log
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, make_ranges
-from catalog.work.engine import Processes
 from catalog.work.progress import Progress, StartProgress
 
 Read = Callable[[str], bytes]
@@ -80,6 +79,8 @@ def _made(catalog: Catalog, start_progress: StartProgress | None) -> Path:
         if start_progress is None:
             for name in catalog.manifest.files:
                 catalog.need(name)
+            from catalog.work.engine import Processes
+
             with Processes(1, mp_context=get_context("spawn")) as pool:
                 pool.submit(_make_elsewhere, catalog.files, catalog.manifest_sha256, made).result()
         else:
