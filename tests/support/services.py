@@ -1,4 +1,8 @@
-"""`ldcat serve` as a process, for tests over HTTP; and the log that it serves."""
+"""`ldcat serve` as a process, for tests over HTTP.
+
+It is a fork of a process that has loaded it: else most of its time is spent on loading. For tests of memory, and of how
+it is loaded, it is started afresh.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,15 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,12 +28,15 @@ ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
 """Timeout after which a hanging server fails a test; no test waits for it to pass."""
 
+_FORKS, _FRESH = get_context("forkserver"), get_context("spawn")
+_FORKS.set_forkserver_preload(["tests.support.loaded_service"])
+
 
 @dataclass
 class Service:
     """A service that answers at `url`. log_lines: lines of its stderr."""
 
-    process: subprocess.Popen[str]
+    process: BaseProcess
     url: str
     log_lines: list[str] = field(default_factory=list)
 
@@ -64,46 +73,62 @@ class Service:
         end = time.monotonic() + SECONDS
         while not any(what in line for line in self.log_lines):
             assert time.monotonic() < end, (what, self.log_lines)
-            assert self.process.poll() is None, self.log_lines
+            assert self.process.is_alive(), self.log_lines
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop the service; returns its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        self.send_signal(number)
+        self.process.join(SECONDS)
+        assert self.process.exitcode is not None, self.log_lines
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
 
 @contextmanager
-def service(home: Path, *arguments: str | Path, prelude: str = "") -> Iterator[Service]:
-    """home: where it keeps its state. prelude: Python code to run before it starts."""
-    program = f"{prelude}\nfrom catalog.cli.main import main\nif __name__ == '__main__': main()"
-    command = [sys.executable, "-c", program, "serve", "--listen", "127.0.0.1:0", *map(str, arguments)]
+def service(home: Path, *arguments: str | Path, prelude: str = "", fresh: bool = False) -> Iterator[Service]:
+    """home: where it keeps its state. prelude: Python code to run before it starts. fresh: whether it is no fork."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LDCAT_")}
-    homes = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("STATE", "CACHE", "DATA")}
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**environment, **homes},
-    ) as process:
-        found = Service(process, "")
-        reader = threading.Thread(target=_read, args=(found,))
-        reader.start()
-        try:
-            found.until("serves at ")
-            found.url = next(line for line in found.log_lines if "serves at " in line).split()[-1]
-            yield found
-        finally:
-            process.kill()
-            reader.join(SECONDS)
+    environment |= {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("STATE", "CACHE", "DATA")}
+    context = _FRESH if fresh else _FORKS
+    said, stderr = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=([*map(str, arguments)], environment, prelude, stderr))
+    process.start()
+    stderr.close()
+    found = Service(process, "")
+    reader = threading.Thread(target=_read, args=(found, said))
+    reader.start()
+    try:
+        found.until("serves at ")
+        found.url = next(line for line in found.log_lines if "serves at " in line).split()[-1]
+        yield found
+    finally:
+        process.kill()
+        process.join(SECONDS)
+        reader.join(SECONDS)
 
 
-def _read(found: Service) -> None:
-    assert found.process.stderr is not None
-    for line in found.process.stderr:
-        found.log_lines.append(line.rstrip("\n"))
+def _serve(arguments: list[str], environment: dict[str, str], prelude: str, stderr: Connection) -> None:
+    """Run the service in this process; ends it."""
+    with stderr:
+        os.dup2(stderr.fileno(), 2)
+    sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    exec(prelude, {})
+    from catalog.cli.main import main
+
+    main(["serve", "--listen", "127.0.0.1:0", *arguments])
+
+
+def _read(found: Service, said: Connection) -> None:
+    with os.fdopen(said.fileno(), closefd=False) as lines, said:
+        for line in lines:
+            found.log_lines.append(line.rstrip("\n"))
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def test_it_serves_as_nobody_with_a_read_only_root(small: BuildResult, tmp_path:
     nobody = all(folder.stat().st_mode & 1 for folder in Path(sys.base_prefix, "lib").resolve().parents)
     os.chown(home, 65532 if nobody else 0, -1)
     prelude = CONFINED.format(home=str(home), nobody=nobody)
-    with service(home, place.log, "--trust", place.trust, prelude=prelude) as served:
+    with service(home, place.log, "--trust", place.trust, prelude=prelude, fresh=True) as served:
         status = dict(
             line.split(":\t", 1)
             for line in Path(f"/proc/{served.process.pid}/status").read_text().splitlines()

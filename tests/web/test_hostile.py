@@ -44,7 +44,7 @@ def impatient(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> I
         "from catalog.web import bodies, serving\n"
         "bodies.BODY_SECONDS = 0.5; bodies.MAX_HELD = 4 << 20\nserving.SILENT_SECONDS = 1\nserving.GRACE_SECONDS = 1"
     )
-    with service(tmp_path_factory.mktemp("home"), small.folder, prelude=prelude) as found:
+    with service(tmp_path_factory.mktemp("home"), small.folder, prelude=prelude, fresh=True) as found:
         yield found
 
 

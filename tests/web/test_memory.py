@@ -57,7 +57,8 @@ ATTACKS: tuple[Callable[[Service], None], ...] = (
 
 
 def test_memory_is_released_after_an_attack(small: BuildResult, tmp_path: Path) -> None:
-    with service(tmp_path, small.folder, prelude="from catalog.web import memory\nmemory.SECONDS = 2") as served:
+    prelude = "from catalog.web import memory\nmemory.SECONDS = 2"
+    with service(tmp_path, small.folder, prelude=prelude, fresh=True) as served:
         for number in range(100):
             assert served.ask(f"/d/{number:096x}")[0] == 200
         assert served.ask("/builds")[0] == 200

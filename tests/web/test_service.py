@@ -326,7 +326,7 @@ def problem(
 
 
 def test_an_own_catalog(small: BuildResult, tmp_path: Path) -> None:
-    with service(tmp_path, small.folder) as own:
+    with service(tmp_path, small.folder, fresh=True) as own:
         assert own.json("/readyz") == {"status": "ready", "verified": False, "release": None}
         digest = snp_digest(small)
         found = own.json(f"/d/{digest}.json")

@@ -21,5 +21,5 @@ serving.run_granian = run_granian
 
 
 def test_modules_that_few_requests_need_are_loaded_later(small: BuildResult, tmp_path: Path) -> None:
-    with service(tmp_path, small.folder, prelude=PRELUDE) as found:
+    with service(tmp_path, small.folder, prelude=PRELUDE, fresh=True) as found:
         assert next(line for line in found.log_lines if line.startswith("loaded:")).split() == ["loaded:"]

@@ -197,7 +197,7 @@ def test_it_ends_despite_hanging_requests(place: Place, tmp_path: Path) -> None:
             pending.sendall(b"GET /d/" + b"0" * 96 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             served.until("held")
             for number in signals[:-1]:
-                served.process.send_signal(number)
+                served.send_signal(number)
                 served.until("stopped")
             assert served.stop(signals[-1]) == 0  # in less time than a test waits for anything
 
