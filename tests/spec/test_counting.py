@@ -16,6 +16,7 @@ from catalog.build import digest_table, disk_space
 from catalog.build.disk_space import room_needed
 from catalog.cli.main import run
 from catalog.errors import UsageError
+from catalog.fast.index import ROW_GROUP
 from catalog.launch.point import VcpuPoint
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.counting import Count, count_rows
@@ -144,11 +145,15 @@ def test_the_free_space_of_the_target_file_system_counts(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("signatures", "features", "vcpus"),
-    [(1, 1, 3000), (30, 30, 30), (150, 450, 1)],  # few VMSAs, some, and more than there are rows in a row group
+    ("signatures", "features", "vcpus", "row_group"),
+    [  # few VMSAs, some, and more than there are rows in a row group
+        (1, 1, 3000, ROW_GROUP),
+        (30, 30, 30, ROW_GROUP),
+        (50, 180, 1, 1 << 13),
+    ],
 )
 def test_the_estimate_is_close_to_the_size_of_the_catalog(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signatures: int, features: int, vcpus: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signatures: int, features: int, vcpus: int, row_group: int
 ) -> None:
     def hashes_of_others(_: object, point: VcpuPoint) -> tuple[bytes, bytes]:
         """They take as much room as those of VMSA pages, and a tenth of the time."""
@@ -156,6 +161,8 @@ def test_the_estimate_is_close_to_the_size_of_the_catalog(
         return hashlib.sha256(name).digest(), hashlib.sha256(name + b"ap").digest()
 
     monkeypatch.setattr(digest_table, "vmsa_page_hashes", hashes_of_others)
+    for module in (digest_table, disk_space):
+        monkeypatch.setattr(module, "ROW_GROUP", row_group)
     text = f"""
 name = "room"
 firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
