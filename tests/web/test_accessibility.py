@@ -46,8 +46,7 @@ def served(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def check(seen: Watched, served: Service) -> Iterator[Watched]:
-    seen.page.goto(f"{served.url}/")
+def check(seen: Watched) -> Iterator[Watched]:
     yield seen
     seen.page.set_viewport_size({"width": 1280, "height": 720})
 
@@ -65,8 +64,9 @@ def findings(seen: Watched) -> list[object]:
     return found + seen.errors
 
 
-def test_answers(check: Watched, small: BuildResult) -> None:
+def test_answers(check: Watched, served: Service, small: BuildResult) -> None:
     """The start page, and its answers: a revoked match, a match that is endorsed, an endorsed digest, none, several."""
+    check.page.goto(f"{served.url}/")
     assert findings(check) == []
     snp = digest_with(small, technology="sev-snp")
     for text in (digest_with(small, vcpus=3), snp, SNP_DIGEST, NOWHERE, f"{snp}\n{NOWHERE}\nnonsense", "nonsense"):
@@ -74,7 +74,8 @@ def test_answers(check: Watched, small: BuildResult) -> None:
         assert findings(check) == [], text
 
 
-def test_a_report_that_allows_debugging_and_a_verified_row(check: Watched, small: BuildResult) -> None:
+def test_a_report_that_allows_debugging_and_a_verified_row(check: Watched, served: Service, small: BuildResult) -> None:
+    check.page.goto(f"{served.url}/")
     data = report_bytes(measurement=bytes.fromhex(digest_with(small, technology="sev-snp")), policy=0xB0000)
     check.page.set_input_files("#file", {"name": "r.bin", "mimeType": "application/octet-stream", "buffer": data})
     expect(check.page.locator("#answer h2")).to_be_focused()
