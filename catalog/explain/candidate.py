@@ -9,6 +9,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.explain.search_space import Choice
 from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.rows.launch_config import LaunchConfig
@@ -34,6 +35,12 @@ class Candidate:
         signature = self.vcpu_signature.value if self.vcpu_signature else None
         features = self.sev_features.value | technology_named(technology).default_sev_features
         return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)
+
+    def vcpu_point(self) -> VcpuPoint:
+        """The point of the configuration, under a technology that measures vCPUs."""
+        point = self.config().point
+        assert isinstance(point, VcpuPoint), "chains are of technologies that measure vCPUs"  # noqa: S101
+        return point
 
     def choice(self, axis: str) -> Choice[Any] | None:
         """The choice on an axis; None if it is not measured."""

@@ -20,7 +20,7 @@ from catalog.explain.search_space import Choice, SearchSpace, Stage
 from catalog.explain.stages import VCPU_AXES
 from catalog.launch.chain import SIDE_BY_SIDE, Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import FirmwarePoint, VcpuPoint
+from catalog.launch.point import FirmwarePoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, technology_named
 from catalog.launch.update import LaunchUpdate
@@ -31,6 +31,11 @@ _STEPS = 1 << 18
 
 _SLOW_STEPS = 1 << 15
 """The same without compiled code: a task takes some tenths of a second."""
+
+_KEPT_STATES = 1 << 17
+"""States of launches that are kept for later stages, which combine the same ones with other vCPUs: 40 MB."""
+
+_Fields = tuple[Any, ...]
 
 _Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 
@@ -59,10 +64,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Candidates of one stage, and the task that tries them: one chain or one digest for each candidate."""
+    """Candidates of one stage, and the task that tries them: one chain or one digest for each candidate.
+
+    candidates: the fields of each: few become a Candidate, and most of the time would be spent on the others.
+    """
 
     stage: Stage
-    candidates: Sequence[Candidate]
+    candidates: Sequence[_Fields]
     task: Task
 
     @property
@@ -142,17 +150,11 @@ def try_task(task: Task) -> list[tuple[int, int]]:
 def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
     """The candidates that were found, with their vCPU counts, if measuring them again confirms it."""
     for number, count in found:
-        candidate = batch.candidates[number]
+        candidate = Candidate(*batch.candidates[number])
         if batch.task.counts:
             candidate = replace(candidate, vcpus=batch.task.counts[count])
         if batch.task.target.is_it(candidate.config().digest()):
             yield candidate
-
-
-def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
-    point = candidate.config().point
-    assert isinstance(point, VcpuPoint), "chains are of technologies that measure vCPUs"  # noqa: S101
-    return measurer.chain(point)
 
 
 @dataclass(slots=True)
@@ -162,6 +164,7 @@ class _Plan:
     sent: unfinished batches, by number.
     done: stages that were sent completely.
     _blocked: launches that are not possible, with and without kernel hashes: no blocker depends on what is hashed.
+    _states: those of launches up to the first vCPU, until there are too many.
     """
 
     space: SearchSpace
@@ -173,6 +176,7 @@ class _Plan:
     done: list[Stage] = field(default_factory=list)
     _count: int = 0
     _blocked: set[tuple[object, ...]] = field(default_factory=set)
+    _states: dict[tuple[object, ...], Any] = field(default_factory=dict)
     _pages: dict[tuple[Any, ...], tuple[LaunchUpdate, LaunchUpdate]] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[Task]:
@@ -195,7 +199,8 @@ class _Plan:
 
     def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
         """Batches of a technology that measures no vCPU."""
-        candidates, digests = [], []
+        candidates: list[_Fields] = []
+        digests = []
         for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
             for kernel_hashes in self.space.choices("kernel_hashes", stage):
@@ -203,14 +208,14 @@ class _Plan:
                     digests.append(measurer.measure(FirmwarePoint(kernel_hashes.value)).value)
                 except CannotLaunch:
                     continue
-                candidates.append(Candidate(technology, firmware, kernel_hashes))
+                candidates.append((technology, firmware, kernel_hashes))
         if candidates:
             yield self._batch(stage, candidates, (), (), b"".join(digests))
 
     def _chains(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
         """Batches of a technology that measures vCPUs, with every vCPU count of the stage."""
         counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
-        candidates: list[Candidate] = []
+        candidates: list[_Fields] = []
         chains: list[VcpuChain] = []
         if not counts:
             return
@@ -226,7 +231,7 @@ class _Plan:
         if chains:
             yield self._batch(stage, candidates, chains, counts)
 
-    def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
+    def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[_Fields, VcpuChain]]:
         """Every configuration of a stage that can launch, without its vCPU count.
 
         Those with the same vCPUs come one after the other: their VMSAs are made once.
@@ -240,11 +245,11 @@ class _Plan:
             for signature, extra in vcpus:
                 pages: dict[int | None, tuple[LaunchUpdate, LaunchUpdate]] = {}  # by the reset vector
                 for measurer, launch, state in launches:
-                    candidate = Candidate(technology, launch.firmware, launch.kernel_hashes, vmm, signature, extra, 2)
+                    fields = (technology, launch.firmware, launch.kernel_hashes, vmm, signature, extra, 2)
                     reset_vector = measurer.firmware.reset_vector
                     if reset_vector not in pages:
-                        pages[reset_vector] = self._vmsas(measurer, candidate)
-                    yield candidate, VcpuChain(state, *pages[reset_vector])
+                        pages[reset_vector] = self._vmsas(measurer, Candidate(*fields))
+                    yield fields, VcpuChain(state, *pages[reset_vector])
 
     def _before_vcpus(
         self, stage: Stage, technology: Choice[str], vmm: Choice[VmmProfile], vcpu: _Vcpu
@@ -259,11 +264,20 @@ class _Plan:
                     continue
                 candidate = Candidate(technology, firmware, kernel_hashes, vmm, *vcpu, 2)
                 try:
-                    state = _chain(measurer, candidate).state
+                    state = self._state(measurer, candidate, (*kind, kernel_hashes.value))
                 except CannotLaunch:
                     self._blocked.add(kind)
                     continue
                 yield measurer, candidate, state
+
+    def _state(self, measurer: Measurer, candidate: Candidate, launch: tuple[object, ...]) -> Any:
+        """The state of a launch before its vCPUs; raises CannotLaunch."""
+        if launch in self._states:
+            return self._states[launch]
+        state = measurer.chain(candidate.vcpu_point()).state
+        if len(self._states) < _KEPT_STATES:
+            self._states[launch] = state
+        return state
 
     def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:
         """The launch updates of BSP and AP: the same for all firmware with the same reset vector."""
@@ -271,17 +285,16 @@ class _Plan:
         technology, reset_vector = candidate.technology.value, measurer.firmware.reset_vector
         key = (technology, reset_vector, vmm and vmm.value, signature and signature.value, features and features.value)
         if key not in self._pages:
-            chain = _chain(measurer, candidate)
-            self._pages[key] = (chain.bsp, chain.ap)
+            self._pages[key] = measurer.vmsas(candidate.vcpu_point())
         return self._pages[key]
 
     def _batch(
         self,
         stage: Stage,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[_Fields],
         chains: Sequence[VcpuChain],
         counts: Sequence[int],
         digests: bytes = b"",
     ) -> Batch:
-        technology = candidates[0].technology.value
+        technology = candidates[0][0].value
         return Batch(stage, candidates, Task(technology, chains, counts, digests, self.target, self.backend))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,6 +81,7 @@ class CandidateCounter:
         """Pairs of firmware and kernel hashes that can launch: no blocker depends on what is hashed."""
         tables = [choice.value for choice in self.space.choices("kernel_hashes", stage)]
         kinds = {table is None: table for table in tables}
+        of_kind = Counter(table is None for table in tables)
         total = 0
         for firmware in self.space.choices("firmware", stage):
             component = firmware.value.component
@@ -89,5 +91,5 @@ class CandidateCounter:
                     blocker = technology.launch_blocker(component, point(kernel_hashes=table))
                     self._blocked[key] = blocker is not None
                 if not self._blocked[key]:
-                    total += sum((other is None) == without for other in tables)
+                    total += of_kind[without]
         return total

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from catalog.abi.digest import LaunchDigest
 from catalog.launch.update import LaunchUpdate
@@ -16,8 +15,7 @@ Digests = bytes | memoryview
 """Launch digests of one size, one after the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class VcpuChain:
+class VcpuChain(NamedTuple):
     """A launch without its number of vCPUs.
 
     state: of the technology, after every launch update before the VMSAs.

@@ -153,6 +153,12 @@ class Measurer:
         *before, bsp, ap = self._update_runs(point if point.vcpus == 2 else replace(point, vcpus=2))
         return VcpuChain(self._fold(before), *bsp.updates, *ap.updates)
 
+    def vmsas(self, point: VcpuPoint) -> tuple[LaunchUpdate, LaunchUpdate]:
+        """The updates of BSP and AP in the chain of a point, without its state. Raises CannotLaunch."""
+        runs = self._update_runs(point if point.vcpus == 2 else replace(point, vcpus=2))
+        (bsp,), (ap,) = (run.updates for run in runs[-2:])
+        return bsp, ap
+
     def _update_runs(self, point: Point) -> list[UpdateRun]:
         if reason := self.technology.launch_blocker(self.firmware, point):
             raise _refused(self.technology, reason)

@@ -69,6 +69,7 @@ def test_chains_are_hashed_one_after_the_other() -> None:
     point = a_point(technology)
     assert isinstance(point, VcpuPoint)
     chain = Measurer(technology, FIRMWARE).chain(point)
+    assert Measurer(technology, FIRMWARE).vmsas(point) == (chain.bsp, chain.ap)
     digests = b"".join(measure(technology, FIRMWARE, replace(point, vcpus=count)).value for count in counts)
     assert technology.fold_chains([chain, chain], counts, choose()) == [digests, digests]
     assert technology.measured_fields == {"vmm", "vcpu_signature", "sev_features", "vcpus"}
