@@ -99,11 +99,19 @@ INDEX = "sev-snp/launch_digests.index"
 
 def check_lie(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """The same findings, some of them, and technologies that are right nevertheless."""
-    found = audited(folder)
+    right: dict[str, Regenerated] = {}
+
+    def noted(catalog: Catalog, technology: str, **options: Any) -> Regenerated:
+        right[technology] = regenerate(catalog, technology, **options)
+        return right[technology]
+
+    with patch.context() as patched:
+        patched.setattr(audit_catalog, "regenerate", noted)
+        found = audited(folder)
     assert found[0]
     assert found == row_by_row(folder, patch)
-    assert not equal(folder, "sev-snp").whole
-    assert equal(folder, "sev-es").whole
+    assert not right["sev-snp"].whole
+    assert right["sev-es"].whole
 
 
 @pytest.mark.parametrize("lie", [*LIES.values(), number("bucket_at", lambda value: value + 1, 1)])
