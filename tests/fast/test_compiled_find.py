@@ -63,9 +63,10 @@ def asked(built: BuildResult) -> list[bytes]:
 @pytest.mark.parametrize("name", ["small", "parted", "default"])
 def test_both_find_the_same(name: str, request: pytest.FixtureRequest) -> None:
     built: BuildResult = request.getfixturevalue(name)
+    digests = random.Random(2).choices(asked(built), k=1200)
     with opened(built) as packed:
         for index in packed.indexes.values():
-            for digest in random.Random(2).choices(asked(built), k=1200):
+            for digest in digests:
                 found = index.find(digest)
                 assert found == index.find_in_python(digest)
                 for ordinal in found:
