@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -49,11 +50,15 @@ def question(report: bytes, made: Chain, product: str = "Milan") -> Question:
     return {"product": product, "now": int(NOW), "report": report, key: made.leaf.der, **trusted}
 
 
+certificate = lru_cache(Certificate.parse)
+"""A parsed certificate: hundreds of reports come with the same ones."""
+
+
 def ours_accepts(asked: Question) -> bool:
     """Our answer to a question that go-sev-guest is asked."""
     leaf = asked.get("vcek") or asked["vlek"]
     try:
-        certificates = [Certificate.parse(data) for data in (leaf, asked["middle"], asked["ark"])]
+        certificates = [certificate(data) for data in (leaf, asked["middle"], asked["ark"])]
         report = AttestationReport.parse(asked["report"])
     except LdcatError:
         return False
