@@ -110,17 +110,18 @@ def pythons() -> Iterator[tuple[tuple[int, ...], str]]:
             yield version, str(path)
 
 
-def try_wheel(wheel: Path, python: str) -> str:
+def try_wheel(wheel: Path, python: str, home: Path) -> str:
     """What `ldcat --version` says once a wheel is installed for a Python, with nothing else and an empty HOME.
 
-    Raises SystemExit if it does not use the compiled code, or does not find a digest of the default catalog.
+    The HOME has the default catalog then. Raises SystemExit if it does not use the compiled code, or does not find a
+    digest of that catalog.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "environment")
         uv = str(_tool("uv"))
         _run(uv, "venv", "--quiet", "--no-config", "--python", python, str(place))
         _run(uv, "pip", "install", "--quiet", "--python", str(place / "bin/python"), str(wheel))
-        environment = {"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8"}
+        environment = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8"}
         ldcat = str(place / "bin/ldcat")
         said = _run(ldcat, "--version", cwd=Path(folder), environment=environment, alone=True).strip()
         if "compiled" not in said:
@@ -131,20 +132,19 @@ def try_wheel(wheel: Path, python: str) -> str:
     return said
 
 
-def try_slim(wheel: Path, python: str) -> str:
-    """As `try_wheel`, for a wheel of ldcat-slim: it looks up the digest in a catalog that ldcat has built.
+def try_slim(wheel: Path, python: str, home: Path) -> str:
+    """As `try_wheel`, for a wheel of ldcat-slim: it looks up the digest in the catalog that ldcat has built there.
 
     Raises SystemExit, too, if the environment is too large, or if the answer is not that of ldcat.
     """
     with tempfile.TemporaryDirectory() as folder:
-        place, catalog = Path(folder, "environment"), str(Path(folder, "catalog"))
+        place, catalog = Path(folder, "environment"), str(home / ".local/share/ldcat/catalog")
         uv, python_there = str(_tool("uv")), str(place / "bin/python")
         _run(uv, "venv", "--quiet", "--no-config", "--python", python, str(place))
         _run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python_there, str(wheel))
         size = sum(path.lstat().st_size for path in place.rglob("*"))
         if size > MOST_BYTES:
             raise SystemExit(f"{wheel.name} and what it needs have {size:,} bytes, more than {MOST_BYTES:,}")
-        _run(sys.executable, "-m", "catalog", "build", "--quiet", "-o", catalog)
         environment = {"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8"}
         for digest in (DIGEST, "0" * 64, "0" * 96):
             line = ("lookup", digest, "--catalog", catalog, "-f", "json")
@@ -158,10 +158,11 @@ def try_slim(wheel: Path, python: str) -> str:
 def try_newest(made: Iterable[Path]) -> Iterator[str]:
     """Try the wheels of this machine with the newest Python; yields what `try_wheel` or `try_slim` says of each."""
     version, python = max(pythons())
-    for wheel in made:
-        if wheel.name.endswith(f"{platform.machine()}.whl"):
-            tried = try_slim if wheel.name.startswith("ldcat_slim") else try_wheel
-            yield f"{wheel.name} with Python {'.'.join(map(str, version))}: {tried(wheel, python)}"
+    with tempfile.TemporaryDirectory() as home:
+        for wheel in made:
+            if wheel.name.endswith(f"{platform.machine()}.whl"):
+                tried = try_slim if wheel.name.startswith("ldcat_slim") else try_wheel
+                yield f"{wheel.name} with Python {'.'.join(map(str, version))}: {tried(wheel, python, Path(home))}"
 
 
 def main() -> None:
