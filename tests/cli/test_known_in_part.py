@@ -368,7 +368,7 @@ def test_nothing_unknown_is_in_any_file_or_output(asked: Asked, built: BuildResu
         for launch_digest in DIGESTS
         for command in (
             ("lookup", launch_digest, *asked.place.options()),
-            ("explain", launch_digest, *asked.place.options()),
+            ("explain", launch_digest, *asked.place.options(), "--budget", "0.001"),
             ("prove", launch_digest, "--catalog", str(asked.place.log)),
         )
         for more in ((), *([("-f", "json")] if command[0] != "prove" else []))
