@@ -166,14 +166,20 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture(scope="session")
+def small_log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A log of the small catalog; must not be changed."""
+    return Place(tmp_path_factory.mktemp("small-log"), small, 1_800_000_000)
+
+
 @pytest.fixture
-def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(small_log: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A log of the small catalog, which may be changed, with commands run on the day of its publication."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("LDCAT_CATALOG", raising=False)
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
-    return Place(tmp_path, small, 1_800_000_000)
+    return small_log.copied(tmp_path)
 
 
 @pytest.fixture

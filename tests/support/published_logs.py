@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ class Place:
         policy += f"witness w {witness.key}\ngroup all all w\nquorum all\n" if witness else "quorum none\n"
         self.trust.write_bytes(bytes(trust_note(policy, expires=now + 10**7, max_age=DAY)))
         self.publish()
+
+    def copied(self, folder: Path) -> Place:
+        """The same log, its trust note and what its publisher remembers, in another folder: quicker than to publish."""
+        shutil.copytree(self.log.parent, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        other = copy(self)
+        other.log, other.trust = folder / self.log.name, folder / self.trust.name
+        other._publisher = replace(self._publisher, root=folder)
+        return other
 
     def publish(self, *revokes: RevokeRecord, built: BuildResult | None = None, trust: Trust | None = None) -> None:
         self.now += 1
