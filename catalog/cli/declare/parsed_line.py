@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -73,6 +74,7 @@ class Parameter(Value):
         raise BadValue(f"{text!r} is not one of {', '.join(map(repr, map(_text, self.choices)))}")
 
 
+@cache
 def parameters_of(command: Callable[..., Any]) -> tuple[Parameter, ...]:
     """The parameters of a command, in their order; raises KeyError for a kind that is not known here."""
     if hasattr(command, "__wrapped__"):

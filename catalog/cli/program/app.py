@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.exceptions import TyperException
 
 from catalog.cli.command_modules import command_line, command_module, command_names, no_such_command
@@ -72,13 +74,20 @@ def run_in_typer(arguments: Sequence[str]) -> object:
     """
     arguments, old_names = with_new_names(arguments)
     say_old_names(old_names, arguments)
-    app = make_app(_needed(arguments))
     try:
-        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
+        return _parser(_needed(arguments))(
+            args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments)
+        )
     except TyperException as failure:
         raise _usage_error(failure, command_line(arguments)) from failure
     except typer.Abort as aborted:
         raise KeyboardInterrupt from aborted
+
+
+@cache
+def _parser(names: tuple[str, ...] | None) -> Any:
+    """The parser of `make_app`, made once: that takes longer than to parse a command line."""
+    return typer.main.get_command(make_app(names))
 
 
 def _usage_error(failure: TyperException, command: str) -> UsageError:
@@ -99,9 +108,9 @@ def _hint_for(message: str, command: str) -> str:
     return f"{command} --help"
 
 
-def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
+def _needed(arguments: Sequence[str]) -> tuple[str, ...] | None:
     """The commands that a command line needs; None for all, which help, errors and `completion` list."""
-    first = list(arguments[:1])
-    if first == ["--version"]:
+    first = tuple(arguments[:1])
+    if first == ("--version",):
         return ()
-    return first if set(first) & set(command_names()) and first != ["completion"] else None
+    return first if set(first) & set(command_names()) and first != ("completion",) else None
