@@ -26,7 +26,8 @@ from catalog.transparency.witness import MAX_REQUEST, AddCheckpoint, parse_cosig
 from tests.support.cli import Run
 from tests.support.forked_logs import SIZES, consistent, request, root
 from tests.support.logs import LOG, ORIGIN, signed, signer
-from tests.support.witnesses import SECONDS, Running, witness
+from tests.support.services import SECONDS
+from tests.support.witnesses import Running, witness
 
 KINDS = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
 HASH = hashlib.sha256(ORIGIN.encode()).hexdigest()
@@ -224,9 +225,8 @@ def test_new_logs_are_added_at_sighup(folder: Path) -> None:
 
         def reread(logs: str, *said: str) -> None:
             (folder / "logs").write_text(logs)
-            running.process.send_signal(signal.SIGHUP)
-            assert running.process.stderr is not None
-            assert tuple(running.process.stderr.readline() for _ in said) == tuple(f"ldcat: {line}\n" for line in said)
+            running.send_signal(signal.SIGHUP)
+            assert tuple(running.stderr.readline() for _ in said) == tuple(f"ldcat: {line}\n" for line in said)
 
         assert running.add_checkpoint(bytes(request(0, 10)))[0] == 200
         entry = f"vkey {new.key}\nqpd 24\ncontact ops (at) new.example\n"

@@ -32,7 +32,8 @@ from tests.oracles.debian_sid import unpack_from_sid
 from tests.oracles.go_programs import require, unavailable
 from tests.support.cli import Run
 from tests.support.logs import signed, signer
-from tests.support.witnesses import SECONDS, witness
+from tests.support.services import SECONDS
+from tests.support.witnesses import witness
 
 ORIGIN = "example.com/digests"
 COSIGNATURE = SignatureType.COSIGNATURE_ED25519

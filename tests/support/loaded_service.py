@@ -1,4 +1,4 @@
-"""All that `ldcat serve` loads but Granian, and its templates: a process from which services are forked has it once.
+"""All that services load but Granian, and their templates: a process from which they are forked has it once.
 
 Granian starts threads, and is loaded once its allocator is set up.
 """
@@ -17,6 +17,8 @@ from catalog.pages import html
 
 LOADED = (
     *("catalog.cli.main", "catalog.cli.program.direct", "catalog.cli.commands.serve", "catalog.cli.first_build"),
+    *("catalog.cli.program.app", "catalog.cli.commands.witness", "catalog.publish.witness_store"),
+    *("catalog.publish.key_files", "catalog.transparency.log_list", "catalog.transparency.witness"),
     *("catalog.terminal.render", "catalog.web.memory", "catalog.web.front", "catalog.web.routes"),
     *("catalog.web.release.current", "catalog.store.component_tables", "catalog.store.follows", "pyarrow.compute"),
     *("catalog.verify.hosted_log", "catalog.pages.changes", "catalog.transparency.keys"),

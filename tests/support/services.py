@@ -28,8 +28,8 @@ ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
 """Timeout after which a hanging server fails a test; no test waits for it to pass."""
 
-_FORKS, _FRESH = get_context("forkserver"), get_context("spawn")
-_FORKS.set_forkserver_preload(["tests.support.loaded_service"])
+FORKS, _FRESH = get_context("forkserver"), get_context("spawn")
+FORKS.set_forkserver_preload(["tests.support.loaded_service"])
 
 
 @dataclass
@@ -93,9 +93,10 @@ def service(home: Path, *arguments: str | Path, prelude: str = "", fresh: bool =
     """home: where it keeps its state. prelude: Python code to run before it starts. fresh: whether it is no fork."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LDCAT_")}
     environment |= {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("STATE", "CACHE", "DATA")}
-    context = _FRESH if fresh else _FORKS
+    context = _FRESH if fresh else FORKS
     said, stderr = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=([*map(str, arguments)], environment, prelude, stderr))
+    command = ["serve", "--listen", "127.0.0.1:0", *map(str, arguments)]
+    process = context.Process(target=run_ldcat, args=(command, environment, prelude, stderr))
     process.start()
     stderr.close()
     found = Service(process, "")
@@ -111,8 +112,8 @@ def service(home: Path, *arguments: str | Path, prelude: str = "", fresh: bool =
         reader.join(SECONDS)
 
 
-def _serve(arguments: list[str], environment: dict[str, str], prelude: str, stderr: Connection) -> None:
-    """Run the service in this process; ends it."""
+def run_ldcat(arguments: list[str], environment: dict[str, str], prelude: str, stderr: Connection) -> None:
+    """Run a service in this process; ends it."""
     with stderr:
         os.dup2(stderr.fileno(), 2)
     sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
@@ -122,7 +123,7 @@ def _serve(arguments: list[str], environment: dict[str, str], prelude: str, stde
     exec(prelude, {})
     from catalog.cli.main import main
 
-    main(["serve", "--listen", "127.0.0.1:0", *arguments])
+    main(arguments)
 
 
 def _read(found: Service, said: Connection) -> None:

@@ -1,28 +1,28 @@
-"""`ldcat witness serve` as a process, for tests over HTTP."""
+"""`ldcat witness serve` as a process, for tests over HTTP: a fork, as `ldcat serve` (services.py)."""
 
 from __future__ import annotations
 
 import http.client
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parent.parent.parent
-SECONDS = 30
-"""Timeout after which a hanging server fails a test; no test waits for it to pass."""
+from tests.support.services import FORKS, SECONDS, run_ldcat
 
 
 @dataclass
 class Running:
-    """A witness that answers at `url`."""
+    """A witness that answers at `url`. stderr: what it says after its first line."""
 
-    process: subprocess.Popen[str]
+    process: BaseProcess
     url: str
+    stderr: IO[str]
 
     def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
         """Status, body and content type of an answer."""
@@ -40,23 +40,30 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Stop the witness; returns its exit code and its output after the first line."""
-        self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, err
+        self.send_signal(number)
+        self.process.join(SECONDS)
+        assert self.process.exitcode is not None
+        return self.process.exitcode, self.stderr.read()
+
+    def send_signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
 
 @contextmanager
 def witness(folder: Path, *arguments: str, prelude: str = "") -> Iterator[Running]:
     """Serve with `key`, the policy `logs` and the database `db` in a folder. prelude: Python code to run before."""
-    program = f"{prelude}\nfrom catalog.cli.main import main\nmain()"
     places = ("--key", f"{folder}/key", "--logs", f"{folder}/logs", "--db", f"{folder}/db")
-    command = [sys.executable, "-c", program, "witness", "serve", *places, "--listen", "127.0.0.1:0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr is not None
-        first = process.stderr.readline()
-        assert first.startswith("ldcat: note: "), first + process.stderr.read()
-        running = Running(process, first.split()[-1])
+    command = ["witness", "serve", *places, "--listen", "127.0.0.1:0", *arguments]
+    said, stderr = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=run_ldcat, args=(command, dict(os.environ), prelude, stderr))
+    process.start()
+    stderr.close()
+    with said, os.fdopen(said.fileno(), closefd=False) as lines:
         try:
-            yield running
+            first = lines.readline()
+            assert first.startswith("ldcat: note: "), first + lines.read()
+            yield Running(process, first.split()[-1], lines)
         finally:
             process.kill()
+            process.join(SECONDS)
