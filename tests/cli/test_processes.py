@@ -21,17 +21,17 @@ ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
 
 
-def test_a_digest_from_standard_input(small: BuildResult) -> None:
+def test_a_digest_from_standard_input(small: BuildResult, program: Path) -> None:
     example = small.manifest and small.example
-    command = [*LDCAT, "lookup", "-", "--catalog", str(small.folder), "--format", "json"]
+    command = [str(program), "lookup", "-", "--catalog", str(small.folder), "--format", "json"]
     done = subprocess.run(command, input=f"{example}\n", check=True, capture_output=True, text=True, cwd=ROOT)
     assert json.loads(done.stdout)["found"] is True
 
 
-def test_a_batch_from_standard_input() -> None:
+def test_a_batch_from_standard_input(program: Path) -> None:
     line = json.dumps({"technology": "sev", "firmware": AMDSEV})
     done = subprocess.run(
-        [*LDCAT, "measure", "--batch", "-"], input=line, check=True, capture_output=True, text=True, cwd=ROOT
+        [str(program), "measure", "--batch", "-"], input=line, check=True, capture_output=True, text=True, cwd=ROOT
     )
     assert json.loads(done.stdout)["launch_digest"].startswith("3e4fd0b3")
 
@@ -79,8 +79,8 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
     assert list(tmp_path.iterdir()) == [spec]
 
 
-def test_colours_are_used_only_on_terminals_that_support_them(small: BuildResult) -> None:
-    command = [*LDCAT, "sql", "FROM firmware", "--catalog", str(small.folder)]
+def test_colours_are_used_only_on_terminals_that_support_them(small: BuildResult, program: Path) -> None:
+    command = [str(program), "sql", "FROM firmware", "--catalog", str(small.folder)]
     environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
     assert b"\x1b" not in done.stdout
@@ -95,17 +95,17 @@ def test_a_terminal_without_unicode(small: BuildResult) -> None:
     assert (done.returncode, done.stdout) == (0, b"e\n\\xe9\n")
 
 
-def test_a_full_disk_behind_standard_output() -> None:
+def test_a_full_disk_behind_standard_output(program: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        command = [*LDCAT, "measure", AMDSEV, "-t", "sev"]
+        command = [str(program), "measure", AMDSEV, "-t", "sev"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
     assert done.returncode == 5
     assert done.stderr == b"ldcat: error: cannot write: no space left on device\n"
 
 
-def test_an_image_through_a_pipe(tmp_path: Path) -> None:
+def test_an_image_through_a_pipe(program: Path, tmp_path: Path) -> None:
     (tmp_path / "bare.fd").write_bytes(bare_image())
-    command = f"cat {tmp_path / 'bare.fd'} | {sys.executable} -m catalog inspect /dev/stdin --format json"
+    command = f"cat {tmp_path / 'bare.fd'} | {program} inspect /dev/stdin --format json"
     done = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=ROOT)
     assert json.loads(done.stdout)["guid_table"] != []
 

@@ -84,8 +84,8 @@ def test_keygen_without_space_leaves_no_key(program: Path, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_device_is_not_an_internal_error(run: Run, small: BuildResult, tmp_path: Path) -> None:
-    command = [*LDCAT, "lookup", digest_of(small), "--catalog", str(small.folder)]
+def test_a_full_device_is_not_an_internal_error(small: BuildResult, program: Path) -> None:
+    command = [str(program), "lookup", digest_of(small), "--catalog", str(small.folder)]
     for more in ([], ["--format", "json"]):
         with Path("/dev/full").open("wb") as full:
             found = subprocess.run([*command, *more], stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
