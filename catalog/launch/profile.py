@@ -89,8 +89,12 @@ class VmmProfile:
     snp: SnpLaunchRules | None
 
     @classmethod
+    @lru_cache(maxsize=64)
     def parse(cls, text: str) -> VmmProfile:
-        """Read a profile file; raises MalformedRecord naming the path of the wrong key."""
+        """Read a profile file: the same profile for the same text, as most catalogs and releases have the same ones.
+
+        Raises MalformedRecord naming the path of the wrong key.
+        """
         wire = decode_toml(text, ProfileWire, "VMM profile")
         if derived := {"rip", "sev_features"} & wire.vmsa.registers.keys():
             raise MalformedRecord(
