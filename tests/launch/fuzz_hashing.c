@@ -10,7 +10,7 @@
 #include "hashing.h"
 #include "implementations.h"
 
-enum { ROUNDS = 400, MAX_CHAINS = 100, MAX_COUNTS = 4, MAX_PAGES = 5 };
+enum { ROUNDS = 200, MAX_CHAINS = 100, MAX_COUNTS = 4, MAX_PAGES = 5 };
 
 static uint64_t seed = 1;
 

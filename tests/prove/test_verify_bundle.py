@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -18,7 +20,7 @@ from catalog.log.seen import Seen
 from catalog.prove import verify_proof as module
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verdict import Outcome, Verdict, to_dict, verdict_to_dict
-from catalog.prove.verify_proof import verify_bundle
+from catalog.prove.verify_proof import row_notes, verify_bundle
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -309,6 +311,18 @@ def test_a_row_of_an_unknown_technology_is_verified_with_a_note(monkeypatch: pyt
         "release 1 does not commit to its revocations, like releases of ldcat 0.1.0",
         f"this version of ldcat does not know technology {ROWS[0].technology!r}: the row's fields are not checked",
     )
+
+
+def test_a_row_that_measures_no_kernel_is_noted() -> None:
+    (note,) = row_notes(ROWS[0])
+    assert (note.code, note.text) == (
+        "digest-covers-no-kernel",
+        "no kernel hashes were measured: the host chose what the firmware boots",
+    )
+    changed = partial(msgspec.structs.replace, ROWS[0])
+    based = changed(firmware_sha256=UNSET, base_digest="bb" * 48)
+    for row in (changed(kernel_hashes_sha256="bb" * 32), based, changed(technology="sev-later"), None):
+        assert list(row_notes(row)) == []
 
 
 def test_once_a_release_has_a_commitment_later_ones_need_it() -> None:
