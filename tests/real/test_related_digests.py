@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from catalog.launch.hashing.backends import choose
-from catalog.relate import ap_pages
+from catalog.relate import ap_pages, relate
 from catalog.relate.ap_pages import known_pages, likely_pages
 from catalog.relate.known_digests import KnownDigest, relate_to_known
 from tests.real.shared import WILD
@@ -81,6 +81,8 @@ def test_smaller_counts_follow_from_the_largest_too() -> None:
 
 
 def test_the_reset_address_of_stage0_is_found_if_nobody_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search tries up to 15 more vCPUs, from 1 to 16; what it finds is then tried with more, up to 64."""
+    monkeypatch.setattr(relate, "MOST_SEARCHED", 15)
     monkeypatch.setattr(ap_pages, "STAGE0_RESET_ADDRESS", ap_pages.known_reset_addresses()[0])
     for pages in (known_pages, likely_pages):
         pages.cache_clear()
