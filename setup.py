@@ -193,6 +193,10 @@ class Wheel(bdist_wheel):
 class Extensions(build_ext):
     """No path of this machine: Python may be linked with where its own library is, which these do not need."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def build_extensions(self):
         linker = getattr(self.compiler, "linker_so", [])
         self.compiler.linker_so = [word for word in linker if not word.startswith("-Wl,-rpath")]

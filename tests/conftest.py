@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short_lines: about how long an error is, so it is made shorter")
+    config.addinivalue_line("markers", "long: takes ten seconds and more, and is run first: nobody waits for it")
     config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
     pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
     pytest.MonkeyPatch().setattr(file_system, "_syncfs", lambda: _not_synced)
@@ -77,6 +78,10 @@ def _whole_lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Errors are printed whole, because temporary folders have long names; but not for the marker `short_lines`."""
     if not request.node.get_closest_marker("short_lines"):
         monkeypatch.setattr(render, "MAX_LINE", 100_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:

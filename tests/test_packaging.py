@@ -109,6 +109,7 @@ def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
+@pytest.mark.long
 def test_builds_are_reproducible(tmp_path: Path) -> None:
     source = tmp_path / "a/source"
     source.mkdir(parents=True)
@@ -337,6 +338,7 @@ def test_no_release_is_made_of_what_is_not_committed_or_over_another(clone: Path
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.long
 def test_a_release_has_all_its_files_and_its_wheel_answers_in_a_clean_environment(clone: Path) -> None:
     if "LDCAT_REQUIRE_ORACLES" not in os.environ:
         pytest.skip("it takes packages from a registry, and a compiler for each platform")

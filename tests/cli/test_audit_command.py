@@ -101,6 +101,7 @@ def test_intact_catalogs_and_logs_have_no_findings(run: Run, small: BuildResult,
     )
 
 
+@pytest.mark.long
 def test_a_flipped_bit_in_each_file_names_it(run: Run, small: BuildResult, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(small.folder, copy)

@@ -118,6 +118,7 @@ def test_an_interrupted_plain_lookup_prints_one_line(small: BuildResult, script:
     forks_checked([1, 2, 3, *some(1, 9, 4, total - 50), "exit"], script, *arguments)
 
 
+@pytest.mark.long
 def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> None:
     commands = (
         ("lookup", str(small.example), "--catalog", str(small.folder), "--format", "json", "--quiet"),

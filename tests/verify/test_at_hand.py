@@ -244,6 +244,7 @@ def test_the_same_component_is_not_fetched_for_another_release(
     ]
 
 
+@pytest.mark.long
 def test_a_host_that_had_no_packs_is_asked_again_later(run: Run, guest: Guest, tmp_path: Path) -> None:
     site = ("site", str(guest.place.log), "-o", str(tmp_path / "site"), "--trust", str(guest.place.trust))
     shutil.rmtree(tmp_path / "site/pack")

@@ -705,6 +705,7 @@ def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
     return bool(selecting) and selecting[-1].severity == "revoked"
 
 
+@pytest.mark.long
 def test_what_an_attacker_can_do(pytestconfig: pytest.Config) -> None:
     """Runs --attacker-steps, and then until everything in REACHED has happened; the walks are the same in every run."""
     Attack.reached.clear()

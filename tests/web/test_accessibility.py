@@ -64,6 +64,7 @@ def findings(seen: Watched) -> list[object]:
     return found + seen.errors
 
 
+@pytest.mark.long
 def test_answers(check: Watched, served: Service, small: BuildResult) -> None:
     """The start page, and its answers: a revoked match, a match that is endorsed, an endorsed digest, none, several."""
     check.page.goto(f"{served.url}/")

@@ -54,6 +54,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
 """No schema says which parameters of an export exclude or need each other."""
 
 
+@pytest.mark.long
 def test_schemathesis_finds_nothing(served: Service, small: BuildResult, tmp_path: Path) -> None:
     """Valid and invalid data, with all checks; also with digests that exist."""
     digest = next(digest.hex() for digest in rows_of(small).values())
