@@ -6,9 +6,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 
 HASHING := catalog/launch/hashing
 COVERED := abi endorse firmware launch imports evidence  # rooms whose own tests run every line of them
-# one more than there are processors: tests wait for files and other processes
-WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
 unexport PYTHONDONTWRITEBYTECODE  # else each of a thousand processes of the tests compiles what it loads
 
