@@ -178,12 +178,17 @@ def small_log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def place(small_log: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A log of the small catalog, which may be changed, with commands run on the day of its publication."""
+def publication_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run 100 seconds after the logs of the tests were published, with state of their own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("LDCAT_CATALOG", raising=False)
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
+
+
+@pytest.fixture
+def place(small_log: Place, tmp_path: Path, publication_day: None) -> Place:
+    """A log of the small catalog, which may be changed, with commands run on the day of its publication."""
     return small_log.copied(tmp_path)
 
 

@@ -95,12 +95,8 @@ def three(tiny: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture
-def revoked(three: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def revoked(three: Place, tmp_path: Path, publication_day: None) -> Place:
     """The three releases, which may be changed, with commands run on the day of their publication."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("LDCAT_CATALOG", raising=False)
-    monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
-    monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
     return three.copied(tmp_path)
 
 
