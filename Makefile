@@ -72,8 +72,10 @@ build/fuzz_finds: tests/fast/fuzz_finds.c $(wildcard catalog/abi/*.h catalog/fas
 	mkdir -p build
 	$(CC) $(SANITIZED) -D_GNU_SOURCE -o $@ $<
 
-fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each
-	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 2
+EXECUTIONS ?=
+
+fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each, or until EXECUTIONS
+	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 2 $(if $(EXECUTIONS),--executions $(EXECUTIONS))
 
 FAULTS ?= 400
 SEED ?= 1

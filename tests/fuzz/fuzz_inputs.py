@@ -1,6 +1,6 @@
 """Fuzz every input parser with atheris: only the project's own errors may be raised.
 
-    python -m tests.fuzz.fuzz_inputs [TARGET ...] [--seconds N]
+    python -m tests.fuzz.fuzz_inputs [TARGET ...] [--seconds N] [--executions N]
 
 atheris never returns, so each target runs in its own process; exit code 1 if one fails. All are forks of one process,
 which has made the keys and instrumented the code: that takes as long as many a target is fuzzed.
@@ -47,7 +47,15 @@ def instrumented() -> Any:
         return importlib.import_module("tests.fuzz.targets")
 
 
-def fuzz(targets: Any, name: str, seconds: int, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a target was fuzzed enough. executions: at most; -1: as many as the seconds allow."""
+
+    seconds: int
+    executions: int = -1
+
+
+def fuzz(targets: Any, name: str, limits: Limits, folder: Path) -> None:
     """Fuzz one target in this process, which ends afterwards."""
     import atheris
 
@@ -67,11 +75,11 @@ def fuzz(targets: Any, name: str, seconds: int, folder: Path) -> None:
         except targets.LdcatError:
             return
 
-    whole = max(1, seconds - 1)  # it ends once more seconds than that have begun
-    limits = [f"-max_total_time={whole}", "-timeout=10", "-rss_limit_mb=2048"]
-    limits.append(f"-max_len={max(64, 2 * max(map(len, seeds)))}")
+    whole = max(1, limits.seconds - 1)  # it ends once more seconds than that have begun
+    options = [f"-max_total_time={whole}", f"-runs={limits.executions}", "-timeout=10", "-rss_limit_mb=2048"]
+    options.append(f"-max_len={max(64, 2 * max(map(len, seeds)))}")
     shown = [f"-artifact_prefix={folder}/crash-", "-print_final_stats=1"]
-    atheris.Setup([sys.argv[0], *limits, *shown, str(corpus)], once)
+    atheris.Setup([sys.argv[0], *options, *shown, str(corpus)], once)
     try:
         atheris.Fuzz()
     except SystemExit as ended:  # the child of a fork ends without what is left to do, which is to keep the input
@@ -88,12 +96,12 @@ class Run:
     end: float
 
 
-def run_all(targets: Any, names: Iterable[str], seconds: int, made: Path) -> bool:
+def run_all(targets: Any, names: Iterable[str], limits: Limits, made: Path) -> bool:
     """Fuzz targets, as many at a time as there are processors; reports each result. made: an empty folder."""
     waiting, running, passed = list(names), dict[int, Run](), True
     while waiting or running:
         while waiting and len(running) < len(os.sched_getaffinity(0)):
-            begun = _begin(targets, waiting.pop(0), seconds, made)
+            begun = _begin(targets, waiting.pop(0), limits, made)
             running[begun.process.sentinel] = begun
         left = min(one.end for one in running.values()) - time.monotonic()
         ended = connection.wait(list(running), max(0, left))
@@ -108,11 +116,11 @@ def run_all(targets: Any, names: Iterable[str], seconds: int, made: Path) -> boo
     return passed
 
 
-def _begin(targets: Any, name: str, seconds: int, made: Path) -> Run:
+def _begin(targets: Any, name: str, limits: Limits, made: Path) -> Run:
     folder = Path(tempfile.mkdtemp(dir=made))
-    process = get_context("fork").Process(target=fuzz, args=(targets, name, seconds, folder))
+    process = get_context("fork").Process(target=fuzz, args=(targets, name, limits, folder))
     process.start()
-    return Run(name, process, folder, time.monotonic() + seconds + MORE_SECONDS)
+    return Run(name, process, folder, time.monotonic() + limits.seconds + MORE_SECONDS)
 
 
 def _report(one: Run, *, over: bool) -> bool:
@@ -144,14 +152,15 @@ def main() -> int:
     """Fuzz the named targets, or all; one process per processor."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.fuzz_inputs")
     parser.add_argument("targets", metavar="TARGET", nargs="*")
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=4, help="for each target (default: %(default)s)")
+    parser.add_argument("--executions", type=int, default=-1, help="of each target at most (default: no limit)")
     given = parser.parse_args()
     targets = instrumented()
     known = targets.TARGETS
     if unknown := set(given.targets) - set(known):
         parser.error(f"no target {min(unknown)!r}; there are: {', '.join(known)}")
     with tempfile.TemporaryDirectory() as made:
-        return 0 if run_all(targets, given.targets or known, given.seconds, Path(made)) else 1
+        return 0 if run_all(targets, given.targets or known, Limits(given.seconds, given.executions), Path(made)) else 1
 
 
 if __name__ == "__main__":

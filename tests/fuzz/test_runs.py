@@ -11,7 +11,7 @@ import pytest
 from tests.fuzz import fuzz_inputs
 
 
-def fuzzed(targets: Any, name: str, seconds: int, folder: Path) -> None:
+def fuzzed(targets: Any, name: str, limits: fuzz_inputs.Limits, folder: Path) -> None:
     """In place of atheris, which the tests do not need: with the executions, exit code and crash in the name."""
     executions, code, crash = name.split()
     (folder / fuzz_inputs.OUTPUT).write_text(f"stat::number_of_executed_units: {executions}\n")
@@ -37,7 +37,8 @@ def test_a_target_passes_that_was_executed_often_and_ended_well(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(fuzz_inputs, "fuzz", fuzzed)
-    assert fuzz_inputs.run_all(None, names, 60, tmp_path) is (len(said) == 1 and said[0].endswith("ok"))
+    passed = fuzz_inputs.run_all(None, names, fuzz_inputs.Limits(60), tmp_path)
+    assert passed is (len(said) == 1 and said[0].endswith("ok"))
     shown = capsys.readouterr().out.splitlines()
     assert {*said} <= {*shown}
 
@@ -47,5 +48,5 @@ def test_a_target_that_does_not_end_fails(
 ) -> None:
     monkeypatch.setattr(fuzz_inputs, "fuzz", lambda *_: os.read(os.pipe()[0], 1))
     monkeypatch.setattr(fuzz_inputs, "MORE_SECONDS", 0)
-    assert not fuzz_inputs.run_all(None, ["one"], 0, tmp_path)
+    assert not fuzz_inputs.run_all(None, ["one"], fuzz_inputs.Limits(0), tmp_path)
     assert capsys.readouterr().out == "one: FAILED, it does not end\n"
