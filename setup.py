@@ -71,12 +71,11 @@ struct ldcat_file *ldcat_file_new(struct ldcat_memory *memory, int data, int tre
 void ldcat_file_free(struct ldcat_file *file);
 struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const uint64_t *numbers, const uint64_t *first_rows,
                                     const uint64_t *first_pages, uint64_t parts, const uint64_t *pages,
-                                    uint64_t page_count, const uint64_t *firsts, uint64_t groups);
+                                    uint64_t page_count);
 void ldcat_index_free(struct ldcat_index *index);
 void ldcat_index_part(struct ldcat_index *index, uint64_t number, const struct ldcat_file *part);
 const struct ldcat_file *ldcat_ripe_part(const struct ldcat_index *index);
 void ldcat_verify_rest(const struct ldcat_file *file);
-uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal);
 uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *digest, int may_wait);
 """
 

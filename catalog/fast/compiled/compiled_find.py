@@ -73,12 +73,12 @@ def use_compiled(
         layout.entry_size,
         ROW_GROUP.bit_length() - 1,
     )
-    tables = [_numbers(values) for values in (layout.first_rows, layout.first_pages, layout.page_offsets, firsts)]
-    counted = (tables[0], tables[1], index.parts, tables[2], len(layout.page_offsets), tables[3], len(firsts))
+    tables = [_numbers(values) for values in (layout.first_rows, layout.first_pages, layout.page_offsets)]
+    counted = (tables[0], tables[1], index.parts, tables[2], len(layout.page_offsets))
     made = opened and _owned(lib.ldcat_index_new(opened, _numbers(numbers), *counted), lib.ldcat_index_free)
     if made:
         index.find = _finding(index, made, parts, lambda part: _opened(part, memory, keep=keep_parts), (opened, memory))
-        index.group_of = _grouping(index, made)
+        index.group_of = _grouping(index, firsts)
 
 
 def _finding(
@@ -131,13 +131,19 @@ def _not_held(_address: int, _digest: bytes) -> None:
     """In place of `held_find`."""
 
 
-def _grouping(index: Index, made: Any) -> Callable[[int], Group]:
-    """`Index.group_of` in compiled code. made: the index there."""
-    number_of, read = lib.ldcat_group_of, index.groups_read
+def _grouping(index: Index, firsts: Sequence[int]) -> Callable[[int], Group]:
+    """`Index.group_of` with all of `Index.firsts` in memory."""
+    read = index.groups_read
 
     def group_of(ordinal: int) -> Group:
-        number = number_of(made, ordinal)
-        group = read.get(number) or index.group(number)
+        low, high = 0, len(firsts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if firsts[middle] <= ordinal:
+                low = middle
+            else:
+                high = middle
+        group = read.get(low) or index.group(low)
         return group if group.first <= ordinal < group.end else index.group_of_in_python(ordinal)
 
     return group_of

@@ -13,13 +13,12 @@ static const uint64_t LDCAT_NOT_FOUND = UINT64_MAX, LDCAT_ASK_PYTHON = UINT64_MA
 /* The index of a technology. ../index.py checked the header, and the tables of parts.
  *
  * parts: open Parquet files; NULL: not open. first_rows, first_pages: of each part. pages: offset of each page.
- * firsts: ordinal of the first row of each group.
  */
 struct ldcat_index {
     const struct ldcat_file *file, **parts;
-    uint64_t rows, bucket_at, entry_at, part_count, page_count, group_count;
+    uint64_t rows, bucket_at, entry_at, part_count, page_count;
     unsigned digest_size, bucket_bits, ordinal_bits, entry_size, page_bits;
-    uint64_t *first_rows, *first_pages, *pages, *firsts;
+    uint64_t *first_rows, *first_pages, *pages;
 };
 
 static uint64_t big_endian(const uint8_t *bytes, size_t count) {
@@ -60,7 +59,7 @@ static void ldcat_index_free(struct ldcat_index *index) {
     if (!index)
         return;
     free(index->parts);
-    free(index->first_rows), free(index->first_pages), free(index->pages), free(index->firsts);
+    free(index->first_rows), free(index->first_pages), free(index->pages);
     free(index);
 }
 
@@ -71,8 +70,7 @@ static void ldcat_index_free(struct ldcat_index *index) {
  */
 static struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const uint64_t numbers[8],
                                            const uint64_t *first_rows, const uint64_t *first_pages, uint64_t parts,
-                                           const uint64_t *pages, uint64_t page_count, const uint64_t *firsts,
-                                           uint64_t groups) {
+                                           const uint64_t *pages, uint64_t page_count) {
     int fits = numbers[3] >= 8 && numbers[3] <= MAX_DIGEST;
     struct ldcat_index *made = fits ? calloc(1, sizeof *made) : NULL;
     if (!made)
@@ -82,11 +80,11 @@ static struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const 
     made->digest_size = (unsigned)numbers[3], made->bucket_bits = (unsigned)numbers[4];
     made->ordinal_bits = (unsigned)numbers[5], made->entry_size = (unsigned)numbers[6];
     made->page_bits = (unsigned)numbers[7];
-    made->part_count = parts, made->page_count = page_count, made->group_count = groups;
+    made->part_count = parts, made->page_count = page_count;
     made->parts = calloc(parts + 1, sizeof *made->parts);
     made->first_rows = copied(first_rows, parts), made->first_pages = copied(first_pages, parts);
-    made->pages = copied(pages, page_count), made->firsts = copied(firsts, groups);
-    if (!made->parts || !made->first_rows || !made->first_pages || !made->pages || !made->firsts) {
+    made->pages = copied(pages, page_count);
+    if (!made->parts || !made->first_rows || !made->first_pages || !made->pages) {
         ldcat_index_free(made);
         return NULL;
     }
@@ -97,11 +95,6 @@ static struct ldcat_index *ldcat_index_new(const struct ldcat_file *file, const 
 static void ldcat_index_part(struct ldcat_index *index, uint64_t number, const struct ldcat_file *part) {
     if (number < index->part_count)
         __atomic_store_n(&index->parts[number], part, __ATOMIC_RELEASE);
-}
-
-/* Number of the group that has an ordinal, if any has. */
-static uint64_t ldcat_group_of(const struct ldcat_index *index, uint64_t ordinal) {
-    return last_at_most(index->firsts, index->group_count, ordinal);
 }
 
 /* A part of which the rest is worth verifying at once; each is returned once. NULL: none. */
