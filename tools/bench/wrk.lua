@@ -1,14 +1,14 @@
 -- Asks for the paths of a file in turn; waits so many milliseconds before each request; says what it found as JSON.
-local paths, at, pause = {}, 0, 0
+local requests, at, pause = {}, 0, 0
 
 function init(args)
-  for line in io.lines(args[1]) do paths[#paths + 1] = line end
+  for line in io.lines(args[1]) do requests[#requests + 1] = wrk.format("GET", line) end
   pause = tonumber(args[2] or "0")
 end
 
 function request()
   at = at + 1
-  return wrk.format("GET", paths[(at - 1) % #paths + 1])
+  return requests[(at - 1) % #requests + 1]
 end
 
 function delay()
