@@ -38,6 +38,9 @@ else:
 _KEPT_BLOCKS = (64 << 20) // 4096
 """Blocks of indexes and trees that stay in memory: 64 MiB."""
 
+_PLACE_BITS = 10
+"""Groups are looked up from 1,024 ordinals on, at even distances."""
+
 _TAG_BITS = 21
 """Bits of the count of tags: 64 MiB at 32 bytes each, for 8 GiB of files; blocks of more compete for their places."""
 
@@ -132,11 +135,19 @@ def _not_held(_address: int, _digest: bytes) -> None:
 
 
 def _grouping(index: Index, firsts: Sequence[int]) -> Callable[[int], Group]:
-    """`Index.group_of` with all of `Index.firsts` in memory."""
-    read = index.groups_read
+    """`Index.group_of` with `firsts`, which are `Index.firsts`, in memory, and where among them to look."""
+    read, shift = index.groups_read, max(index.rows.bit_length() - _PLACE_BITS, 0)
+    places, number = [0], 0
+    for ordinal in range(1 << shift, index.rows + (1 << shift), 1 << shift):
+        while number + 1 < len(firsts) and firsts[number + 1] <= ordinal:
+            number += 1
+        places.append(number)
 
     def group_of(ordinal: int) -> Group:
-        low, high = 0, len(firsts)
+        place = ordinal >> shift
+        if place + 1 >= len(places):
+            return index.group_of_in_python(ordinal)
+        low, high = places[place], places[place + 1] + 1
         while high - low > 1:
             middle = (low + high) // 2
             if firsts[middle] <= ordinal:
