@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,7 +75,6 @@ class OpenRelease:
 
     def __post_init__(self) -> None:
         self.fresh_until = self.catalog.release.fresh_until if self.catalog.release else 0
-        self._newest: deque[str] = deque()
         self.recent: dict[str, bytes] = {}
         self._prepare()
 
@@ -145,10 +143,9 @@ class OpenRelease:
         body = self.prepared.found(digest)
         if body is None or len(body) >= WORTH_PACKING:
             return None
+        if len(self.recent) >= _RECENT:
+            self.recent.clear()
         self.recent[path] = body
-        self._newest.append(path)
-        if len(self._newest) > _RECENT:
-            self.recent.pop(self._newest.popleft(), None)
         return body
 
     def relate(self, answer: Answer) -> Answer:
@@ -166,7 +163,6 @@ class OpenRelease:
     def rest(self) -> None:
         """Drop what only makes many lookups fast; the next ones begin anew."""
         self.recent.clear()
-        self._newest.clear()
         self._prepare()
         self.lookups.forget()
 
@@ -178,7 +174,6 @@ class OpenRelease:
         """Drop all cached answers if the release is stale."""
         if self.is_stale:
             self.recent.clear()
-            self._newest.clear()
             self.answers.clear()
             self._kept = 0
 

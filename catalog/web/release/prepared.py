@@ -44,23 +44,22 @@ Shape = Callable[[LaunchDigest, Answer], Any]
 
 
 class Pieces:
-    """An answer as a format for `%`, and which of the values go where."""
+    """An answer as what is the same in all, and which of the values go between."""
 
     def __init__(self, text: bytes, marks: Values) -> None:
         """text: an answer that has `marks` in place of the values."""
         places = {mark: number for number, mark in enumerate(marks)}
         found = re.split(b"(" + b"|".join(map(re.escape, marks)) + b")", text)
-        literal = b"%b".join(one.replace(b"%", b"%%") for one in found[::2])
-        self._format = literal + b"%.0b%.0b"  # takes two values and writes neither: itemgetter of one gives no tuple
-        self._chosen = itemgetter(*(places[one] for one in found[1::2]), 0, 0)
+        self._same = (*found[::2], b"")
+        parts = (places[one] if at % 2 else len(marks) + at // 2 for at, one in enumerate(found))
+        self._parts = itemgetter(*parts, -1)  # the last is empty: itemgetter of one gives no tuple
 
     def __len__(self) -> int:
-        return len(self._format)
+        return sum(map(len, self._same))
 
     def of(self, values: Values) -> bytes:
         """The answer with these values."""
-        made: bytes = self._format % self._chosen(values)
-        return made
+        return b"".join(self._parts(values + self._same))
 
 
 class PreparedAnswers:
