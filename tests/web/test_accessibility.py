@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -20,6 +21,14 @@ from tests.web.conftest import REVOKE
 
 NOWHERE = "12" * 48
 WIDTHS = (1280, 768, 400)
+"""One of each layout of the pages."""
+
+LOOKS: tuple[tuple[int, Literal["light", "dark"], bool], ...] = (
+    (1280, "light", False),
+    (1280, "dark", True),
+    (400, "dark", False),
+)
+"""A width, a theme, and whether only colours are checked in it: all rules at the widest and at the narrowest."""
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +61,14 @@ def check(seen: Watched) -> Iterator[Watched]:
 
 
 def findings(seen: Watched) -> list[object]:
-    """What is wrong in the view at each width and in both themes: by axe, in the console, or wider than the screen."""
+    """What is wrong in the view: by axe in each look, wider than the screen at any width, or in the console."""
     found: list[object] = []
+    for width, theme, only_colours in LOOKS:
+        seen.page.set_viewport_size({"width": width, "height": 800})
+        seen.page.emulate_media(color_scheme=theme)
+        found += [(width, theme, one) for one in found_by_axe(seen.page, only_colours=only_colours).items()]
     for width in WIDTHS:
         seen.page.set_viewport_size({"width": width, "height": 800})
-        for theme in ("light", "dark"):
-            seen.page.emulate_media(color_scheme=theme)
-            found += [(width, theme, one) for one in found_by_axe(seen.page, only_colours=theme == "dark").items()]
         if seen.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append((width, "the page is wider than the screen"))
     return found + seen.errors
