@@ -11,29 +11,46 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
-from tests.support.browsers import ELSEWHERE, Watched
+from tests.support.browsers import ELSEWHERE, Watched, page_of
 from tests.support.catalogs import PLACES, digest_with, rows_of
 from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.hosts import StaticHost, static_host
 from tests.support.logs import LOG, PQ_LOG, WITNESS, signature
+from tests.support.page_verdicts import conclusion
 from tests.support.services import Service
 
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.fixture
-def lying(site: Path, tmp_path: Path) -> Iterator[tuple[Path, StaticHost]]:
-    """A copy of the site that may be changed, and its host."""
-    copy = tmp_path / "site"
+@pytest.fixture(scope="module")
+def liar(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
+    copy = tmp_path_factory.mktemp("lying") / "site"
     shutil.copytree(site, copy)
     with static_host(copy) as found:
         yield copy, found
+
+
+@pytest.fixture
+def lying(site: Path, liar: tuple[Path, StaticHost]) -> tuple[Path, StaticHost]:
+    """A fresh copy of the site that may be changed, and its host."""
+    copy, _ = liar
+    shutil.rmtree(copy)
+    shutil.copytree(site, copy)
+    return liar
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Browser, liar: tuple[Path, StaticHost]) -> Iterator[Page]:
+    """The page of the lying host, loaded before its first lie."""
+    with page_of(browser) as found:
+        found.page.goto(f"{liar[1].url}index.html")
+        yield found.page
 
 
 def verified(seen: Watched, url: str, digest: str) -> Locator:
@@ -45,8 +62,9 @@ def verified(seen: Watched, url: str, digest: str) -> Locator:
 
 
 def test_every_false_part_of_a_proof_is_found(
-    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
+    seen: Watched, loaded: Page, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
+    """The page shows what its scripts conclude."""
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
     checkpoint = (site / "checkpoint").read_bytes()
@@ -69,13 +87,18 @@ def test_every_false_part_of_a_proof_is_found(
         data = (site / name).read_bytes()
         assert old in data, name
         (copy / name).write_bytes(data.replace(old, new))
-        seen.forget()
-        proof = verified(seen, host.url, digest).locator("[role=alert]")
-        expect(proof).to_contain_text("NOT VERIFIED: ")
-        assert why in proof.inner_text(), (name, old, proof.inner_text())
+        found = conclusion(loaded, digest)
+        assert found.startswith("NotProven: "), (name, old, found)
+        assert why in found, (name, old)
         (copy / name).write_bytes(data)
+    assert conclusion(loaded, digest).startswith("proven: ")
+    proof = verified(seen, host.url, digest)
+    expect(proof.locator(".proven")).to_be_visible()
+    (copy / name).write_bytes(data.replace(old, new))
     seen.forget()
-    expect(verified(seen, host.url, digest).locator(".proven")).to_be_visible()
+    proof = verified(seen, host.url, digest)
+    expect(proof.locator("[role=alert]")).to_have_text(f"NOT VERIFIED: {found.removeprefix('NotProven: ')}")
+    assert proof.locator(".proven").count() == 0
 
 
 def put(*path: str | int, to: Any) -> Change:
@@ -92,8 +115,6 @@ def put(*path: str | int, to: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (put("trust", to=None), "This page came without keys"),
-        (put("release", to=None), "This catalog is not published in a log"),
         (put("trust", "expires", to=1), "the trust note that this page came with has expired"),
         (put("trust", "max_age", to=1), "this checkpoint is stale"),
         (put("trust", "quorum", to="nobody"), "lacks the witness quorum"),
@@ -109,18 +130,31 @@ def put(*path: str | int, to: Any) -> Change:
     ],
 )
 def test_every_false_part_of_the_page_data_is_found(
-    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
+    loaded: Page, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
 ) -> None:
-    copy, host = lying
+    copy, _ = lying
     data = json.loads((site / "page.json").read_bytes())
     change(data)
     (copy / "page.json").write_text(json.dumps(data))
+    found = conclusion(loaded, digest_with(small, technology="sev-snp"))
+    assert found.startswith("NotProven: ")
+    assert why in found
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [("trust", "This page came without keys"), ("release", "This catalog is not published in a log")],
+)
+def test_a_page_without_keys_or_a_log_does_not_verify(
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, missing: str, why: str
+) -> None:
+    copy, host = lying
+    page = json.loads((site / "page.json").read_bytes()) | {missing: None}
+    (copy / "page.json").write_text(json.dumps(page))
     seen.page.goto(f"{host.url}index.html#d={digest_with(small, technology='sev-snp')}")
     proof = seen.page.locator(".proof").first
-    expect(proof).to_be_visible()
-    if proof.locator("button").count():
-        proof.locator("button").click()
     expect(proof).to_contain_text(why)
+    assert proof.locator("button").count() == 0
     assert seen.page.locator(".proven").count() == 0
 
 
@@ -152,8 +186,8 @@ def with_kernel(small: BuildResult) -> str:
         ({"append": "\ud800"}, "kernel data that cannot have been measured"),
     ],
 )
-def test_the_page_shows_no_unmeasured_kernel_or_command_line(
-    seen: Watched,
+def test_an_unmeasured_kernel_or_command_line_is_found(
+    loaded: Page,
     site: Path,
     lying: tuple[Path, StaticHost],
     small: BuildResult,
@@ -161,13 +195,28 @@ def test_the_page_shows_no_unmeasured_kernel_or_command_line(
     why: str,
 ) -> None:
     """Before a proof is requested; rows without a kernel are shown."""
-    copy, host = lying
+    put_kernel(site, lying[0], changes)
+    found = conclusion(loaded, with_kernel(small))
+    assert found.startswith("NotMeasured: ")
+    assert why in found
+    assert "init=/bin/sh" not in found
+
+
+def put_kernel(site: Path, copy: Path, changes: dict[str, str | int]) -> None:
+    """Puts a page.json with a changed kernel into the copy."""
     data = json.loads((site / "page.json").read_bytes())
     ((kernel,),) = data["kernel_hashes"].values()
     kernel.update(changes)
     (copy / "page.json").write_text(json.dumps(data))
+
+
+def test_the_page_shows_no_unmeasured_kernel_or_command_line(
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
+) -> None:
+    copy, host = lying
+    put_kernel(site, copy, {"append": EVIL})
     seen.page.goto(f"{host.url}index.html#d={with_kernel(small)}")
-    expect(seen.page.locator("#answer [role=alert]")).to_contain_text(why)
+    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("a command line that is not the measured one")
     assert seen.page.locator("#answer .match").count() == 0
     assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
     assert seen.errors == []
@@ -278,10 +327,10 @@ def test_a_page_over_plain_http_does_not_verify(seen: Watched, host: StaticHost,
     ],
 )
 def test_a_false_release_record_is_refused_by_the_page(
-    seen: Watched, lying: tuple[Path, StaticHost], small: BuildResult, lie: dict[str, Any], why: str
+    loaded: Page, lying: tuple[Path, StaticHost], small: BuildResult, lie: dict[str, Any], why: str
 ) -> None:
     """Signed by the log and cosigned by its witness. {}: the list is empty, and the record commits to the true one."""
-    copy, host = lying
+    copy, _ = lying
     log, now = LogFolder(copy), int(time.time()) - 100
     record = next_record(log, now)
     listed = [RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")]
@@ -292,6 +341,6 @@ def test_a_false_release_record_is_refused_by_the_page(
     note = Note.parse((copy / "checkpoint").read_bytes())
     cosigned = note.with_signatures(signature(by, note.text, now) for by in (PQ_LOG, WITNESS))
     (copy / "checkpoint").write_bytes(bytes(cosigned))
-    proof = verified(seen, host.url, digest_with(small, technology="sev-snp")).locator("[role=alert]")
-    expect(proof).to_contain_text("NOT VERIFIED: ")
-    assert why in proof.inner_text()
+    found = conclusion(loaded, digest_with(small, technology="sev-snp"))
+    assert found.startswith("NotProven: ")
+    assert why in found
