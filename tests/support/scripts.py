@@ -21,11 +21,16 @@ Edited = Sequence[tuple[int, Sequence[Edit]]]
 """Numbers of inputs, each with edits to it, which are made one after the other."""
 
 _READ = """async (given) => {
-    const [inputs, edited] = JSON.parse(given);
+    const [inputs, edited, size] = JSON.parse(given);
     const { Malformed } = await import("./bytes.js");
     const { sniff } = await import("./evidence.js");
-    const bytesOf = (text) => Uint8Array.from(text, (one) => one.charCodeAt(0));
-    const originals = inputs.map(bytesOf);
+    const bytesOf = (text) => {
+        const bytes = new Uint8Array(text.length);
+        for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+        return bytes;
+    };
+    const repeated = (text) => text.repeat(Math.ceil(size / text.length)).slice(0, size);
+    const originals = inputs.map((text) => bytesOf(size ? repeated(text) : text));
     const changed = (input, [start, end, text]) => {
         const made = new Uint8Array(start + text.length + Math.max(0, input.length - end));
         made.set(input.subarray(0, start));
@@ -63,17 +68,15 @@ def page_with_scripts(browser: Browser) -> Page:
     return page
 
 
-def read_by_page(
-    page: Page, inputs: Sequence[bytes], edited: Sequence[tuple[int, Sequence[Edit]]] | None = None
-) -> Any:
+def read_by_page(page: Page, inputs: Sequence[bytes], edited: Edited | None = None, size: int = 0) -> Any:
     """What the page's reader says: the fields of a case from form on, or a text for an unexpected error.
 
-    edited: None for each input as it is.
+    edited: None for each input as it is. size: unless it is 0, each input is repeated up to so many bytes.
     """
     wanted = [(number, ()) for number in range(len(inputs))] if edited is None else edited
     given = [[number, [[start, end, text.decode("latin-1")] for start, end, text in edits]] for number, edits in wanted]
     texts = [data.decode("latin-1") for data in inputs]
-    found = page.evaluate(_READ, json.dumps([texts, given], ensure_ascii=False))
+    found = page.evaluate(_READ, json.dumps([texts, given, size], ensure_ascii=False))
     return [_parsed(text) for text in found.split("\n")]
 
 

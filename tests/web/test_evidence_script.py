@@ -80,8 +80,8 @@ def test_a_megabyte_of_nonsense_is_read_as_on_the_command_line(scripts: Page) ->
         b"-----BEGIN CERTIFICATE-----",
         b"\x91",
     )
-    inputs = [(part * size)[:size] for part in parts]
-    inputs += [b" " * (size + 1), b"000000 00\n*\n100000\n", b"000000 00\n*\n0fffff 41\n"]
+    assert read_by_page(scripts, parts, size=size) == [read((part * size)[:size]) for part in parts]
+    inputs = [b" " * (size + 1), b"000000 00\n*\n100000\n", b"000000 00\n*\n0fffff 41\n"]
     assert read_by_page(scripts, inputs) == [read(data) for data in inputs]
 
 
