@@ -4,15 +4,17 @@ import { bytesOfHex } from "./bytes.js";
 
 // What Python takes for a blank.
 export const BLANK = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
-const AT_START = new RegExp(`^${BLANK}+`), AT_BLANKS = new RegExp(`${BLANK}+`);
+const AT_BLANKS = new RegExp(`${BLANK}+`);
 const LINE_ENDS = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/;
 const BRACKETS = { "[": "]", "{": "}", "(": ")" };
 
+const isBlank = (one) => (one <= " " || one > "~") && AT_BLANKS.test(one);
+
 export function stripped(text) {
-  const found = text.replace(AT_START, "");
-  let end = found.length;
-  while (end && AT_BLANKS.test(found[end - 1])) end--;
-  return found.slice(0, end);
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
 }
 
 // The text without these characters at its end.

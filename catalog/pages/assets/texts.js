@@ -6,7 +6,7 @@ import { isDigestSize, ofDigest } from "./members.js";
 import { note } from "./notes.js";
 
 const ALGORITHMS = { sha256: 32, sha384: 48 };
-const LONGEST = 4096; // characters of a line with a digest
+const [SHORTEST, LONGEST] = [43, 4096]; // characters of a line with a digest
 const LONGEST_OF_DUMP = 1024;
 const MOST_BYTES = 1 << 20; // that a dump may stand for
 const [XXD, HEXDUMP, OD] = ["an xxd dump", "a hexdump -C dump", "an od dump"];
@@ -24,7 +24,7 @@ const isDigits = (text) => text.length === 64 || text.length === 96;
 // The launch digest of one line; null for another line. Quotes around it, its algorithm before it, commas behind it, or a file
 // name behind blanks do not matter.
 export function digestOfLine(line) {
-  if (line.length > LONGEST) return null;
+  if (line.length < SHORTEST || line.length > LONGEST) return null; // as most lines of what is no batch
   let text = stripped(withoutEnd(stripped(line), ",;"));
   if (text.length > 1 && `"'\``.includes(text[0]) && text.at(-1) === text[0]) text = stripped(text.slice(1, -1));
   const [digits = ""] = wordsOf(text), name = stripped(text.slice(digits.length));
