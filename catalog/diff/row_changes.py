@@ -143,11 +143,15 @@ class _Combinations:
 
     def keep(self, connection: Any) -> None:
         """Write the table `combinations`."""
+        import pyarrow as pa
+
         if self._numbers:
-            none = (None,) * len(FACTS)
+            none, names = (None,) * len(FACTS), (*_COMPONENTS, *FACTS)
             rows = [[number, *values, *self._facts.get(number, none)] for values, number in self._numbers.items()]
-            places = ", ".join("?" * len(rows[0]))
-            connection.executemany(f"INSERT INTO combinations VALUES ({places})", rows)  # noqa: S608 - question marks
+            kinds = ["int32", *(fields.BY_NAME[name].kind.arrow for name in names)]
+            columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+            connection.register("found", pa.table(columns, ["components", *names]))
+            connection.execute("INSERT INTO combinations FROM found")
 
 
 def _tables() -> str:
