@@ -123,7 +123,8 @@ class Lookups:
     def lists(self, digest: bytes) -> bool:
         """Whether an index has a digest: `quick` and cheap, for many digests of which hardly any is there."""
         try:
-            return any(index.find(digest) for index in self._packed.indexes.values()) if self._packed else False
+            indexes = self._packed.indexes.values() if self._packed else ()
+            return any(index.find(digest) for index in indexes if index.digest_size == len(digest))
         except DamagedBlock:
             return False  # a lookup warns, and reads the Parquet files
 
