@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
@@ -32,9 +33,11 @@ def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     return build if name is None else replace(build, name=name)
 
 
+@lru_cache(maxsize=256)
 def build_of_record(text: str) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
 
+    The same text is the same build: most releases of a log have the same ones, and TOML is slow to read.
     A record that knows fewer facts of such an image gets the others from the embedded record. Facts about other images
     cannot be checked without the images; a record of one needs sections and reset vector, unless it was made from the
     whole image.

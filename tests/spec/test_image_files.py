@@ -11,7 +11,7 @@ from catalog.files.inputs import hash_file
 from catalog.spec import embedded, image_files
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.image_files import read_image, split_reference
-from catalog.spec.named_builds import build_of_file, find_build
+from catalog.spec.named_builds import build_of_file, build_of_record, find_build
 from tests.support.container_writers import COMPRESSORS, File, Qcow2, deb, qcow2, rpm, vmdk
 from tests.support.samples import bare_image, whole_image, write_spec
 
@@ -115,3 +115,10 @@ def test_a_file_larger_than_an_image_is_not_read(tmp_path: Path, monkeypatch: py
     (tmp_path / "a.fd").write_bytes(RAW)
     with pytest.raises(LdcatError, match="is larger than 4096 bytes"):
         read_image(str(tmp_path / "a.fd"))
+
+
+def test_the_same_record_is_the_same_build() -> None:
+    """Releases of a log that have it do not read it again."""
+    text = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
+    assert build_of_record(text) is build_of_record(text)
+    assert build_of_record(f"{text}\n") == build_of_record(text)
