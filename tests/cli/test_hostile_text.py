@@ -27,6 +27,8 @@ from catalog.fast.plain_lookup import plain_lookup
 from catalog.log import records
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
+from catalog.sql.query import Views
+from catalog.store.catalog import Catalog
 from tests.support.cli import Run
 from tests.support.hostile import (
     HOSTILE,
@@ -48,6 +50,12 @@ SAID = printable(HOSTILE)
 def lies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalog by itself."""
     return liars_catalog(tmp_path_factory.mktemp("lies"))
+
+
+@pytest.fixture(scope="module")
+def views(lies: Path) -> Views:
+    """Its views, made once for all queries."""
+    return Views.of(Catalog.open(lies))
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +167,17 @@ def unbroken(out: str) -> str:
 
 @pytest.mark.parametrize("query", queries(), ids=lambda query: f"{query[0]} {query[1][:20]!a}")
 def test_text_of_a_catalog_is_data_in_every_output(
-    run: Run, small: BuildResult, lies: Path, home: Path, terminal: bool, query: tuple[str, ...]
+    run: Run,
+    small: BuildResult,
+    lies: Path,
+    views: Views,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    query: tuple[str, ...],
 ) -> None:
     """Each of these commands prints the hostile text in some form."""
+    monkeypatch.setattr(Views, "of", lambda _: views)
     known = {"catalog": str(lies), "digest": digest_in(lies), "small": str(small.folder), "html": str(home / "page")}
     known["image"] = str(lies.parent / "whole.fd")
     for name, value in known.items():
