@@ -44,6 +44,7 @@ def forked():  # whether this is the new process; the other one waits for its en
 def interrupt(when):
     at.remove(when)
     if not at and not ends or forked():
+        sys.settrace(None)
         _signal.raise_signal(_signal.SIGINT)
     elif not at:
         told(0)
@@ -56,9 +57,8 @@ end = os._exit
 def told(code):
     sys.settrace(None)
     if "exit" in at:
-        interrupt("exit")
-    if "never" in at:
         os.write(1, b"%d calls" % (calls - 2))  # of the script itself and of this one
+        interrupt("exit")
     if ends:
         os.write(2, ascii(ends).encode())
     end(code)
@@ -68,7 +68,7 @@ program = compile(open(script).read(), script, "exec")
 sys.settrace(count)
 exec(program, {"__name__": "__main__"})
 """
-"""Runs a script and interrupts it at the call with this number, or as it exits; or prints the number of calls.
+"""Runs a script and interrupts it at the call with this number, or as it exits, and then prints the number of calls.
 
 Of several numbers, with commas, each is a fork that is interrupted: it prints how they ended and what they said, and
 ends.
@@ -85,18 +85,19 @@ def interrupted_at(call: int | str, script: str, *arguments: str) -> subprocess.
     )
 
 
-def calls_of(script: str, *arguments: str) -> int:
-    done = interrupted_at("never", script, *arguments)
-    assert done.stderr == b""
-    return int(done.stdout.split()[-2])
-
-
-def checked(call: int | str, script: str, *arguments: str) -> None:
+def checked(call: int | str, script: str, *arguments: str) -> bytes:
+    """Interrupt a command there: its output."""
     done = interrupted_at(call, script, *arguments)
     assert (done.returncode, done.stderr) == (130, SAID), (call, arguments)
+    return done.stdout
 
 
-def forks_checked(calls: Sequence[int | str], script: str, *arguments: str) -> bytes:
+def calls_of(script: str, *arguments: str) -> int:
+    """The number of calls of a command that is interrupted as it exits."""
+    return int(checked("exit", script, *arguments).split()[-2])
+
+
+def forks_checked(calls: Sequence[int], script: str, *arguments: str) -> bytes:
     """As `checked` for each of the calls, in their order, by one process, which has no other thread: its output."""
     when = [*map(str, calls)]
     done = interrupted_at(",".join(when), script, *arguments)
@@ -115,7 +116,7 @@ def test_an_interrupted_plain_lookup_prints_one_line(small: BuildResult, script:
     arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
     total = calls_of(script, *arguments)
     assert total > 500
-    forks_checked([1, 2, 3, *some(1, 9, 4, total - 50), "exit"], script, *arguments)
+    forks_checked([1, 2, 3, *some(1, 9, 4, total - 50)], script, *arguments)
 
 
 @pytest.mark.long
@@ -130,26 +131,23 @@ def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> No
         total = calls_of("bin/ldcat", *arguments)
         assert total > 5000
         if arguments[0] != "sql":
-            forks_checked([*some(number, 6, 1, total - 500), "exit"], "bin/ldcat", *arguments)
+            forks_checked(some(number, 6, 1, total - 500), "bin/ldcat", *arguments)
             continue
         forks_checked(some(number, 4, 1, total // 3), "bin/ldcat", *arguments)
         (late,) = some(number, 1, total // 3, total - 500)
         checked(late, "bin/ldcat", *arguments)  # DuckDB has threads
-        checked("exit", "bin/ldcat", *arguments)
 
 
 def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
     expected = json.dumps({"technology": "sev", "firmware": AMDSEV})
     arguments = ("explain", "0" * 64, "--expect", expected, "-f", "json", "-q", "--budget")
-    started = int(interrupted_at("never", "bin/ldcat", *arguments, "0.001").stdout.split()[-2])  # with one batch
+    started = calls_of("bin/ldcat", *arguments, "0.001")  # with one batch
     printed = 0
     assert forks_checked(some(3, 4, 1, started // 3), "bin/ldcat", *arguments, "1000") == b""
     for call in (started + 30_000, started + 40_000):  # it has threads now
-        done = interrupted_at(call, "bin/ldcat", *arguments, "1000")
-        assert (done.returncode, done.stderr) == (130, SAID), call
-        if done.stdout:
+        if said := checked(call, "bin/ldcat", *arguments, "1000"):
             printed += 1
-            assert json.loads(done.stdout)["interrupted"]
+            assert json.loads(said)["interrupted"]
     assert printed
 
 
