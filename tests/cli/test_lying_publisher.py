@@ -21,6 +21,7 @@ from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.prove.prove import Prover
 from catalog.publish.publish import publish
+from catalog.sql.query import Views
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import read_trust
 from catalog.values import replace
@@ -94,9 +95,18 @@ def three(tiny: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
+@pytest.fixture(scope="module")
+def views(tiny: BuildResult) -> Views:
+    """Made once for all queries: what they read was verified before."""
+    return Views.of(Catalog.open(tiny.folder))
+
+
 @pytest.fixture
-def revoked(three: Place, tmp_path: Path, publication_day: None) -> Place:
+def revoked(
+    three: Place, views: Views, tmp_path: Path, publication_day: None, monkeypatch: pytest.MonkeyPatch
+) -> Place:
     """The three releases, which may be changed, with commands run on the day of their publication."""
+    monkeypatch.setattr(Views, "of", lambda _: views)
     return three.copied(tmp_path)
 
 
