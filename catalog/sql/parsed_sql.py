@@ -20,9 +20,13 @@ _OPERATORS = {"OPERATOR_COALESCE": "coalesce", "ARRAY_SLICE": "array_slice", "AR
 
 @dataclass(frozen=True)
 class ParsedSql:
-    """Of one DuckDB connection. known: SQL and what it is parsed to, as JSON."""
+    """Of one DuckDB connection.
+
+    has_others: whether other statements than SELECT are run. known: SQL and what it is parsed to, as JSON.
+    """
 
     connection: Any
+    has_others: bool
     known: dict[str, str] = field(default_factory=dict)
 
     def parse(self, text: str) -> Node | None:
@@ -50,7 +54,9 @@ class ParsedSql:
         return value
 
     def macros(self) -> set[str]:
-        """Names of the macros that earlier statements made."""
+        """Names of the macros that earlier statements of the query made; DuckDB takes long to say them."""
+        if not self.has_others:
+            return set()
         made = "SELECT lower(function_name) FROM duckdb_functions() WHERE NOT internal"
         return {name for (name,) in self.connection.execute(made).fetchall()}
 

@@ -27,10 +27,13 @@ def execute(connection: Any, query: str, columns: Columns) -> list[str]:
 
     Raises UsageError for an empty query and for a hash that is compared with what is no hash; and DuckDB's errors.
     """
+    import duckdb
+
     statements = connection.extract_statements(query)
     if not statements:
         raise UsageError("the query is empty")
-    sql, names = ParsedSql(connection), list[str]()
+    has_others = any(one.type != duckdb.StatementType.SELECT for one in statements)
+    sql, names = ParsedSql(connection, has_others), list[str]()
     for statement in statements:
         names = _run(sql, statement.query, columns)
     return names
