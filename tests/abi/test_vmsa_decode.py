@@ -22,6 +22,7 @@ SEGMENTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.no_cover
 @given(st.builds(vmsa.Registers, SEGMENTS, REGISTERS))
 def test_encoded_registers_are_decoded(registers: vmsa.Registers) -> None:
     page = vmsa.encode(registers)

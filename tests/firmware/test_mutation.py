@@ -74,6 +74,7 @@ def stretched(draw: st.DrawFn) -> bytes:
     return longer[len(longer) % PAGE :] if draw(st.booleans()) else longer
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300)
 @given(flipped() | cut() | stretched())
 def test_a_damaged_image_is_measured_or_refused(data: bytes) -> None:

@@ -53,6 +53,7 @@ def vmsa_like(source: random.Random) -> bytes:
     return source.randbytes(source.randrange(4097)).ljust(4096, b"\0")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SHA256)
 @given(lanes=LANES, carried=st.integers(0, 63), vmsas=st.integers(1, 6), counts=COUNTS, seed=st.integers(0, 2**32))
 @example(lanes=33, carried=48, vmsas=1, counts=[1, 2, 3], seed=0)

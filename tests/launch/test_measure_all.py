@@ -31,6 +31,7 @@ def defined(technology: Technology, firmware: FirmwareComponent, point: Point) -
         return str(error)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("technology", ALL)
 @given(data=st.data())
 def test_a_measurer_gives_the_same_digests_as_measure(technology: Technology, data: st.DataObject) -> None:
@@ -44,6 +45,7 @@ def test_a_measurer_gives_the_same_digests_as_measure(technology: Technology, da
         assert digest == defined(technology, firmware, point)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("technology", ALL)
 @given(data=st.data())
 def test_measure_all_gives_each_point_with_its_digest(technology: Technology, data: st.DataObject) -> None:
@@ -73,6 +75,7 @@ def test_chains_give_the_same_digests_as_measure(technology: Technology, path: s
         assert digests == b"".join(defined)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("technology", ALL)
 @given(data=st.data())
 def test_a_measurer_of_an_old_image_gives_the_same_digests_as_measure(
@@ -86,6 +89,7 @@ def test_a_measurer_of_an_old_image_gives_the_same_digests_as_measure(
         assert digest.hex() == defined(technology, firmware, point)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("technology", ALL)
 def test_points_of_every_technology_can_be_launched(technology: Technology) -> None:
     """The comparisons above are not vacuous: a point that can launch is found at once."""

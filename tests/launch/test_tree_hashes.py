@@ -26,6 +26,7 @@ def placed(leaves: list[bytes], gap: bytes = b"..") -> tuple[bytes, array[int], 
     return data, starts, array("I", map(len, leaves))
 
 
+@pytest.mark.no_cover
 @ANY
 @given(st.lists(st.integers(0, 400), max_size=150), st.integers(0, 255))
 def test_leaf_hashes_of_any_lengths(implementation: str | None, sizes: list[int], seed: int) -> None:
@@ -33,6 +34,7 @@ def test_leaf_hashes_of_any_lengths(implementation: str | None, sizes: list[int]
     assert leaf_hashes(*placed(leaves), implementation) == b"".join(map(merkle.leaf_hash, leaves))
 
 
+@pytest.mark.no_cover
 @ANY
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 600), st.integers(0, 599), st.integers(0, 255))
 def test_leaf_hashes_of_leaves_that_begin_alike(
