@@ -64,6 +64,7 @@ def go_build(sources: Path | str, folder: Path, gopath: Path) -> subprocess.Comp
         "CGO_ENABLED": "1" if shutil.which("gcc") else "0",  # Debian's standard library is compiled for 1
     }
     where, what = (sources, ["-o", str(folder / "program"), "."]) if isinstance(sources, Path) else (folder, [sources])
+    what = ["-ldflags=-s -w", *what]  # nobody debugs it
     return subprocess.run(["go", "build", *what], cwd=where, env=environment, capture_output=True, text=True)
 
 
