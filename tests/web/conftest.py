@@ -1,12 +1,13 @@
-"""A log, a service and a site of it, which many tests use and none changes."""
+"""A log, a service, a site of it, and a host that may lie: many tests use them."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
@@ -82,3 +83,28 @@ def place(published: Place, tmp_path: Path, small: BuildResult) -> Place:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuildResult, Place]:
     """A catalog whose launch digests differ in what speaks against their export, and a log of it."""
     return exportable(tmp_path_factory.mktemp("exportable"))
+
+
+@pytest.fixture(scope="module")
+def liar(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
+    copy = tmp_path_factory.mktemp("lying") / "site"
+    shutil.copytree(site, copy)
+    with static_host(copy) as found:
+        yield copy, found
+
+
+@pytest.fixture
+def lying(site: Path, liar: tuple[Path, StaticHost]) -> tuple[Path, StaticHost]:
+    """A fresh copy of the site that may be changed, and its host."""
+    copy, _ = liar
+    shutil.rmtree(copy)
+    shutil.copytree(site, copy)
+    return liar
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Browser, liar: tuple[Path, StaticHost]) -> Iterator[Page]:
+    """The page of the lying host, loaded before its first lie."""
+    with page_of(browser) as found:
+        found.page.goto(f"{liar[1].url}index.html")
+        yield found.page

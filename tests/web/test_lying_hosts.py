@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
-from tests.support.browsers import ELSEWHERE, Watched, page_of
-from tests.support.catalogs import PLACES, digest_with, rows_of
+from tests.support.browsers import ELSEWHERE, Watched
+from tests.support.catalogs import digest_with
 from tests.support.forged_releases import altered, next_record, sign_release
-from tests.support.hosts import StaticHost, static_host
+from tests.support.hosts import StaticHost
 from tests.support.logs import LOG, PQ_LOG, WITNESS, signature
 from tests.support.page_verdicts import conclusion
 from tests.support.services import Service
 
 Change = Callable[[dict[str, Any]], object]
-
-
-@pytest.fixture(scope="module")
-def liar(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
-    copy = tmp_path_factory.mktemp("lying") / "site"
-    shutil.copytree(site, copy)
-    with static_host(copy) as found:
-        yield copy, found
-
-
-@pytest.fixture
-def lying(site: Path, liar: tuple[Path, StaticHost]) -> tuple[Path, StaticHost]:
-    """A fresh copy of the site that may be changed, and its host."""
-    copy, _ = liar
-    shutil.rmtree(copy)
-    shutil.copytree(site, copy)
-    return liar
-
-
-@pytest.fixture(scope="module")
-def loaded(browser: Browser, liar: tuple[Path, StaticHost]) -> Iterator[Page]:
-    """The page of the lying host, loaded before its first lie."""
-    with page_of(browser) as found:
-        found.page.goto(f"{liar[1].url}index.html")
-        yield found.page
 
 
 def verified(seen: Watched, url: str, digest: str) -> Locator:
@@ -156,108 +130,6 @@ def test_a_page_without_keys_or_a_log_does_not_verify(
     expect(proof).to_contain_text(why)
     assert proof.locator("button").count() == 0
     assert seen.page.locator(".proven").count() == 0
-
-
-OTHER = hashlib.sha256(b"another kernel").hexdigest()
-EVIL = "console=ttyS0 init=/bin/sh"
-EVIL_HASH = hashlib.sha256(EVIL.encode() + b"\0").hexdigest()
-
-
-def with_kernel(small: BuildResult) -> str:
-    """A digest all of whose rows have a kernel."""
-    return next(
-        digest.hex()
-        for inputs, digest in rows_of(small).items()
-        if inputs[0] == "sev-snp" and inputs[PLACES["kernel_hashes_sha256"]] is not None
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"append": EVIL}, "a command line that is not the measured one"),
-        ({"append": "quiet nr_cpus=2 "}, "a command line that is not the measured one"),
-        ({"append": EVIL, "cmdline_sha256": EVIL_HASH}, "not in the measured table"),
-        ({"kernel_sha256": OTHER}, "not in the measured table"),
-        ({"initrd_sha256": OTHER}, "not in the measured table"),
-        ({"kernel_sha256": "<b>mine</b>"}, "kernel data that cannot have been measured"),
-        ({"append": 3}, "kernel data that cannot have been measured"),
-        ({"append": "quiet nr_cpus=2\0 evil"}, "kernel data that cannot have been measured"),
-        ({"append": "\ud800"}, "kernel data that cannot have been measured"),
-    ],
-)
-def test_an_unmeasured_kernel_or_command_line_is_found(
-    loaded: Page,
-    site: Path,
-    lying: tuple[Path, StaticHost],
-    small: BuildResult,
-    changes: dict[str, str | int],
-    why: str,
-) -> None:
-    """Before a proof is requested; rows without a kernel are shown."""
-    put_kernel(site, lying[0], changes)
-    found = conclusion(loaded, with_kernel(small))
-    assert found.startswith("NotMeasured: ")
-    assert why in found
-    assert "init=/bin/sh" not in found
-
-
-def put_kernel(site: Path, copy: Path, changes: dict[str, str | int]) -> None:
-    """Puts a page.json with a changed kernel into the copy."""
-    data = json.loads((site / "page.json").read_bytes())
-    ((kernel,),) = data["kernel_hashes"].values()
-    kernel.update(changes)
-    (copy / "page.json").write_text(json.dumps(data))
-
-
-def test_the_page_shows_no_unmeasured_kernel_or_command_line(
-    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
-) -> None:
-    copy, host = lying
-    put_kernel(site, copy, {"append": EVIL})
-    seen.page.goto(f"{host.url}index.html#d={with_kernel(small)}")
-    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("a command line that is not the measured one")
-    assert seen.page.locator("#answer .match").count() == 0
-    assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
-    assert seen.errors == []
-
-
-def test_the_page_derives_facts_from_the_row(
-    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
-) -> None:
-    """What page.json has next to a row does not determine its image, profile or hashes."""
-    copy, host = lying
-    data = json.loads((site / "page.json").read_bytes())
-    for builds in data["firmware"].values():
-        for build in builds:
-            build["facts"] = [["firmware", "another"], ["firmware SHA-256", OTHER]]
-    data["no_kernel"] = {"name": "", "facts": [["kernel hashes", "mine"]]}
-    (copy / "page.json").write_text(json.dumps(data))
-    digest = with_kernel(small)
-    seen.page.goto(f"{host.url}index.html#d={digest}")
-    expect(seen.page.locator("#answer .match").first).to_be_visible()
-    shown = seen.page.locator("#answer").inner_text()
-    assert OTHER not in shown
-    assert "are the publisher's claims" in shown
-
-
-def test_a_command_line_is_quoted_as_on_the_command_line(seen: Watched, host: StaticHost) -> None:
-    texts = [
-        "",
-        "quiet",
-        "it's",
-        'say "it\'s"',
-        "a\\b",
-        "tab\tline\n\r",
-        "\x00\x1b[31m\x7f\x9f",
-        "\u202eliame",
-        "\xa0\u2028",
-        "e\u0301 \xe9 \u4e2d \U0001f600",
-    ]
-    seen.page.goto(f"{host.url}index.html")
-    path = seen.page.evaluate("document.querySelector('script').src.replace(/[^/]*$/, 'kernels.js')")
-    quoted = "([path, texts]) => import(path).then((found) => texts.map((text) => found.quoted(text)))"
-    assert seen.page.evaluate(quoted, [path, texts]) == [repr(text) for text in texts]
 
 
 def test_a_revocation_hidden_by_the_page_is_found(
