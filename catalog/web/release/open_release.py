@@ -130,7 +130,7 @@ class OpenRelease:
     def prepared_answer(self, path: str) -> bytes | None:
         """The body of the response to `/d/DIGEST.json` if it can be put together; None: the routes have to answer.
 
-        The last ones are kept: one digest that many ask for takes no lookup.
+        Some are kept: one digest that many ask for takes no lookup.
         """
         if len(path) not in _PATHS or path[:3] != "/d/" or path[-5:] != ".json" or self.is_stale:
             return None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from catalog.fast.index import Group, Row
 
 MAX_PREPARED = 16 << 20
-"""Bytes of pieces that are kept of one shape."""
+"""Bytes of pieces that are made of one shape; the definition answers for groups beyond."""
 
 _MAX_TEXTS = 10_000
 """CPUs with features whose texts are kept."""
@@ -43,15 +43,29 @@ Shape = Callable[[LaunchDigest, Answer], Any]
 """What is written of an answer, such as its JSON, or that of one digest of a batch."""
 
 
+class Marks:
+    """Made-up values for a row whose digest has `size` bytes: by them it is found where they are in an answer.
+
+    row: vCPU signature, sev_features, vCPU count. name: of the CPU. values: as in JSON.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.digest, self.row, self.name = os.urandom(size), (_made_up(), _made_up(), _made_up()), _made_up()
+        signature, features, vcpus = self.row
+        texts = _text("vcpu_signature", signature), _text("sev_features", features)
+        self.values: Values = (self.digest.hex().encode(), b"%d" % vcpus, *texts, b'"%d"' % self.name)
+        self.places = {value: number for number, value in enumerate(self.values)}
+        self.pattern = re.compile(b"(" + b"|".join(map(re.escape, self.values)) + b")")
+
+
 class Pieces:
     """An answer as what is the same in all, and which of the values go between."""
 
-    def __init__(self, text: bytes, marks: Values) -> None:
-        """text: an answer that has `marks` in place of the values."""
-        places = {mark: number for number, mark in enumerate(marks)}
-        found = re.split(b"(" + b"|".join(map(re.escape, marks)) + b")", text)
+    def __init__(self, text: bytes, marks: Marks) -> None:
+        """text: an answer that has values of `marks` in place of those of a row."""
+        found = marks.pattern.split(text)
         self._same = (*found[::2], b"")
-        parts = (places[one] if at % 2 else len(marks) + at // 2 for at, one in enumerate(found))
+        parts = (marks.places[one] if at % 2 else len(marks.values) + at // 2 for at, one in enumerate(found))
         self._parts = itemgetter(*parts, -1)  # the last is empty: itemgetter of one gives no tuple
 
     def __len__(self) -> int:
@@ -73,6 +87,7 @@ class PreparedAnswers:
         self._made: dict[Group, Pieces | None] = {}
         self._absent: dict[int, Pieces] = {}
         self._texts: dict[tuple[int | None, int | None], tuple[bytes, bytes, bytes]] = {}
+        self._marks: dict[int, Marks] = {}
         self._size = 0
         self._revoked = _revoked(lookups)
 
@@ -84,15 +99,14 @@ class PreparedAnswers:
         technology, group, (signature, features, vcpus) = rows[0]
         texts = self._texts.get((signature, features)) or self._texts_of(signature, features)
         values = digest.hex().encode(), b"%d" % vcpus if vcpus is not None else b"", *texts
-        pieces = self._made.get(group)
-        if pieces is None:
-            if group not in self._made:
-                self._keep(group, self._make(digest, technology, group, rows[0][2], values))
-                return self.found(digest)
-            return None
         if self._revoked and any(chosen(values) in revoked for chosen, revoked in self._revoked):
             return None
-        return pieces.of(values)
+        pieces = self._made.get(group)
+        if pieces is not None:
+            return pieces.of(values)
+        if group in self._made or self._size > MAX_PREPARED:
+            return None
+        return self._make(digest, technology, group, rows[0][2], values)
 
     def absent(self, digest: bytes) -> bytes | None:
         """The answer to a digest that no row has, and nobody endorses."""
@@ -100,9 +114,9 @@ class PreparedAnswers:
             return None
         size = len(digest)
         if size not in self._absent:
-            mark = os.urandom(size)
-            self._absent[size] = Pieces(self._defined(mark, ()), (mark.hex().encode(),))
-        return self._absent[size].of((digest.hex().encode(),))
+            marks = self._marks_of(size)
+            self._absent[size] = Pieces(self._defined(marks.digest, ()), marks)
+        return self._absent[size].of((digest.hex().encode(), b"", b"", b"", b""))
 
     def _texts_of(self, signature: int | None, features: int | None) -> tuple[bytes, bytes, bytes]:
         """The last three of the values of a row."""
@@ -113,39 +127,33 @@ class PreparedAnswers:
         self._texts[signature, features] = texts
         return texts
 
-    def _make(self, digest: bytes, technology: str, group: Group, row: Row, values: Values) -> Pieces | None:
-        """The pieces of the group of a row; None if the definition differs from them."""
-        mark, signature, features, vcpus, name = os.urandom(len(digest)), *(_made_up() for _ in range(4))
-        texts = _text("vcpu_signature", signature), _text("sev_features", features)
-        marks = (mark.hex().encode(), b"%d" % vcpus, *texts, b'"%d"' % name)
-        axes = (
-            None if row[0] is None else signature,
-            None if row[1] is None else features,
-            None if row[2] is None else vcpus,
-        )
+    def _make(self, digest: bytes, technology: str, group: Group, row: Row, values: Values) -> bytes | None:
+        """Keep the pieces of the group of a row, if they give the answer of the definition, which is returned."""
+        marks, pieces, expected = self._marks_of(len(digest)), None, None
+        signature, features, vcpus = (None if own is None else mark for own, mark in zip(row, marks.row, strict=True))
         try:
-            matches = self._lookups.matches(mark, technology, group, axes)
+            matches = self._lookups.matches(marks.digest, technology, group, (signature, features, vcpus))
             for match in matches:
-                if axes[0] is not None:
-                    match.vcpu_types = (str(name),)
-            pieces = Pieces(self._defined(mark, matches), marks)
+                if signature is not None:
+                    match.vcpu_types = (str(marks.name),)
+            pieces = Pieces(self._defined(marks.digest, matches), marks)
             expected = self._defined(digest, self._lookups.lookup(LaunchDigest(digest)))
         except LdcatError:
-            return None
-        return pieces if pieces.of(values) == expected else None
+            pass
+        self._made[group] = pieces if pieces and pieces.of(values) == expected else None
+        self._size += len(pieces or ()) + 200
+        return expected
+
+    def _marks_of(self, size: int) -> Marks:
+        if size not in self._marks:
+            self._marks[size] = Marks(size)
+        return self._marks[size]
 
     def _defined(self, digest: bytes, matches: Sequence[Match]) -> bytes:
         evidence = Evidence("launch digest", LaunchDigest(digest))
         now = VerificationInputs(now=time.time())
         answer = found_answer(self._lookups.catalog, evidence, now, lambda _: matches)
         return json_bytes(self._shape(LaunchDigest(digest), answer))
-
-    def _keep(self, group: Group, pieces: Pieces | None) -> None:
-        self._size += len(pieces or ()) + 200
-        if self._size > MAX_PREPARED:
-            self._made.clear()
-            self._size = 0
-        self._made[group] = pieces
 
 
 def _revoked(lookups: Lookups) -> list[tuple[Callable[[Values], Any], set[Any]]]:
