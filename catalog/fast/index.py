@@ -29,8 +29,7 @@ bits, groups, offsets of groups, lists, parts, pages, buckets and entries, parts
 
 GROUP = Struct("<QIIIIII")
 PART = Struct("<QQ")
-NONE = 0xFFFFFFFF
-"""Sentinel in place of a component's number: the group has no such component."""
+NONE = 0xFFFFFFFF  # in place of a component's number: the group has no such component
 
 ROW_GROUP = 1 << 16
 """Rows of a row group in the Parquet files; the digests of a row group are one page."""
@@ -38,8 +37,9 @@ ROW_GROUP = 1 << 16
 MAX_DISTINGUISHED_BITS = 16
 """Most zero bits at the end of a kept digest: then 65,536 steps lead to it on average."""
 
-MAX_BUCKET = 1 << 20
-"""Most entries of a bucket: far above what uniformly distributed digests give; limits what is read."""
+_MOST_GROUPS = 1 << 16  # that stay in memory: about 22 MiB
+
+MAX_BUCKET = 1 << 20  # entries at most: far above what uniformly distributed digests give; limits what is read
 
 
 class Group:
@@ -108,7 +108,7 @@ class Index:
 
     pages: called with number of a part, offset and size in bytes; gives verified bytes of the part's Parquet file.
     find: ordinals of the rows that have a digest, ascending. group_of: the group that has the row with an ordinal. Both
-    are the methods of these names with `_in_python`, or the same in compiled code. groups_read: by number.
+    are the methods of these names with `_in_python`, or those of compiled/compiled_find.py. groups_read: by number.
     """
 
     def __init__(self, file: Reader, pages: Callable[[int, int, int], bytes]) -> None:
@@ -266,6 +266,8 @@ class Index:
         """A group by its number."""
         group = self.groups_read.get(number)
         if group is None:
+            if len(self.groups_read) >= _MOST_GROUPS:
+                self.groups_read.clear()
             group = self.groups_read[number] = self._read_group(number)
         return group
 

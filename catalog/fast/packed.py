@@ -104,12 +104,14 @@ class PackedCatalog:
             file.close()
 
     def forget(self) -> None:
-        """Drop verified blocks from memory; compiled code begins anew after some lookups."""
+        """Drop what was read from memory; compiled code begins anew after some lookups."""
         with self._opening:  # a thread that compiles now would be done after this
             self._forget_compiled()
             for file in self._open:
                 file.forget()
+            self._known.clear()
             for name, index in self.indexes.items():
+                index.groups_read.clear()
                 if not index.distinguished_bits:
                     self._compile_later(index, self._index_files[name])
 
@@ -136,11 +138,8 @@ class PackedCatalog:
             return b""
         sha256, size = listed_file(self._manifest, _ENDORSED, "sha256")
         try:
-            file = self._files.open(_ENDORSED)
-            try:
-                leaves = os.read(file, size + 1) if size <= ENDORSED_LIMIT else b""
-            finally:
-                os.close(file)
+            with os.fdopen(self._files.open(_ENDORSED), "rb") as file:
+                leaves = file.read(size + 1) if size <= ENDORSED_LIMIT else b""
         except OSError as error:
             raise DamagedBlock(f"{error.filename or _ENDORSED}: {(error.strerror or str(error)).lower()}") from error
         if self._sha256(leaves).digest() != sha256:
@@ -214,9 +213,9 @@ class PackedCatalog:
     def _once(self, read: Callable[..., Any], *arguments: Any) -> Any:
         """What a function reads from the names, kept for the next lookup."""
         key = (read, *arguments)
-        if key not in self._known:
-            self._known[key] = read(*arguments)
-        return self._known[key]
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = read(*arguments)
+        return found
 
     def _facts(self, group: Group) -> dict[str, Any]:
         """The facts of a group's components; None for a fact that the catalog does not have."""

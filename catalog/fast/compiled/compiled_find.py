@@ -39,7 +39,7 @@ _KEPT_BLOCKS = (64 << 20) // 4096
 """Blocks of indexes and trees that stay in memory: 64 MiB."""
 
 _PLACE_BITS = 10
-"""Groups are looked up from 1,024 ordinals on, at even distances."""
+"""Of up to 1,024 ordinals, at even distances, it is known which groups they are in: there a search begins."""
 
 _TAG_BITS = 21
 """Bits of the count of tags: 64 MiB at 32 bytes each, for 8 GiB of files; blocks of more compete for their places."""
@@ -55,7 +55,7 @@ def shared_memory() -> Any:
 def use_compiled(
     index: Index, file: VerifiedFile, parts: Mapping[int, VerifiedFile], memory: Any, *, keep_parts: bool = False
 ) -> None:
-    """Make an index find digests and groups in compiled code.
+    """Make an index find digests in compiled code, and groups with a table in memory.
 
     It stays as it is if there is not enough memory, or if its tables are damaged: a lookup may need none of the damage.
     file: of the index. parts: its open Parquet files, by number; more may be opened later. memory: `shared_memory`.

@@ -135,7 +135,7 @@ static uint64_t ldcat_find(const struct ldcat_index *index, const uint8_t *diges
     unsigned digest_bits = 8 * index->entry_size - index->ordinal_bits;
     uint8_t own_bounds[16 + BLOCK], own_entries[2 * BLOCK];
     uint64_t key = big_endian(digest, 8) >> (64 - index->bucket_bits - digest_bits);
-    uint64_t wanted = key & (~(uint64_t)0 >> (64 - digest_bits)), bucket = digest_bits < 64 ? key >> digest_bits : 0;
+    uint64_t wanted = key & (~(uint64_t)0 >> (64 - digest_bits)), bucket = key >> digest_bits;
     size_t size = index->entry_size;
     const uint8_t *bounds = verified_read(index->file, index->bucket_at + 8 * bucket, 16, may_wait, own_bounds);
     if (!bounds)

@@ -46,7 +46,7 @@ struct ldcat_memory {
 
 /* An open file. Blocks are numbered: those of the file, then those of its tree, in the order of the tree file.
  *
- * levels: of the tree. checked: how many blocks of the file SHA-256 has verified, one by one; state: NOT_RIPE until that
+ * checked: how many blocks of the file SHA-256 has verified, one by one; state: NOT_RIPE until that
  * are enough to verify the rest of the file at once (RIPE), which is done once (TAKEN).
  * levels: of the tree. starts: number of the first block of each level, 0 being the file itself. end: of the numbers.
  * kept_from: blocks from this number on are kept. kept: for each of these 1 + its place in memory, or 0.
