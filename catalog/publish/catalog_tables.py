@@ -24,4 +24,6 @@ def catalog_tables(catalog: CatalogFiles) -> Tables:
             data = catalog.verified(part.name)
             from catalog.log.row_leaves import COLUMNS, ENCODED  # and pyarrow: another thread reads meanwhile
 
-            yield from part.groups(COLUMNS, data=data, encoded=ENCODED)
+            groups = part.groups(COLUMNS, data=data, encoded=ENCODED)
+            del data  # else it is there while the next part is read
+            yield from groups
