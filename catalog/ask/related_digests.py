@@ -24,7 +24,7 @@ from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relat
 from catalog.relate.related_chains import count_vcpus
 from catalog.relate.relations import RelatedDigests
 from catalog.store.catalog_axes import Axes, read_axes
-from catalog.work.computed_once import cached_property
+from catalog.work.unlocked_property import cached_property
 
 MOST_FEWER = 255
 """How many fewer vCPUs than a row are tried."""

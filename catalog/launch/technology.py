@@ -184,15 +184,6 @@ class Measurer:
         return state
 
 
-def measure_all(
-    technology: Technology, firmware: FirmwareComponent, points: Iterable[Point]
-) -> Iterator[tuple[Point, LaunchDigest]]:
-    """Each point with its digest, in the order given; fastest if neighbours share long prefixes."""
-    measurer = Measurer(technology, firmware)
-    for point in points:
-        yield point, measurer.measure(point)
-
-
 @cache
 def technologies() -> Mapping[str, Technology]:
     """Every technology by name: the TECHNOLOGY of each module in the folder technologies/. Raises as `by_name`."""

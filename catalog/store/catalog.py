@@ -24,7 +24,7 @@ from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.manifest import FileEntry, Manifest, parse_manifest
-from catalog.work.computed_once import cached_property
+from catalog.work.unlocked_property import cached_property
 
 if TYPE_CHECKING:
     from catalog.fast.published import PublishedRelease

@@ -17,7 +17,7 @@ from catalog.store import manifest
 from catalog.store.component_rows import base_of
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import has_pyarrow, read_parquet
-from catalog.work.computed_once import cached_property
+from catalog.work.unlocked_property import cached_property
 
 PROVENANCE = OriginWire.__struct_fields__
 """Columns with the place where a build, a kernel or an initrd was published."""

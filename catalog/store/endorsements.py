@@ -18,7 +18,7 @@ from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import TableFiles
-from catalog.work.computed_once import cached_property
+from catalog.work.unlocked_property import cached_property
 
 if TYPE_CHECKING:  # it loads cryptography
     from catalog.log.revocation_list import Revocation

@@ -11,7 +11,7 @@ from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import MAX_VCPUS, FirmwarePoint
-from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies, technology_named
+from catalog.launch.technology import Measurer, Technology, measure, technologies, technology_named
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tests.support.profiles import HASHES, a_point
 
@@ -65,10 +65,9 @@ def test_a_measurer_can_be_used_after_a_point_that_cannot_launch() -> None:
 def test_vcpu_counts_in_any_order(name: str, counts: tuple[int, ...]) -> None:
     technology = technologies()[name]
     points = [a_point(technology, vcpus=count, kernel_hashes=hashes) for count in counts for hashes in (HASHES, None)]
-    measured = list(measure_all(technology, FIRMWARE, points))
-    assert [point for point, _ in measured] == points
-    for point, digest in measured:
-        assert digest == measure(technology, FIRMWARE, point)
+    measurer = Measurer(technology, FIRMWARE)
+    for point in points:
+        assert measurer.measure(point) == measure(technology, FIRMWARE, point)
 
 
 def test_the_largest_guest_and_back() -> None:
@@ -91,8 +90,9 @@ def test_each_further_vcpu_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> No
         return extend(state, update)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(technology), "extend", staticmethod(counting))
-    points = [a_point(technology, vcpus=count) for count in range(1, 201)]
-    assert len(list(measure_all(technology, FIRMWARE, points))) == 200
+    measurer = Measurer(technology, FIRMWARE)
+    for count in range(1, 201):
+        measurer.measure(a_point(technology, vcpus=count))
     assert extended == len(AMDSEV_SECTIONS) + 200
 
 

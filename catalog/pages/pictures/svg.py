@@ -7,9 +7,6 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from catalog.fast.match_text import printable
 
-FONT = 12
-"""Pixels: font size."""
-
 ADVANCE = 7.3
 """Pixels: width of a character of the monospaced text."""
 

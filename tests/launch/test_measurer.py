@@ -1,4 +1,4 @@
-"""`measure_all` and `Measurer` give the same digests as `measure`, which defines them."""
+"""`Measurer` gives the same digests as `measure`, which defines them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.chain import fold_chain
 from catalog.launch.hashing.backends import choose, sha256_implementations
 from catalog.launch.point import Point, VcpuPoint
-from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies
+from catalog.launch.technology import Measurer, Technology, measure, technologies
 from tests.support.firmware_builder import build_ovmf
 from tests.support.strategies import images, points
 
@@ -43,17 +43,6 @@ def test_a_measurer_gives_the_same_digests_as_measure(technology: Technology, da
         except CannotLaunch as error:
             digest = str(error)
         assert digest == defined(technology, firmware, point)
-
-
-@pytest.mark.no_cover
-@pytest.mark.parametrize("technology", ALL)
-@given(data=st.data())
-def test_measure_all_gives_each_point_with_its_digest(technology: Technology, data: st.DataObject) -> None:
-    firmware = data.draw(FIRMWARES)
-    launchable = points(technology).filter(lambda point: technology.launch_blocker(firmware, point) is None)
-    chosen = data.draw(st.lists(launchable, max_size=8))
-    measured = list(measure_all(technology, firmware, chosen))
-    assert measured == [(point, measure(technology, firmware, point)) for point in chosen]
 
 
 @settings(max_examples=25)  # each of up to 8 points and 4 counts, for each implementation
@@ -85,8 +74,9 @@ def test_a_measurer_of_an_old_image_gives_the_same_digests_as_measure(
     firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
     chosen = data.draw(st.lists(points(technology), max_size=5))
     launchable = [point for point in chosen if technology.launch_blocker(firmware, point) is None]
-    for point, digest in measure_all(technology, firmware, launchable):
-        assert digest.hex() == defined(technology, firmware, point)
+    measurer = Measurer(technology, firmware)
+    for point in launchable:
+        assert measurer.measure(point).hex() == defined(technology, firmware, point)
 
 
 @pytest.mark.no_cover
