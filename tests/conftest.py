@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,18 @@ def _whole_lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Errors are printed whole, because temporary folders have long names; but not for the marker `short_lines`."""
     if not request.node.get_closest_marker("short_lines"):
         monkeypatch.setattr(render, "MAX_LINE", 100_000)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Trace nothing for the mark `no_cover`: pytest-cov resumes another tracer in the workers of xdist."""
+    tracer = sys.gettrace()
+    if item.get_closest_marker("no_cover"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
