@@ -13,6 +13,7 @@ from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.evidence.codings import hex_digits
 from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
+from catalog.evidence.forms.prose import A_TEXT
 from catalog.evidence.several_digests import BatchLine, read_batch
 from catalog.evidence.sniff import ARGUMENT, MAX_EVIDENCE, sniff
 from catalog.files import inputs
@@ -21,6 +22,7 @@ _MAX_KEY = 16 << 10
 """Bytes: limit for a file with a public key."""
 
 _DIGEST_IN_HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{96}")
+_BEGINS_AS_PATH = re.compile(r"~|\.{0,2}/|[A-Za-z][A-Za-z0-9+.-]*://")
 _TK_SIZE = 2 * TIK_SIZE
 _KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-]{22}==|[A-Za-z0-9+/_-]{43}=")
 """Text that is a TIK, or TEK and TIK, in hex or base64."""
@@ -38,12 +40,19 @@ def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False, called
         data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), given)
         return sniff(data, name=given, with_tik=with_tik)
     try:
-        return sniff(given.encode("utf-8", "surrogateescape"), name=called, with_tik=with_tik)
+        found = sniff(given.encode("utf-8", "surrogateescape"), name=called, with_tik=with_tik)
     except MalformedInput as error:
-        looks_like_path = "/" in given or "." in given
-        if looks_like_path and not given.lstrip().startswith("{"):
+        if ("/" in given or "." in given) and not given.lstrip().startswith("{"):
             raise Unreadable(f"{given}: no such file", error.hint) from error
         raise
+    if found.claimed_by == A_TEXT and _is_path(given):
+        raise Unreadable(f"{given}: no such file", "a launch digest in the name of a file says nothing")
+    return found
+
+
+def _is_path(given: str) -> bool:
+    """Whether a text in which a digest was found is the name of a file, or a URL, and no sentence."""
+    return _BEGINS_AS_PATH.match(given) is not None or (not re.search(r"\s", given) and bool(re.search("[/.]", given)))
 
 
 def read_several(given: str, stdin: BinaryIO) -> tuple[list[BatchLine], BinaryIO]:
