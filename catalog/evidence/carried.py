@@ -50,12 +50,14 @@ def of_token(payload: str) -> Evidence:
 
 
 def _in_json(text: str, depth: int) -> Evidence | None:
-    from catalog.evidence.forms.foreign import foreign_json
+    from catalog.evidence.forms.foreign import foreign_json, refuse_proof
     from catalog.evidence.forms.json_object import json_objects
     from catalog.evidence.forms.launch_measure_text import read_qmp
     from catalog.evidence.forms.members import evidence_of
 
     objects = json_objects(text)
+    for one in objects:
+        refuse_proof(one)
     found = evidence_of(objects, "JSON", lambda data: of_bytes(data, depth + 1)) or read_qmp(objects, recognise_bytes)
     for one in () if found else objects:
         if foreign := foreign_json(one):

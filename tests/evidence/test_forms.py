@@ -82,6 +82,7 @@ def test_what_was_read_is_said(name: str, form: str, claimed_by: str | None, cod
         ("refused-igvm", "an IGVM file"),
         ("refused-thim", "has certificates, and no report"),
         ("refused-go-metadata", "metadata of sev-snp-measure-go"),
+        ("refused-proof", "a proof of what a log says of a launch digest"),
         ("refused-azure-tdx", "is of Intel TDX"),
         ("refused-gap", "an xxd dump do not follow one another"),
         ("refused-dump", "the 40 bytes in an xxd dump are not evidence of a known form"),

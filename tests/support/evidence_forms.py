@@ -307,6 +307,7 @@ def refused() -> dict[str, bytes]:
         "refused-igvm": b"IGVM" + bytes(100),
         "refused-thim": _json(thim()),
         "refused-go-metadata": _json({"MetadataItems": [], "ResetEIP": "0x80b004", "OVMFHash": DIGEST.hex()}),
+        "refused-proof": _json({"format": "ldcat-proof/2", "revocations": [{"launch_digest": DIGEST.hex()}]}),
         "refused-azure-tdx": _json({"version": 1, "hcl_report": base64url(tdx)}),
         "refused-gap": xxd(REPORT).replace("00000010: ", "00000020: ").encode(),
         "refused-dump": xxd(DIGEST[:40]).encode(),

@@ -33,6 +33,15 @@ def igvm_file() -> MalformedInput:
     )
 
 
+def refuse_proof(fields: Mapping[str, Any]) -> None:
+    """Raises MalformedInput for a proof of `ldcat prove`, whose revocations may have the launch digests of others."""
+    if str(fields.get("format")).startswith("ldcat-proof/"):
+        raise MalformedInput(
+            "this is a proof of what a log says of a launch digest, and no evidence of a launch",
+            "ldcat verify-proof FILE verifies it",
+        )
+
+
 def foreign_json(fields: Mapping[str, Any]) -> MalformedInput | None:
     """The error for evidence of another technology in JSON; None for other JSON.
 

@@ -85,9 +85,17 @@ const ofMap = (fields, what, within) => fields && ofMembers([fields], what, with
 // Evidence in JSON; null if it has none.
 function inJson(text, depth) {
   const objects = objectsOf(text);
+  objects.forEach(refuseProof);
   const found = ofMembers(objects, "JSON", (data) => ofBytes(data, depth + 1)) ?? ofQmp(objects, ofRawBytes);
   if (!found) objects.forEach(checkForeign);
   return found;
+}
+
+// Throws Malformed for a proof of `ldcat prove`, whose revocations may have the launch digests of others.
+function refuseProof(fields) {
+  if (String(fields.get("format")).startsWith("ldcat-proof/")) {
+    throw new Malformed("this is a proof of what a log says of a launch digest, and no evidence of a launch: ldcat verify-proof verifies it");
+  }
 }
 
 // Throws Malformed for evidence of another technology, and for what is no evidence.
