@@ -9,7 +9,7 @@ from catalog.errors import UsageError
 from catalog.fast.beneath import walk
 from catalog.files import inputs
 from catalog.log.file_pack import pack_path
-from catalog.log.log_folder import CHECKPOINT, LogFolder
+from catalog.log.log_folder import CHECKPOINT, LOCK, LogFolder
 from catalog.store.manifest import CatalogFiles
 from catalog.store.ranges import INDEX, RangeIndex, make_ranges, ranges_path
 from catalog.transparency.checkpoint import Checkpoint
@@ -45,12 +45,13 @@ def write_site(
     named: whether a path belongs to the log at that checkpoint; other files in its folder are not copied.
     number: of the release.
     progress: called with numbers of rows.
-    Raises UsageError if the site is inside the log or the log inside the site; Unreadable, MalformedInput for a log
-    that is not complete; and as make_ranges.
+    Raises UsageError if the site is inside the log or the log inside the site, and for a folder with other files;
+    Unreadable, MalformedInput for a log that is not complete; and as make_ranges.
     """
     source, target = log.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise UsageError(f"one of {out} and {log} contains the other", "give the site a folder of its own")
+    _check_is_site(target)
     folder = LogFolder(target)
     with folder.locked():
         folder.clear()
@@ -64,6 +65,16 @@ def write_site(
             folder.write([(pack_path(size), packed)])
         folder.write([(CHECKPOINT, checkpoint)])
         folder.write(pages(ranges))
+
+
+def _check_is_site(target: Path) -> None:
+    """Raises UsageError for a folder whose files are of no site, also of one that was interrupted; Unreadable."""
+    try:
+        names = {one.name for one in target.iterdir()} if target.is_dir() else set()
+    except OSError as error:
+        raise inputs.unreadable(target, error) from error
+    if not names & {LOCK, CHECKPOINT} and any(not name.startswith(".") for name in names):
+        raise UsageError(f"{target} has files that are no site", "give a new folder, or one that ldcat site made")
 
 
 def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -139,6 +139,11 @@ def test_sites_that_cannot_be_written(run: Run, place: Place, small: BuildResult
     for out in (place.log, place.log / "site", place.log.parent):
         code, _, err = run("site", str(place.log), "-o", str(out), *trust)
         assert (code, "contains the other" in err) == (2, True), out
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/index.html").write_text("mine")
+    code, _, err = run("site", str(place.log), "-o", str(tmp_path / "mine"), *trust)
+    assert (code, "has files that are no site" in err) == (2, True)
+    assert [path.read_text() for path in (tmp_path / "mine").iterdir()] == ["mine"]
     (tmp_path / "file").write_text("")
     assert run("site", str(place.log), "-o", str(tmp_path / "file"), *trust)[0] == 5
     assert run("site", str(place.log), "-o", str(tmp_path / "site"))[0] == 2
