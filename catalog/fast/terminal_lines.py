@@ -35,7 +35,7 @@ def fitted(line: str, width: int) -> Iterator[str]:
     belongs to, and deeper than any line begins; only a digest may be further left. A line with a command of ldcat is
     left to the terminal, from which it can then be copied, and so is a word that is too long for any line.
     """
-    if len(line) <= width or width < _CONTINUED + _LEAST or " ldcat " in line:
+    if len(line) <= width or width < _CONTINUED + _LEAST or " ldcat " in line or "/ldcat " in line:
         yield line
         return
     begin = _value_at(line, width)

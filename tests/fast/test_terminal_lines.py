@@ -41,6 +41,7 @@ def test_a_digest_that_is_too_long_here_is_on_its_own_line(line: str, width: int
         ("  ok: firmware enforces it  or so they say", ["  ok: firmware enforces it  or", " " * 8 + "so they say"]),
         ("  name  " + "x" * 30 + " and more", ["  name  " + "x" * 30, " " * 8 + "and more"]),
         ("info: to copy this: ldcat explain DIGEST --catalog public", None),
+        ("  17 4 * * * cd /log && /opt/ldcat/bin/ldcat cosign --heartbeat", None),
     ],
 )
 def test_a_line_that_is_too_long_is_broken_between_words(line: str, shown: list[str] | None) -> None:
