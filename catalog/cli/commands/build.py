@@ -128,7 +128,7 @@ def _about(built: BuildResult, notes: Sequence[str], spec: Path | None, out: Pat
     if built.continued:
         yield f"this build goes on with {built.continued:,} files that an earlier one wrote"
     if built.reused:
-        yield f"{built.reused:,} of them were in the replaced catalog; the others are new"
+        yield f"{built.reused:,} were taken from the replaced catalog, and not computed again"
     if endorsed := built.manifest.files.get(manifest.ENDORSED):
         yield f"{endorsed.rows:,} launch digest{'' if endorsed.rows == 1 else 's'} that others publish"
     if spec is not None:  # the embedded builds are the same everywhere: nobody has to act on what they leave out
