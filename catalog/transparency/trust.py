@@ -223,7 +223,8 @@ def parse_signed(data: bytes) -> Note:
     try:
         return Note.parse(data)
     except Unsigned as error:
-        raise MalformedInput("the trust note has no signatures", "ldcat trust sign adds one") from error
+        why = "the trust note has no signatures: it was cut, was never signed, or is another file"
+        raise MalformedInput(why, "get it again; a publisher adds signatures with ldcat trust sign") from error
 
 
 def _refuse_policy(data: bytes) -> None:
