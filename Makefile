@@ -26,7 +26,7 @@ test: $(VENV)/.installed-test check  ## every test that needs nothing but this c
 	@$(BIN)/python -m compileall -q catalog ldcat tools  # before processes count the calls that they make
 	$(PYTEST) $(COVERED:%=tests/%) $(COVERED:%=--cov=catalog/%) --cov-report=
 	$(BIN)/coverage report --fail-under=100 --show-missing --skip-covered
-	$(PYTEST) $(COVERED:%=--ignore=tests/%)  # without coverage, which costs half as much again
+	$(PYTEST) $(COVERED:%=--ignore=tests/%) --hypothesis-profile=half  # without coverage, which costs half as much again
 
 test-real: $(VENV)/.installed-test  ## tests on real images and vectors; LDCAT_SHARED names their folder
 	$(PYTEST) --real tests/real

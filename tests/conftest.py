@@ -40,6 +40,7 @@ os.umask(0o022)  # state that a group can write is refused, and tests create its
 settings.register_profile(  # the pure-Python SHA-256 is slow, and so is any code on a loaded machine
     "ldcat", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("half", settings.get_profile("ldcat"), max_examples=50)  # for `make test`
 settings.load_profile("ldcat")
 
 
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short_lines: about how long an error is, so it is made shorter")
     config.addinivalue_line("markers", "long: takes ten seconds and more, and is run first: nobody waits for it")
+    config.addinivalue_line("markers", "no_cover: without coverage, also where pytest-cov is not loaded")
     config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
     pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
     pytest.MonkeyPatch().setattr(file_system, "_syncfs", lambda: _not_synced)
