@@ -123,6 +123,7 @@ def test_a_site_is_not_written_through_a_link(run: Run, place: Place, tmp_path: 
     site, outside = tmp_path / "site", tmp_path / "outside"
     outside.mkdir()
     site.mkdir()
+    (site / "checkpoint").touch()  # as an older site has it
     (site / "releases").symlink_to(outside)
     code, _, err = run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")
     assert (code, list(outside.iterdir())) == (5, [])
