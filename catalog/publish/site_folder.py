@@ -68,7 +68,7 @@ def write_site(
 
 
 def _check_is_site(target: Path) -> None:
-    """Raises UsageError for a folder whose files are of no site, also of one that was interrupted; Unreadable."""
+    """Raises UsageError for a folder with files that has neither the lock nor the checkpoint of a site; Unreadable."""
     try:
         names = {one.name for one in target.iterdir()} if target.is_dir() else set()
     except OSError as error:

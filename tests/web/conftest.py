@@ -87,6 +87,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuildResult, Place]:
 
 @pytest.fixture(scope="module")
 def liar(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
+    """A copy of the site that the tests of a module may change, and its host."""
     copy = tmp_path_factory.mktemp("lying") / "site"
     shutil.copytree(site, copy)
     with static_host(copy) as found:

@@ -21,7 +21,7 @@ from catalog.transparency.trust import Trust
 from catalog.verify.verify_release import verify_release
 from tests.support.browsers import page_of
 from tests.support.catalogs import digest_with
-from tests.support.hosts import StaticHost, static_host
+from tests.support.hosts import StaticHost
 from tests.support.logs import LOG, ORIGIN, PQ_LOG, at_no_time, signature, signer
 from tests.support.page_verdicts import conclusion
 from tests.support.published_logs import Place
@@ -98,15 +98,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def copy(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
-    """A copy of the site whose checkpoint and keys may be changed, and its host."""
-    folder = tmp_path_factory.mktemp("signers") / "site"
-    shutil.copytree(site, folder)
-    with static_host(folder) as found:
-        yield folder, found
-
-
 def put(site: Path, folder: Path, case: Case, now: int) -> tuple[Note, Trust]:
     """Puts the note and the policy of a case into the copy of the site."""
     text = Note.parse((site / "checkpoint").read_bytes()).text + case.extension
@@ -118,17 +109,10 @@ def put(site: Path, folder: Path, case: Case, now: int) -> tuple[Note, Trust]:
 
 
 @pytest.fixture(scope="module")
-def loaded(browser: Browser, copy: tuple[Path, StaticHost]) -> Iterator[Page]:
-    with page_of(browser) as seen:
-        seen.page.goto(f"{copy[1].url}index.html")
-        yield seen.page
-
-
-@pytest.fixture(scope="module")
-def without_ml_dsa(browser: Browser, copy: tuple[Path, StaticHost]) -> Iterator[Page]:
+def without_ml_dsa(browser: Browser, liar: tuple[Path, StaticHost]) -> Iterator[Page]:
     with page_of(browser) as seen:
         seen.page.add_init_script(NO_ML_DSA)
-        seen.page.goto(f"{copy[1].url}index.html")
+        seen.page.goto(f"{liar[1].url}index.html")
         yield seen.page
 
 
@@ -142,14 +126,14 @@ def log(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_accepts_the_same_signers_as_the_command_line(
     loaded: Page,
     site: Path,
-    copy: tuple[Path, StaticHost],
+    liar: tuple[Path, StaticHost],
     log: Path,
     published: Place,
     small: BuildResult,
     name: str,
 ) -> None:
     case = CASES[name]
-    note, trust = put(site, copy[0], case, published.now)
+    note, trust = put(site, liar[0], case, published.now)
     assert case.said in conclusion(loaded, digest_with(small, technology="sev-snp"))
     (log / "checkpoint").write_bytes(bytes(note))
     try:
@@ -171,11 +155,11 @@ def test_the_page_accepts_the_same_signers_as_the_command_line(
 def test_a_browser_without_ml_dsa_says_so(
     without_ml_dsa: Page,
     site: Path,
-    copy: tuple[Path, StaticHost],
+    liar: tuple[Path, StaticHost],
     published: Place,
     small: BuildResult,
     case: Case,
     message: str,
 ) -> None:
-    put(site, copy[0], case, published.now)
+    put(site, liar[0], case, published.now)
     assert message in conclusion(without_ml_dsa, digest_with(small, technology="sev-snp"))
