@@ -32,8 +32,8 @@ from catalog.store.parquet import has_pyarrow
 if TYPE_CHECKING:
     from catalog.fast.index import Group, Index, Row
 
-    FoundRow = tuple[str, Group, Row]
-    """Technology, group, and the vCPU signature, sev_features and vCPU count of a row."""
+    Place = tuple[str, Index, int]
+    """Technology of a row, its index and its ordinal there."""
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
@@ -87,19 +87,15 @@ class Lookups:
         """
         return self._with_revocations(self._found(digest))
 
-    def rows(self, digest: bytes) -> list[FoundRow] | None:
-        """The rows with a digest: `quick`, and cheap. None: `lookup` has to be asked."""
+    def places(self, digest: bytes) -> list[Place] | None:
+        """The rows with a digest, by one search of each index. None: `lookup` has to be asked."""
         if not self._indexes:
             return None
-        found: list[FoundRow] = []
         try:
-            for technology, index in self._indexes.get(len(digest), ()):
-                for ordinal in index.find(digest):
-                    group = index.group_of(ordinal)
-                    found.append((technology, group, group.at(ordinal)))
+            indexes = self._indexes.get(len(digest), ())
+            return [(name, index, ordinal) for name, index in indexes for ordinal in index.find(digest)]
         except DamagedBlock:
             return None  # a lookup warns, and reads the Parquet files
-        return found
 
     def matches(self, digest: bytes, technology: str, group: Group, row: Row) -> tuple[Match, ...]:
         """The matches of a row as `lookup` gives them. Raises VerificationFailed for damage."""

@@ -66,7 +66,7 @@ def test_they_are_those_of_the_definition(name: str, request: pytest.FixtureRequ
     built: BuildResult = request.getfixturevalue(name)
     digests = random.Random(1).choices(list({digest for _, digest in all_digests(built)}), k=400)
     with opened(built.folder) as lookups:
-        once = [digest for digest in digests if len(lookups.rows(digest) or ()) == 1]
+        once = [digest for digest in digests if len(lookups.places(digest) or ()) == 1]
         assert len(once) > 100
         assert compared(lookups, digests) == once
 
@@ -113,13 +113,17 @@ def test_a_revoked_row_that_is_asked_first_slows_no_other_one(small: BuildResult
     revocation = Revocation(selector={"vcpus": 3}, severity="revoked", reason="for a test")
     with opened(small.folder, revocation) as lookups:
         answers = PreparedAnswers(lookups, whole)
-        rows = {digest: lookups.rows(digest) or [] for _, digest in all_digests(small)}
-        revoked = [digest for digest, found in rows.items() if any(row[2][2] == 3 for row in found)]
+        groups, revoked = {}, []
+        for _, digest in all_digests(small):
+            for _, index, ordinal in lookups.places(digest) or []:
+                groups[digest] = index.group_of(ordinal)
+                if groups[digest].at(ordinal)[2] == 3:
+                    revoked.append(digest)
         assert revoked
         for digest in revoked:
             assert answers.found(digest) is None
-        of_their_groups = {found[0][1] for digest, found in rows.items() if digest in revoked}
-        others = [digest for digest, found in rows.items() if digest not in revoked and found[0][1] in of_their_groups]
+        of_their_groups = {groups[digest] for digest in revoked}
+        others = [digest for digest, group in groups.items() if digest not in revoked and group in of_their_groups]
         assert others
         for digest in others:
             assert answers.found(digest) == defined(lookups, whole, digest)
@@ -142,26 +146,33 @@ def test_pieces_that_differ_from_the_definition_are_not_used(small: BuildResult)
         return [digest.hex(), hashlib.sha256(digest.value).hexdigest(), bool(answer.matches)]
 
     with opened(small.folder) as lookups:
-        answers, groups = PreparedAnswers(lookups, shape), set()
+        answers = PreparedAnswers(lookups, shape)
         for _, digest in all_digests(small):
-            ((_, group, _),) = lookups.rows(digest) or []
-            found = answers.found(digest)
-            assert found == (None if group in groups else defined(lookups, shape, digest))
-            groups.add(group)
+            assert lookups.lookup(LaunchDigest(digest))
+            assert answers.found(digest) is None
 
 
 def test_memory_is_bounded(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MAX_PREPARED", 4_000)
-    monkeypatch.setattr(prepared, "_MAX_TEXTS", 1)
+    monkeypatch.setattr(prepared, "MAX_PREPARED", 9_000)
     digests = [digest for _, digest in all_digests(small)]
     with opened(small.folder) as lookups:
         answers = PreparedAnswers(lookups, whole)
         for digest in digests:
             assert answers.found(digest) in (None, defined(lookups, whole, digest))
-            assert len(answers._texts) <= 1
-        kept = {group: len(pieces or ()) for group, pieces in answers._made.items()}
-        assert 4_000 < sum(kept.values()) + 200 * len(kept) <= 4_000 + 8_000
+        kept = [len(made.pieces) for made in answers._made.values() if made]
+        assert 4_000 < sum(kept) <= 9_000 + max(kept)
         assert {answers.found(digest) is None for digest in digests} == {True, False}
+
+
+def test_a_group_of_many_cpus_is_left_to_the_definition(
+    small: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(small.folder) as lookups:
+        answers = PreparedAnswers(lookups, whole)
+        monkeypatch.setattr(prepared, "_cpus_in", lambda _: 1 << 20)
+        assert [answers.found(digest) for _, digest in all_digests(small)] == [None] * len(all_digests(small))
+        assert not answers._cpus
+        assert not answers._made
 
 
 def test_percent_signs_and_repeated_values_stay() -> None:

@@ -38,9 +38,6 @@ if TYPE_CHECKING:  # cryptography takes long to load
 MAX_KEPT = 64 << 20
 """Bytes of answers that are cached."""
 
-_RECENT = 256
-"""Prepared responses that are cached."""
-
 _PATHS = tuple(len("/d/.json") + digits for digits in (64, 96))
 """Characters of the paths of launch digests."""
 
@@ -57,7 +54,7 @@ class OpenRelease:
     pages: responses of pages and assets, by path.
     checkpoint: the verified checkpoint, as a signed note; empty for a catalog without a log.
     files: which files of the log may be served; None for a catalog without a log.
-    answers: cached responses, by path; `recent` has the bodies of prepared ones.
+    answers: cached responses, by path.
     fresh_until: seconds since 1970; 0 for a catalog that is not published, or whose release is not verified.
     """
 
@@ -75,7 +72,6 @@ class OpenRelease:
 
     def __post_init__(self) -> None:
         self.fresh_until = self.catalog.release.fresh_until if self.catalog.release else 0
-        self.recent: dict[str, bytes] = {}
         self._prepare()
 
     @classmethod
@@ -128,25 +124,15 @@ class OpenRelease:
         return self.answer(Evidence("launch digest", digest))
 
     def prepared_answer(self, path: str) -> bytes | None:
-        """The body of the response to `/d/DIGEST.json` if it can be put together; None: the routes have to answer.
-
-        Some are kept: one digest that many ask for takes no lookup.
-        """
+        """The body of the response to `/d/DIGEST.json` if it can be put together; None: the routes have to answer."""
         if len(path) not in _PATHS or path[:3] != "/d/" or path[-5:] != ".json" or self.is_stale:
             return None
-        if body := self.recent.get(path):
-            return body
         try:
             digest = bytes.fromhex(path[3:-5])
         except ValueError:
             return None
         body = self.prepared.found(digest)
-        if body is None or len(body) >= WORTH_PACKING:
-            return None
-        if len(self.recent) >= _RECENT:
-            self.recent.clear()
-        self.recent[path] = body
-        return body
+        return body if body and len(body) < WORTH_PACKING else None
 
     def relate(self, answer: Answer) -> Answer:
         """An answer with the digests that its digest is related to: computes for some tenths of a second."""
@@ -162,7 +148,6 @@ class OpenRelease:
 
     def rest(self) -> None:
         """Drop what only makes many lookups fast; the next ones begin anew."""
-        self.recent.clear()
         self._prepare()
         self.lookups.forget()
 
@@ -173,7 +158,6 @@ class OpenRelease:
     def forget_stale(self) -> None:
         """Drop all cached answers if the release is stale."""
         if self.is_stale:
-            self.recent.clear()
             self.answers.clear()
             self._kept = 0
 

@@ -21,23 +21,27 @@ from catalog.ask.verification import VerificationInputs
 from catalog.errors import LdcatError
 from catalog.evidence.evidence import Evidence
 from catalog.fast.match import Match
+from catalog.fast.verity import DamagedBlock
 from catalog.rows.fields import BY_NAME
 from catalog.web.replies import json_bytes
 
 if TYPE_CHECKING:
-    from catalog.fast.index import Group, Row
+    from catalog.fast.index import Group
 
 MAX_PREPARED = 16 << 20
-"""Bytes of pieces that are made of one shape; the definition answers for groups beyond."""
+"""Bytes of what is made for one shape; the definition answers for groups beyond."""
 
-_MAX_TEXTS = 10_000
-"""CPUs with features whose texts are kept."""
+_VALUE = 200
+"""Bytes that the texts of one CPU take; those of a vCPU count, and a group without its pieces, take less."""
 
 _DIFFER = ("launch_digest", "vcpus", "vcpu_signature", "sev_features")
 """The fields in which rows of a group differ."""
 
 Values = tuple[bytes, ...]
 """What differs in an answer, as it is in JSON: _DIFFER without quotes, then the names of the CPU without brackets."""
+
+Cpu = tuple[bytes, bytes, bytes]
+"""The last three values: of a vCPU signature with sev_features."""
 
 Shape = Callable[[LaunchDigest, Answer], Any]
 """What is written of an answer, such as its JSON, or that of one digest of a batch."""
@@ -76,6 +80,26 @@ class Pieces:
         return b"".join(self._parts(values + self._same))
 
 
+class PreparedGroup:
+    """What the answers of a group are made of.
+
+    counts: its vCPU counts as in JSON. cpus: every signature with every sev_features, in the order of its rows.
+    """
+
+    __slots__ = ("_counts", "_cpus", "_first", "pieces")
+
+    def __init__(self, group: Group, cpus: tuple[Cpu, ...], pieces: Pieces) -> None:
+        self._first = group.first
+        self._counts = tuple(b"%d" % count for count in group.counts) or (b"",)
+        self._cpus = cpus
+        self.pieces = pieces
+
+    def values(self, digest: bytes, ordinal: int) -> Values:
+        """What differs in the answer to a row."""
+        cpu, step = divmod(ordinal - self._first, len(self._counts))
+        return digest.hex().encode(), self._counts[step], *self._cpus[cpu]
+
+
 class PreparedAnswers:
     """The answers of a release in one shape. None of them: the definition has to be asked."""
 
@@ -84,33 +108,34 @@ class PreparedAnswers:
         self._endorsements = lookups.catalog.endorsements
         self._has_endorsements = bool(lookups.catalog.endorsements.records)
         self._shape = shape
-        self._made: dict[Group, Pieces | None] = {}
+        self._made: dict[Group, PreparedGroup | None] = {}
         self._absent: dict[int, Pieces] = {}
-        self._texts: dict[tuple[int | None, int | None], tuple[bytes, bytes, bytes]] = {}
+        self._cpus: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Cpu, ...]] = {}
         self._marks: dict[int, Marks] = {}
         self._size = 0
         self._revoked = _revoked(lookups)
 
     def found(self, digest: bytes) -> bytes | None:
         """The answer to a digest that just one row has."""
-        rows = self._lookups.rows(digest)
-        if not rows or len(rows) > 1 or (self._has_endorsements and self._endorsements.of(digest)):
+        places = self._lookups.places(digest)
+        if not places or len(places) > 1 or (self._has_endorsements and self._endorsements.of(digest)):
             return None
-        technology, group, (signature, features, vcpus) = rows[0]
-        texts = self._texts.get((signature, features)) or self._texts_of(signature, features)
-        values = digest.hex().encode(), b"%d" % vcpus if vcpus is not None else b"", *texts
-        if self._revoked and any(chosen(values) in revoked for chosen, revoked in self._revoked):
+        technology, index, ordinal = places[0]
+        try:
+            group = index.group_of(ordinal)
+        except DamagedBlock:
+            return None  # a lookup warns, and reads the Parquet files
+        made = self._made.get(group) or self._make(digest, technology, group, ordinal)
+        if made is None:
             return None
-        pieces = self._made.get(group)
-        if pieces is not None:
-            return pieces.of(values)
-        if group in self._made or self._size > MAX_PREPARED:
+        values = made.values(digest, ordinal)
+        if self._revoked and self._is_revoked(values):
             return None
-        return self._make(digest, technology, group, rows[0][2], values)
+        return made.pieces.of(values)
 
     def absent(self, digest: bytes) -> bytes | None:
         """The answer to a digest that no row has, and nobody endorses."""
-        if self._lookups.rows(digest) != [] or (self._has_endorsements and self._endorsements.of(digest)):
+        if self._lookups.places(digest) != [] or (self._has_endorsements and self._endorsements.of(digest)):
             return None
         size = len(digest)
         if size not in self._absent:
@@ -118,31 +143,49 @@ class PreparedAnswers:
             self._absent[size] = Pieces(self._defined(marks.digest, ()), marks)
         return self._absent[size].of((digest.hex().encode(), b"", b"", b"", b""))
 
-    def _texts_of(self, signature: int | None, features: int | None) -> tuple[bytes, bytes, bytes]:
-        """The last three of the values of a row."""
-        if len(self._texts) >= _MAX_TEXTS:
-            self._texts.clear()
-        names = json_bytes(list(self._lookups.vcpu_types(signature)))[1:-1]
-        texts = _text("vcpu_signature", signature), _text("sev_features", features), names
-        self._texts[signature, features] = texts
-        return texts
-
-    def _make(self, digest: bytes, technology: str, group: Group, row: Row, values: Values) -> bytes | None:
-        """Keep the pieces of the group of a row, if they give the answer of the definition, which is returned."""
-        marks, pieces, expected = self._marks_of(len(digest)), None, None
-        signature, features, vcpus = (None if own is None else mark for own, mark in zip(row, marks.row, strict=True))
+    def _make(self, digest: bytes, technology: str, group: Group, ordinal: int) -> PreparedGroup | None:
+        """Keep the pieces of the group of a row, if they give the answer of the definition to it."""
+        if group in self._made or self._size + _VALUE * (_cpus_in(group) + len(group.counts)) > MAX_PREPARED:
+            return None
+        marks, made = self._marks_of(len(digest)), None
+        row = (None if own is None else mark for own, mark in zip(group.at(ordinal), marks.row, strict=True))
+        signature, features, vcpus = row
         try:
             matches = self._lookups.matches(marks.digest, technology, group, (signature, features, vcpus))
             for match in matches:
                 if signature is not None:
                     match.vcpu_types = (str(marks.name),)
-            pieces = Pieces(self._defined(marks.digest, matches), marks)
-            expected = self._defined(digest, self._lookups.lookup(LaunchDigest(digest)))
+            made = PreparedGroup(group, self._cpus_of(group), Pieces(self._defined(marks.digest, matches), marks))
+            values = made.values(digest, ordinal)
+            if self._is_revoked(values):
+                return None  # what is made is compared with an answer of another row
+            if made.pieces.of(values) != self._defined(digest, self._lookups.lookup(LaunchDigest(digest))):
+                made = None
         except LdcatError:
-            pass
-        self._made[group] = pieces if pieces and pieces.of(values) == expected else None
-        self._size += len(pieces or ()) + 200
-        return expected
+            made = None
+        self._made[group] = made
+        self._size += _VALUE * (1 + len(group.counts)) + (len(made.pieces) if made else 0)
+        return made
+
+    def _cpus_of(self, group: Group) -> tuple[Cpu, ...]:
+        """Groups with the same lists share what is made of them."""
+        key = group.signatures, group.features
+        if key not in self._cpus:
+            self._size += _VALUE * _cpus_in(group)
+            self._cpus[key] = tuple(
+                (
+                    _text("vcpu_signature", signature),
+                    _text("sev_features", features),
+                    json_bytes(list(self._lookups.vcpu_types(signature)))[1:-1],
+                )
+                for signature in group.signatures or (None,)
+                for features in group.features or (None,)
+            )
+        return self._cpus[key]
+
+    def _is_revoked(self, values: Values) -> bool:
+        """Whether the values of a row are revoked; if its components are, the pieces say so."""
+        return any(chosen(values) in revoked for chosen, revoked in self._revoked)
 
     def _marks_of(self, size: int) -> Marks:
         if size not in self._marks:
@@ -154,6 +197,11 @@ class PreparedAnswers:
         now = VerificationInputs(now=time.time())
         answer = found_answer(self._lookups.catalog, evidence, now, lambda _: matches)
         return json_bytes(self._shape(LaunchDigest(digest), answer))
+
+
+def _cpus_in(group: Group) -> int:
+    """How many signatures with features a group has."""
+    return (len(group.signatures) or 1) * (len(group.features) or 1)
 
 
 def _revoked(lookups: Lookups) -> list[tuple[Callable[[Values], Any], set[Any]]]:
