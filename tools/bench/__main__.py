@@ -30,9 +30,8 @@ COMPARED = """\
 `make bench BASE=COMMIT` compares the speed of HEAD with that of another commit. It installs both and runs lookups,
 builds, the service and other commands of each in turn, in five rounds, on catalogs and logs that each version makes
 of the same specs. The ratio is the median of the five rounds, above 1 if HEAD is faster. The exit code is 1 if a
-lookup, build or service figure is below 0.90. The last figure, `python -c pass`, is the same for both versions: its
-ratios show how much the machine disturbs the others. `ROWS=1_000_000` needs less time and disk space than the default
-of 10 million rows.
+figure is below 0.90. The last figure, `python -c pass`, is the same for both versions: its ratios show how much the
+machine disturbs the others. `ROWS=1_000_000` needs less time and disk space than the default of 10 million rows.
 """
 
 REPORT = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"

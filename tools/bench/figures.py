@@ -101,7 +101,7 @@ def figures(inputs: Inputs) -> list[Figure]:
         _command("other", "... --remeasure all, many sev-snp rows", "audit", "{}/old", "--remeasure", "all", "-q"),
         _command("other", "ldcat rebuild", "rebuild", "{}/log", "--trust", "{}/trust", "-q"),
         replace(_command("other", "ldcat export", *_EXPORT, *default, "-o", "{}/exported", "-q"), needs="export"),
-        Figure("python -c pass, the same for both", "other", "ms", _nothing),
+        Figure("python -c pass, the same for both", "control", "ms", _nothing),
     ]
 
 
