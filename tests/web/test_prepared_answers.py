@@ -164,9 +164,7 @@ def test_memory_is_bounded(small: BuildResult, monkeypatch: pytest.MonkeyPatch) 
         assert {answers.found(digest) is None for digest in digests} == {True, False}
 
 
-def test_a_group_of_many_cpus_is_left_to_the_definition(
-    small: BuildResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_group_of_many_cpus_is_left_to_the_definition(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(small.folder) as lookups:
         answers = PreparedAnswers(lookups, whole)
         monkeypatch.setattr(prepared, "_cpus_in", lambda _: 1 << 20)
