@@ -67,7 +67,7 @@ def main() -> None:
         inputs = made_inputs(Path(work) / "inputs", versions[0], given.rows)
         for version in versions:
             prepare(version, inputs)
-        sample_digests(versions[0], inputs)
+        sample_digests(versions[0], versions[1], inputs)
         taken = [figure for figure in figures(inputs) if all(version.has(figure.needs) for version in versions)]
         found = compared(taken, versions[0], versions[1], _say)
     sys.stdout.write("\n".join([*table(found, versions[0].name, versions[1].name), "", *verdict(found)]) + "\n")

@@ -72,17 +72,26 @@ def prepare(version: Version, inputs: Inputs) -> None:
     version.run("site", at / "log", "-o", at / "site", "--trust", at / "trust", "-q")
 
 
-def sample_digests(version: Version, inputs: Inputs) -> None:
-    """Write random digests of the default and the large catalog for both versions."""
-    sample = f"USING SAMPLE {SAMPLED_DIGESTS} ROWS"
-    rows = (
-        "launch_digests WHERE technology = 'sev-snp' AND firmware_sha256 IS NOT NULL"  # what is inferred is not found
-    )
-    query = f"SELECT launch_digest FROM {rows} {sample}"  # noqa: S608
-    for name in ("default", "large"):
-        sampled = version.run("sql", query, "--catalog", version.folder / name, "-f", "csv").decode().split()[1:]
-        random.Random(1).shuffle(sampled)
-        (inputs.folder / name).write_text("\n".join(sampled))
+def sample_digests(base: Version, head: Version, inputs: Inputs) -> None:
+    """Write random digests of the default and the large catalog for both versions.
+
+    The default catalog of one version may have rows that the other's lacks; the large one has the same spec.
+    """
+    rows = "launch_digests WHERE technology = 'sev-snp' AND firmware_sha256 IS NOT NULL"  # inferred ones are not found
+    query = f"SELECT DISTINCT launch_digest FROM {rows}"  # noqa: S608
+    of_both = sorted({*_column(base, query, "default")} & {*_column(head, query, "default")})
+    sampled = {
+        "default": random.Random(1).sample(of_both, min(SAMPLED_DIGESTS, len(of_both))),
+        "large": _column(base, f"SELECT launch_digest FROM {rows} USING SAMPLE {SAMPLED_DIGESTS} ROWS", "large"),  # noqa: S608
+    }
+    for name, digests in sampled.items():
+        random.Random(1).shuffle(digests)
+        (inputs.folder / name).write_text("\n".join(digests))
+
+
+def _column(version: Version, query: str, catalog: str) -> list[str]:
+    """The one column that a query gives."""
+    return version.run("sql", query, "--catalog", version.folder / catalog, "-f", "csv").decode().split()[1:]
 
 
 def _sev_spec() -> str:
