@@ -10,7 +10,7 @@ from typing import Any
 from catalog.abi import vmsa, vmsa_layout
 from catalog.abi.page_info import contents_digest
 from catalog.abi.vcpu import VcpuSignature
-from catalog.abi.vcpu_start import RESET_EIP, SIGNATURE, SNP_ACTIVE
+from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
 from catalog.ask.vmsa_record import page_of_json
 from catalog.errors import CannotLaunch, MalformedInput, UsageError
 from catalog.firmware.build import FirmwareBuild
@@ -111,7 +111,7 @@ class SaveArea:
         features = registers.values["sev_features"]
         technology = "sev-snp" if features & SNP_ACTIVE else "sev-es"
         for profile in embedded.profiles().values():
-            held = [name for name, value in profile.wire.vmsa.registers.items() if value == SIGNATURE]
+            held = profile.signature_registers
             signature = VcpuSignature(registers.values[held[0]] & 0xFFFFFFFF) if held else None
             vcpu = self._made_by(profile, start, signature, features)
             if vcpu and technology in profile.technologies:

@@ -14,6 +14,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SIGNATURE
 from catalog.errors import MalformedRecord
 from catalog.firmware.metadata import SectionType
+from catalog.launch.igvm_rules import IgvmRules, IgvmWire
 from catalog.launch.update import LaunchUpdate
 from catalog.wire import U16, U32, PageAddress, Wire, decode_toml
 
@@ -51,7 +52,10 @@ class SnpWire(Wire, frozen=True):
 
 
 class ProfileWire(Wire, frozen=True):
-    """A file of data/vmm/. hosted: the platform that alone runs this VMM, and launches its own firmware only."""
+    """A file of data/vmm/. hosted: the platform that alone runs this VMM, and launches its own firmware only.
+
+    igvm: of a loader of IGVM files, which needs vmsa only if it makes VMSAs that the file does not have.
+    """
 
     name: str
     title: str
@@ -59,8 +63,9 @@ class ProfileWire(Wire, frozen=True):
     technologies: list[str]
     validity: str
     evidence: list[str]
-    vmsa: VmsaWire
+    vmsa: VmsaWire | None = None
     snp: SnpWire | None = None
+    igvm: IgvmWire | None = None
     hosted: str | None = None
 
 
@@ -87,6 +92,7 @@ class VmmProfile:
     wire: ProfileWire
     text: str
     snp: SnpLaunchRules | None
+    igvm: IgvmRules | None = None
 
     @classmethod
     @lru_cache(maxsize=64)
@@ -96,14 +102,15 @@ class VmmProfile:
         Raises MalformedRecord naming the path of the wrong key.
         """
         wire = decode_toml(text, ProfileWire, "VMM profile")
-        if derived := {"rip", "sev_features"} & wire.vmsa.registers.keys():
+        registers = wire.vmsa.registers if wire.vmsa else {}
+        if derived := {"rip", "sev_features"} & registers.keys():
             raise MalformedRecord(
                 f"VMM profile {wire.name!r}: {min(derived)} must not be set: it is derived from the launch"
             )
         try:
             snp = _snp_rules(wire.snp) if wire.snp else None
-            profile = cls(wire, text, snp)
-            for bsp in (True, False):
+            profile = cls(wire, text, snp, IgvmRules.parse(wire.igvm, wire.name) if wire.igvm else None)
+            for bsp in (True, False) if wire.vmsa else ():
                 profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
         except KeyError as error:
             raise MalformedRecord(
@@ -111,8 +118,13 @@ class VmmProfile:
             ) from error
         except struct.error as error:
             raise MalformedRecord(f"VMM profile {wire.name!r}: a value does not fit its field: {error}") from error
-        if ("sev-snp" in wire.technologies) != (snp is not None):
-            raise MalformedRecord(f"VMM profile {wire.name!r}: the table [snp] and technology sev-snp need each other")
+        if profile.igvm:
+            if profile.igvm.resets_other_vcpus != (wire.vmsa is not None) or snp:
+                raise MalformedRecord(f"VMM profile {wire.name!r}: [vmsa] and vCPUs in reset state need each other")
+        elif ("sev-snp" in wire.technologies) != (snp is not None) or not wire.vmsa:
+            raise MalformedRecord(
+                f"VMM profile {wire.name!r}: the table [snp] and technology sev-snp need each other, and need [vmsa]"
+            )
         return profile
 
     @property
@@ -127,12 +139,19 @@ class VmmProfile:
     @cached_property
     def measures_signature(self) -> bool:
         """Whether any register holds the vCPU signature; if not, the digest does not depend on the vCPU type."""
-        return SIGNATURE in self.wire.vmsa.registers.values()
+        return bool(self.signature_registers)
+
+    @property
+    def signature_registers(self) -> list[str]:
+        """Names of the registers that hold the vCPU signature."""
+        registers = self.wire.vmsa.registers if self.wire.vmsa else {}
+        return [name for name, value in registers.items() if value == SIGNATURE]
 
     @lru_cache(maxsize=1024)  # noqa: B019 - profiles live as long as the process
     def vmsa_page(self, eip: int, signature: VcpuSignature, sev_features: int, *, bsp: bool) -> bytes:
         """The VMSA page, 4096 bytes, of a vCPU that starts at `eip`, a 32-bit address."""
         wire = self.wire.vmsa
+        assert wire is not None, "asked only of profiles that make VMSAs"  # noqa: S101
         segments = {**wire.segments, **wire.bsp.segments} if bsp else wire.segments
         registers = vmsa.Registers(
             {name: vmsa.Segment(s.selector, s.attrib, s.limit, s.base) for name, s in segments.items()},

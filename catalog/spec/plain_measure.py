@@ -97,11 +97,11 @@ def _image(path: str) -> OvmfImage | None:
 
 
 def _profile(name: str) -> dict[str, Any] | None:
-    """The embedded VMM profile of a name; None if there is none, or if it is of a platform with its own firmware."""
+    """The embedded VMM profile of a name; None if there is none that launches any image."""
     if f"{name}.toml" not in data_names("vmm"):
         return None
     profile = read_plain_toml(data_text(f"vmm/{name}.toml"))
-    return profile if profile["name"] == name and "hosted" not in profile else None
+    return profile if profile["name"] == name and not {"hosted", "igvm"} & profile.keys() else None
 
 
 def _signature(vcpu_type: str) -> int | None:

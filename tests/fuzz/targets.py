@@ -48,6 +48,7 @@ from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.store import manifest
 from tests.fuzz.container_targets import CONTAINER_TARGETS
+from tests.fuzz.igvm_targets import IGVM_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
@@ -352,6 +353,7 @@ TARGETS = {
     "batch-line": Target(_line, _lines),
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
     **CONTAINER_TARGETS,
+    **IGVM_TARGETS,
     **LOG_TARGETS,
     **IMPORT_TARGETS,
 }

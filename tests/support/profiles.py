@@ -1,4 +1,4 @@
-"""The profiles of data/vmm/, and a simple point for each technology."""
+"""The profiles of data/vmm/ that launch firmware images, and a simple point for each technology."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology
 
 DATA = Path(__file__).parents[2] / "data"
-PROFILES = {
-    path.stem: VmmProfile.parse(path.read_text(encoding="utf-8")) for path in sorted((DATA / "vmm").glob("*.toml"))
-}
+_ALL = [VmmProfile.parse(path.read_text(encoding="utf-8")) for path in sorted((DATA / "vmm").glob("*.toml"))]
+PROFILES = {profile.name: profile for profile in _ALL if not profile.igvm}
 EPYC = VcpuSignature(0x00800F12)
 HASHES = KernelHashes.of(kernel=b"k" * 32, append="console=ttyS0")
 

@@ -1,0 +1,158 @@
+"""IgvmFile: an IGVM file of format version 1 or 2, read strictly and within bounds.
+
+What is not measured alike by all loaders is accepted here; igvm_findings.py says so.
+Source: microsoft/igvm igvm_defs/src/lib.rs and igvm/src/lib.rs at e6c3ff1.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from catalog.errors import MalformedFirmware
+from catalog.firmware.igvm.igvm_checks import Checks
+from catalog.firmware.igvm.igvm_layout import (
+    CHECKSUM_AT,
+    FIXED,
+    FIXED_2,
+    HEADER,
+    LAYOUT,
+    MAGIC,
+    MAY_BE_IGNORED,
+    Content,
+    HeaderType,
+    PlatformType,
+    SupportedPlatform,
+)
+from catalog.firmware.igvm.page_run import PageRun
+from catalog.firmware.metadata import PAGE_SIZE
+from catalog.values import Value
+
+MAX_FILE_SIZE = 1 << 30
+"""Bytes. An IGVM file with a kernel and its initrd has some hundred MiB at most."""
+
+MAX_HEADERS = 1 << 20
+"""Variable headers: a million pages of 4096 bytes are 4 GiB."""
+
+ARCHITECTURES = ("x64", "aarch64")
+
+
+class IgvmFile(Value):
+    """An IGVM file.
+
+    data: the whole file. version: of the format. architecture: one of ARCHITECTURES.
+    begin, end: offsets of the variable headers, and of what follows them. platforms: in their order.
+    ignored: types of headers that are not known and say that they may be ignored.
+    padded: number of headers whose padding is not zero, as the format demands.
+    undeclared: bits in the masks of headers that are those of no platform.
+    """
+
+    data: bytes
+    version: int
+    architecture: str
+    begin: int
+    end: int
+    platforms: tuple[SupportedPlatform, ...]
+    ignored: tuple[int, ...]
+    padded: int
+    undeclared: int
+
+    @classmethod
+    def parse(cls, data: bytes) -> IgvmFile:
+        """Read a file; raises MalformedFirmware if it is broken, too large, or of an unknown version."""
+        version, architecture, begin, end = _read_fixed_header(data)
+        checks, ignored, padded = Checks(end, len(data)), set[int](), 0
+        for kind, at, content, is_padded in _walk(data, begin, end):
+            padded += is_padded
+            if isinstance(content, PageRun):
+                checks.check_run(content, at)
+            elif content is not None:
+                checks.check(kind, content, at)
+            elif kind & MAY_BE_IGNORED:
+                ignored.add(kind)
+            else:
+                raise MalformedFirmware(f"the header at {at:#x} has the unknown type {kind:#x}")
+        found = (tuple(sorted(ignored)), padded, checks.undeclared)
+        return cls(data, version, architecture, begin, end, checks.end(), *found)
+
+    def headers(self) -> Iterator[tuple[int, Content | PageRun]]:
+        """The type and content of every variable header that is known, in the order of the file; pages as PageRun."""
+        for kind, _, content, _ in _walk(self.data, self.begin, self.end):
+            if content is not None:
+                yield kind, content
+
+    def platform(self, kind: PlatformType) -> SupportedPlatform | None:
+        """The platform header of a type, which a file has at most once."""
+        return next((one for one in self.platforms if one.platform == kind), None)
+
+    def page(self, file_offset: int) -> bytes:
+        """The 4096 bytes at an offset; zeros for 0, which means that."""
+        return self.data[file_offset : file_offset + PAGE_SIZE] if file_offset else bytes(PAGE_SIZE)
+
+
+def is_igvm(data: bytes) -> bool:
+    """Whether data begins as an IGVM file does."""
+    return data.startswith(MAGIC)
+
+
+def _read_fixed_header(data: bytes) -> tuple[int, str, int, int]:
+    """Version, architecture, and the offsets of the variable headers and of what follows them."""
+    if not is_igvm(data) or len(data) < FIXED.size:
+        raise MalformedFirmware("not an IGVM file: it does not begin with an IGVM header")
+    if len(data) > MAX_FILE_SIZE:
+        raise MalformedFirmware(f"{len(data)} bytes are more than an IGVM file of 1 GiB")
+    _, version, begin, size, total, checksum = FIXED.unpack_from(data)
+    fixed = {1: FIXED.size, 2: FIXED.size + FIXED_2.size}.get(version)
+    if fixed is None:
+        raise MalformedFirmware(f"unknown IGVM format version {version}", "known are 1 and 2")
+    if total != len(data):
+        raise MalformedFirmware(f"the header says {total} bytes, and the file has {len(data)}", "give the whole file")
+    if begin < fixed or begin % 8 or size % 8 or begin + size >= total:
+        raise MalformedFirmware(f"variable headers of {size} bytes at {begin:#x} do not fit in the file")
+    number = 0
+    if version == 2:
+        number, page_size = FIXED_2.unpack_from(data, FIXED.size)
+        if number >= len(ARCHITECTURES) or page_size != PAGE_SIZE:
+            raise MalformedFirmware(f"unknown architecture {number} or page size {page_size}")
+    covered = bytearray(data[:fixed])
+    covered[CHECKSUM_AT : CHECKSUM_AT + 4] = bytes(4)
+    found = zlib.crc32(memoryview(data)[begin : begin + size], zlib.crc32(covered))
+    if found != checksum:
+        raise MalformedFirmware(f"the CRC-32 of the headers is {found:#010x}, and not {checksum:#010x} as they say")
+    return version, ARCHITECTURES[number], begin, begin + size
+
+
+def _walk(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, Content | PageRun | None, bool]]:
+    """Type, offset, content, and whether the padding is not zero, of each variable header or run of pages.
+
+    The content of an unknown type is None.
+    """
+    at, number = begin, 0
+    while at < end:
+        content: Content | PageRun | None
+        if run := PageRun.read(data, at, end, number):
+            content, kind, size, is_padded = run, HeaderType.PAGE_DATA.value, run.size, False
+            number += len(run.gpas)
+        else:
+            kind, content, length = _read_header(data, at, end)
+            padding = data[at + HEADER.size + length : at + HEADER.size + length + -length % 8]
+            size, is_padded = HEADER.size + length + len(padding), any(padding)
+            number += 1
+        if number > MAX_HEADERS:
+            raise MalformedFirmware(f"more than {MAX_HEADERS:,} variable headers")
+        yield kind, at, content, is_padded
+        at += size
+
+
+def _read_header(data: bytes, at: int, end: int) -> tuple[int, Content | None, int]:
+    """Type, content, and bytes of the content of one header."""
+    kind, length = HEADER.unpack_from(data, at)  # all headers together are whole multiples of its size
+    if length > end - at - HEADER.size:
+        raise MalformedFirmware(f"the header at {at:#x} has {length} bytes, and {end - at - HEADER.size} are left")
+    if kind not in LAYOUT:
+        return kind, None, length
+    made, packed = LAYOUT[kind]
+    if length != packed.size:
+        what = f"the {HeaderType(kind).name} header at {at:#x}"
+        raise MalformedFirmware(f"{what} has {length} bytes, not {packed.size}")
+    return kind, made._make(packed.unpack_from(data, at + HEADER.size)), length

@@ -1,0 +1,126 @@
+"""IgvmComponent: the facts of an IGVM file from which its launch digest under every known loader follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from catalog.firmware.igvm.igvm_file import IgvmFile
+from catalog.firmware.igvm.igvm_layout import (
+    GuestPolicy,
+    HeaderType,
+    PageDataType,
+    PlatformType,
+    SnpIdBlock,
+    VpContext,
+)
+from catalog.firmware.igvm.page_run import PageRun
+from catalog.launch.igvm.loaded_pages import loaded_pages
+from catalog.launch.igvm.pages_digest import sev_state, snp_digest
+from catalog.launch.igvm_rules import IgvmRules
+
+PLATFORMS: Mapping[str, PlatformType] = MappingProxyType(
+    {"sev": PlatformType.SEV, "sev-es": PlatformType.SEV_ES, "sev-snp": PlatformType.SEV_SNP}
+)
+"""The platform of an IGVM file by technology."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgvmContext:
+    """The VMSA of one vCPU. page: 4096 bytes."""
+
+    vcpu: int
+    gpa: int
+    page: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """What was hashed of the pages of a platform.
+
+    digest: SNP launch digest, 48 bytes; or SHA-256 midstate, 32 bytes. hashed: bytes that the midstate covers.
+    """
+
+    digest: bytes
+    hashed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IgvmPlatform:
+    """An IGVM file on one platform.
+
+    data_types: of its pages. contexts: of its vCPUs, by number. policy: guest policy; None if the file has none.
+    expected: launch digest that its ID block has, 48 bytes; None without one.
+    states: by `IgvmRules.of_pages`, after all pages.
+    """
+
+    data_types: frozenset[PageDataType]
+    contexts: tuple[IgvmContext, ...]
+    policy: int | None
+    expected: bytes | None
+    states: Mapping[str, PageState]
+
+
+@dataclass(frozen=True, slots=True)
+class IgvmComponent:
+    """An IGVM file without its contents.
+
+    sha256, sha384: of the file, 32 and 48 bytes. size: bytes. headers: types of all its headers.
+    platforms: by technology; those that no technology here is for are left out.
+    """
+
+    sha256: bytes
+    sha384: bytes
+    size: int
+    headers: frozenset[HeaderType]
+    platforms: Mapping[str, IgvmPlatform]
+
+    @classmethod
+    def from_file(cls, file: IgvmFile, rules: Iterable[IgvmRules]) -> IgvmComponent:
+        """Reduce a file to what launches by these rules need."""
+        by_text = {one.of_pages: one for one in rules}
+        platforms = {
+            technology: _platform(file, platform.mask, technology, by_text)
+            for technology, kind in PLATFORMS.items()
+            if (platform := file.platform(kind))
+        }
+        return cls(
+            sha256=hashlib.sha256(file.data).digest(),
+            sha384=hashlib.sha384(file.data).digest(),
+            size=len(file.data),
+            headers=frozenset(HeaderType(kind) for kind in {kind for kind, _ in file.headers()}),
+            platforms=platforms,
+        )
+
+
+def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, IgvmRules]) -> IgvmPlatform:
+    data_types: set[int] = set()
+    contexts: list[IgvmContext] = []
+    policy: int | None = None
+    expected: bytes | None = None
+    for _, one in file.headers():
+        if isinstance(one, PageRun):
+            data_types |= {data_type for own, data_type in {*zip(one.masks, one.data_types, strict=True)} if own & mask}
+        elif isinstance(one, VpContext) and one.mask & mask:
+            contexts.append(IgvmContext(one.vp_index, one.gpa, file.page(one.file_offset)))
+        elif isinstance(one, GuestPolicy) and one.mask & mask:
+            policy = one.policy
+        elif isinstance(one, SnpIdBlock) and one.mask & mask:
+            expected = one.digest
+    return IgvmPlatform(
+        data_types=frozenset(map(PageDataType, data_types)),
+        contexts=tuple(sorted(contexts, key=lambda context: context.vcpu)),
+        policy=policy,
+        expected=expected,
+        states={text: _state(file, mask, technology, one) for text, one in rules.items()},
+    )
+
+
+def _state(file: IgvmFile, mask: int, technology: str, rules: IgvmRules) -> PageState:
+    pages = loaded_pages(file, mask, rules)
+    if technology == "sev-snp":
+        return PageState(snp_digest(file, pages))
+    state = sev_state(file, pages)
+    return PageState(state.midstate, state.length)

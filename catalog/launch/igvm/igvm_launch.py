@@ -1,0 +1,140 @@
+"""IgvmLaunch: an IGVM file under one loader and technology: why it cannot be launched, or its launch digest."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.abi.page_info import PAGE_SIZE, PageType
+from catalog.abi.sha256 import Sha256State
+from catalog.abi.vcpu import VcpuSignature
+from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
+from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
+from catalog.launch.igvm.igvm_component import IgvmComponent, IgvmContext, IgvmPlatform
+from catalog.launch.igvm_rules import IgvmRules
+from catalog.launch.profile import VmmProfile
+from catalog.launch.update import LaunchUpdate
+
+_FEATURES_AT = REGISTERS["sev_features"][0]
+_BASE_AT = 8  # in a segment: u16 selector, u16 attrib, u32 limit, u64 base
+
+
+@dataclass(frozen=True, slots=True)
+class IgvmLaunch:
+    """An IGVM file that a VMM launches under a technology.
+
+    vmm: a profile with a table [igvm]. measures_vcpus: whether the digest depends on the number of vCPUs.
+    """
+
+    image: IgvmComponent
+    technology: str
+    vmm: VmmProfile
+
+    @property
+    def rules(self) -> IgvmRules:
+        assert self.vmm.igvm is not None, "only profiles of loaders get here"  # noqa: S101
+        return self.vmm.igvm
+
+    @property
+    def platform(self) -> IgvmPlatform:
+        """What the file has for this technology; `blocker` names a file that has nothing."""
+        return self.image.platforms[self.technology]
+
+    @property
+    def measures_vcpus(self) -> bool:
+        return self.rules.resets_other_vcpus and self.technology != "sev"
+
+    @property
+    def measures_signature(self) -> bool:
+        return self.measures_vcpus and self.vmm.measures_signature
+
+    @property
+    def blocker(self) -> str | None:
+        """Why the file cannot be launched with any number of vCPUs, or None."""
+        if self.technology not in self.vmm.technologies:
+            return f"{self.vmm.name} does not launch {self.technology}"
+        if self.technology not in self.image.platforms:
+            return f"the file has no platform for {self.technology}"
+        if unknown := self.image.headers - self.rules.headers:
+            return f"{self.vmm.name} does not know {min(unknown).name} headers"
+        if unknown_types := self.platform.data_types - self.rules.data_types:
+            return f"{self.vmm.name} does not know {min(unknown_types).name} pages"
+        return self._contexts_blocker()
+
+    def vcpus_blocker(self, vcpus: int) -> str | None:
+        """Why the file cannot be launched with this number of vCPUs, or None."""
+        most = max((one.vcpu for one in self.platform.contexts), default=0)
+        if self.measures_vcpus and most >= vcpus:
+            return f"the file has a context for vCPU {most}, and the guest {vcpus} vCPUs"
+        return None
+
+    @property
+    def baseline(self) -> Any:
+        """The state of the technology after all pages: SNP launch digest, or Sha256State."""
+        state = self.platform.states[self.rules.of_pages]
+        return state.digest if self.technology == "sev-snp" else Sha256State(state.digest, b"", state.hashed)
+
+    def vmsa_updates(self, vcpus: int, signature: VcpuSignature | None) -> Iterator[LaunchUpdate]:
+        """The VMSAs that are launched after all pages, by vCPU. signature: None if the digest does not depend on it."""
+        gpa, contexts = self.rules.vmsa_gpa, {one.vcpu: one for one in self.platform.contexts}
+        if gpa is None:
+            return
+        for vcpu in range(vcpus) if self.measures_vcpus else sorted(contexts):
+            page = contexts[vcpu].page if vcpu in contexts else self._reset_page(signature)
+            yield LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
+
+    @property
+    def sev_features(self) -> int:
+        """Those of the first context, with which all vCPUs are launched; 0 without one."""
+        contexts = self.platform.contexts
+        return _features(contexts[0]) if contexts else 0
+
+    def _reset_page(self, signature: VcpuSignature | None) -> bytes:
+        return self.vmm.vmsa_page(RESET_EIP, signature or VcpuSignature(0), self.sev_features, bsp=True)
+
+    def _contexts_blocker(self) -> str | None:
+        contexts, numbers = self.platform.contexts, [one.vcpu for one in self.platform.contexts]
+        if len(set(numbers)) < len(numbers) and self.rules.vmsas_at_end:
+            return "the file has two contexts for one vCPU"
+        if self.technology == "sev":
+            return "the file has a VP context, and a SEV guest has no VMSA" if contexts else None
+        if self.rules.boot_context_only and numbers not in ([], [0]):
+            return f"{self.vmm.name} launches the context of vCPU 0 alone"
+        return next(filter(None, map(self._context_blocker, contexts)), None)
+
+    def _context_blocker(self, one: IgvmContext) -> str | None:
+        """Why a VMM that sets registers, and no whole VMSA, refuses a context, or would not launch what it has."""
+        if self.rules.vmsa_fields is None:
+            return None
+        where = f"{self.vmm.name} refuses the context of vCPU {one.vcpu}"
+        if one.gpa != self.rules.vmsa_gpa:
+            return f"{where}: its address is {one.gpa:#x}, not {self.rules.vmsa_gpa:#x}"
+        if bool(_features(one) & SNP_ACTIVE) != (self.technology == "sev-snp"):
+            return f"{where}: sev_features {_features(one):#x} is not for {self.technology}"
+        if at := _first_set(one.page, self.rules.vmsa_fields):
+            return f"{where}: it sets the byte at {at - 1:#x}, which is not one of the registers that it knows"
+        if _base(one, "tr") != _base(one, "ldtr"):
+            return f"{where}: it would launch it with the base of ldtr in tr"
+        return None
+
+
+def _features(one: IgvmContext) -> int:
+    return int(struct.unpack_from("<Q", one.page, _FEATURES_AT)[0])
+
+
+def _base(one: IgvmContext, segment: str) -> bytes:
+    at = SEGMENTS[segment] + _BASE_AT
+    return one.page[at : at + 8]
+
+
+def _first_set(page: bytes, fields: frozenset[str]) -> int:
+    """1 + the offset of the first byte that is not zero and lies in none of these segments and registers, or 0."""
+    rest = bytearray(page)
+    for name in fields:
+        at = SEGMENTS.get(name)
+        size = SEGMENT.size if at is not None else struct.calcsize("<" + REGISTERS[name][1])
+        at = REGISTERS[name][0] if at is None else at
+        rest[at : at + size] = bytes(size)
+    return len(rest) - len(rest.lstrip(b"\0")) + 1 if any(rest) else 0
