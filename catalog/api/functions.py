@@ -14,11 +14,11 @@ from catalog.verify.trust_choice import TrustChoice
 if TYPE_CHECKING:  # what takes long to load is imported where it is needed
     from datetime import timedelta
 
-    from catalog.ask.measure import Measured
+    from catalog.ask.measure import AnyMeasured
     from catalog.prove.verdict import Verdict
 
 
-def measure(*, technology: str, firmware: str, **inputs: Any) -> Measured:
+def measure(*, technology: str, firmware: str, **inputs: Any) -> AnyMeasured:
     """The launch digest of a configuration, as `ldcat measure` computes it; `digest` of the result has it.
 
     technology: sev, sev-es or sev-snp.

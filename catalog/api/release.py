@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed
 
     from catalog.api.evidence_inputs import CertificatesInput, EvidenceInput
     from catalog.ask.answer import Answer
-    from catalog.ask.measure import Measured
+    from catalog.ask.measure import AnyMeasured
     from catalog.ask.related_digests import Relating
     from catalog.ask.verification import VerificationInputs
     from catalog.explain.explanation import Explanation
@@ -220,7 +220,7 @@ class Release:
         proofs = _verified_by(certs, roots, crls, tik, at, require_verified=require_verified)
         return explained(self._opened.catalog, found, expected, budget, proofs)
 
-    def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
+    def measure(self, *, technology: str, firmware: str, **inputs: Any) -> AnyMeasured:
         """The launch digest of a configuration, as `measure`; `firmware` can also name a build of this catalog."""
         from catalog.ask.builds import builds_with
         from catalog.ask.measure import Workbench, requested

@@ -11,8 +11,8 @@ import msgspec
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
-from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.measure_request import Request, parse_fields, request_from
+from catalog.ask.igvm.igvm_measure import MeasuredIgvm, measure_igvm
+from catalog.ask.measure_request import Request, parse_fields, request_from, signature_of
 from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
 from catalog.files import inputs
@@ -20,14 +20,17 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.launch_notes import kernel_warnings, not_known, why
 from catalog.launch.launchability import launchability
 from catalog.launch.point import check_vcpus
+from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.notes import Note, worst_first
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
 from catalog.spec import embedded, named_builds
+from catalog.spec.igvm_files import component_of, read_igvm
 from catalog.wire import unhex
 
 _ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
@@ -49,6 +52,10 @@ class Measured:
     config: LaunchConfig
     ignored: tuple[str, ...]
     append: str | None
+
+    @property
+    def name(self) -> str:
+        return self.build.name
 
     @property
     def technology(self) -> str:
@@ -89,10 +96,20 @@ class Measured:
             "launch_digest": self.digest.hex(),
             **self.config.to_dict(self.build.name),
             "append": self.append if self.append is None or _is_unicode(self.append) else None,
-            "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
-            "launchable": self.launchable.verdict,
+            "kernel_hashes_enforced": self.enforced,
+            "launchable": self.verdict,
             "notes": [note.to_dict() for note in self.remarks()],
         }
+
+    @property
+    def enforced(self) -> str:
+        """Whether the firmware enforces kernel hashes: yes, no or unknown."""
+        return self.build.component.kernel_hashes_enforced.value
+
+    @property
+    def verdict(self) -> str:
+        """Whether a launch is expected: yes, no or unknown."""
+        return self.launchable.verdict
 
     def remarks(self) -> list[Note]:
         """Warnings, notes, and what the digest says about the booted kernel, the worst first."""
@@ -103,6 +120,9 @@ class Measured:
         elif enforced is Enforced.YES:
             found.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
         return worst_first(list(dict.fromkeys(found)))
+
+
+AnyMeasured = Measured | MeasuredIgvm
 
 
 def requested(technology: str, firmware: str, inputs: Mapping[str, Any]) -> Request:
@@ -116,15 +136,18 @@ class Workbench:
 
     builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
     _found: dict[str, FirmwareBuild] = field(default_factory=dict)
+    _files: dict[str, IgvmComponent] = field(default_factory=dict)
     _hashed: dict[str, bytes] = field(default_factory=dict)
     _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
 
-    def measure(self, request: Request) -> Measured:
+    def measure(self, request: Request) -> AnyMeasured:
         """The launch digest of a request.
 
         Raises UsageError for a request with contradictory, missing or invalid fields, UnknownName, CannotLaunch,
         Unreadable, and MalformedInput for invalid images and hashes.
         """
+        if image := self._igvm(request):
+            return measure_igvm(request.firmware, image, request, [request.vcpus])[0]
         technology = technology_named(request.technology)
         build = self._build(request)
         hashes, append = self._kernel_hashes(request)
@@ -134,12 +157,14 @@ class Workbench:
             self._measurers[key] = Measurer(technology, build.component)
         return Measured(self._measurers[key].measure(config.point), build, config, ignored, append)
 
-    def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
+    def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[AnyMeasured]:
         """The launch digests of a request for each vCPU count, in the given order; raises the errors of `measure`.
 
         Each continues from the state of the one before. A technology that measures no vCPU gives one digest for all.
         """
         some: Sequence[int | None] = counts or [None]
+        if image := self._igvm(request):
+            return [*measure_igvm(request.firmware, image, request, some)]
         if not technology_named(request.technology).measures_vcpus:
             some = some[:1]
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
@@ -159,10 +184,20 @@ class Workbench:
         return {
             **kept,
             "launch_digest": measured.digest.hex(),
-            "launchable": measured.launchable.verdict,
-            "kernel_hashes_enforced": measured.build.component.kernel_hashes_enforced.value,
+            "launchable": measured.verdict,
+            "kernel_hashes_enforced": measured.enforced,
             "notes": [note.to_dict() for note in measured.remarks()],
         }
+
+    def _igvm(self, request: Request) -> IgvmComponent | None:
+        """The component of an IGVM file; None if the firmware is none, or the name of a build."""
+        name = request.firmware
+        if name not in self.builds and name not in self._files and (file := read_igvm(name)):
+            self._files[name] = component_of(file)
+        image = self._files.get(name)
+        if image and request.firmware_sha256 not in (None, image.sha256.hex()):
+            raise UsageError(f"{name} has SHA-256 {image.sha256.hex()}, not the firmware_sha256 given")
+        return image
 
     def _build(self, request: Request) -> FirmwareBuild:
         if request.firmware not in self._found:
@@ -180,8 +215,8 @@ class Workbench:
         """The launch configuration of a request, and the given axes that it does not depend on."""
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
-        vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
-        signature = _signature(request)
+        vmm = None if request.vmm is None else _profile(request.vmm, build.name)
+        signature = signature_of(request)
         if not technology.measures_vcpus:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
             ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
@@ -250,12 +285,9 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _signature(request: Request) -> VcpuSignature | None:
-    """The vCPU signature from a name, a number, or both; raises UsageError if they differ."""
-    named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
-    if request.vcpu_signature is None:
-        return named
-    given = VcpuSignature(parse_number(request.vcpu_signature))
-    if named is not None and named != given:
-        raise UsageError(f"{request.vcpu_type} has the vCPU signature {named}, not {given}")
-    return given
+def _profile(name: str, firmware: str) -> VmmProfile:
+    """The VMM profile of a name; raises UnknownName, and UsageError for a loader of IGVM files."""
+    if name in embedded.loaders():
+        known = f"one of: {', '.join(embedded.profiles())}"
+        raise UsageError(f"{name} launches IGVM files, and {firmware} is a firmware image", known)
+    return embedded.profile_named(name)

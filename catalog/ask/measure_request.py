@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from catalog.errors import MalformedRecord
-from catalog.rows.numbers import Number
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord, UsageError
+from catalog.rows.numbers import Number, parse_number
+from catalog.spec import embedded
 from catalog.wire import Wire
 
 MAX_LINE = 4 << 20
@@ -89,3 +91,14 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+def signature_of(request: Request) -> VcpuSignature | None:
+    """The vCPU signature from a name, a number, or both; raises UsageError if they differ."""
+    named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
+    if request.vcpu_signature is None:
+        return named
+    given = VcpuSignature(parse_number(request.vcpu_signature))
+    if named is not None and named != given:
+        raise UsageError(f"{request.vcpu_type} has the vCPU signature {named}, not {given}")
+    return given

@@ -129,6 +129,11 @@ def expectation(line: bytes, known: KnownInputs) -> Baseline:
     except MalformedRecord as error:
         raise MalformedRecord(f"the expectation cannot be read: {error}", _EXPECTED_FORM) from error
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
+    if not isinstance(measured, Measured):
+        raise UsageError(
+            f"{request.firmware} is an IGVM file, and ldcat explain compares launches of firmware images only",
+            "ldcat measure computes its digest under each loader",
+        )
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from catalog.ask.measure import Workbench
+from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import MAX_LINE, Request, parse_request
 from catalog.build.builder import BuildResult
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
@@ -239,6 +239,7 @@ def test_an_image_of_a_known_build_is_recognised(tmp_path: Path, monkeypatch: py
     recorded = replace(embedded.builds()["sid/ovmf-generic/OVMF_CODE_4M.fd"], component=component)
     monkeypatch.setattr(embedded, "builds", lambda: {"recorded": recorded})
     measured = Workbench().measure(Request(**{**SNP, "firmware": str(tmp_path / "mine.fd")}))
+    assert isinstance(measured, Measured)
     assert (measured.build.name, measured.launchable.verdict) == (recorded.name, "no")
 
 

@@ -39,7 +39,6 @@ from catalog.cli.evidence_options import (
     TikOption,
     gather,
 )
-from catalog.cli.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import (
     CatalogOption,
@@ -61,6 +60,7 @@ from catalog.cli.report_options import (
     ReportDataOption,
     RequireVerifiedOption,
 )
+from catalog.cli.shown.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import (

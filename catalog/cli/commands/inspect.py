@@ -1,18 +1,22 @@
-"""`ldcat inspect`: show a firmware image and which technologies it can launch under."""
+"""`ldcat inspect`: show a firmware image or an IGVM file, and which technologies it can launch under."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
+from catalog.ask.igvm.igvm_inspection import IgvmInspection
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
 from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
+from catalog.cli.shown.igvm_lines import print_igvm
+from catalog.errors import UsageError
 from catalog.fast.match_text import published_in
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
+from catalog.spec.igvm_files import read_igvm
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -22,6 +26,7 @@ HELP_ORDER = 30
 HELP_GROUP = Group.GUEST_OWNERS
 EXAMPLES = (
     Example("ldcat inspect OVMF.fd", "Show what an image contains, and what it can launch under"),
+    Example("ldcat inspect SVSM.igvm", "Show what an IGVM file launches under each of its loaders"),
     Example(
         "ldcat inspect OVMF.fd --format toml > OVMF.toml",
         "Write a record that `ldcat measure` takes instead of the image",
@@ -33,7 +38,9 @@ EXIT_CODES = RELEASE_CODES
 def command(
     firmware: Annotated[
         str,
-        Argument(metavar="FILE|NAME", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."),
+        Argument(
+            metavar="FILE|NAME", help="Image, IGVM file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
+        ),
     ],
     catalog: BuildsOption = None,
     trust: TrustOption = None,
@@ -41,12 +48,17 @@ def command(
     output: Annotated[Literal[Format.TABLE, Format.JSON, Format.JSONL, Format.TOML], FORMAT] = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Show a firmware image, and what it can launch under.
+    """Show a firmware image or an IGVM file, and what it can launch under.
 
-    It has the GUID table, metadata sections, memory map, and why the image cannot launch under a technology. --format
-    toml prints its record, with which every launch digest can be computed without the image.
+    An image has a GUID table, metadata sections, a memory map, and reasons why it cannot launch under a technology.
+    --format toml prints its record, with which every launch digest can be computed without the image. An IGVM file has
+    platforms, a memory map, VMSAs, perhaps an image inside, and a launch digest for each of its loaders.
     """
-    inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
+    builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
+    if firmware not in builds and (file := read_igvm(firmware)):
+        _show_igvm(IgvmInspection(firmware, file, builds.values()), output)
+        return
+    inspection = Inspection.of(firmware, builds)
     record = inspection.to_dict()
     print_image_notes([inspection.build], quiet=quiet)
     if output is Format.TOML:
@@ -58,6 +70,18 @@ def command(
         render.json_lines([record])
     else:
         _print(record, memory_map(inspection.build.component), has_image=inspection.image is not None)
+
+
+def _show_igvm(inspection: IgvmInspection, output: Format) -> None:
+    if output is Format.TOML:
+        raise UsageError("an IGVM file has no record", "--format json prints all that is known of it")
+    record = inspection.to_dict()
+    if output is Format.JSON:
+        render.json_document(record)
+    elif output is Format.JSONL:
+        render.json_lines([record])
+    else:
+        print_igvm(record)
 
 
 def _print(record: dict[str, Any], ranges: Sequence[Range], *, has_image: bool) -> None:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
-from catalog.ask.measure import Measured, Workbench
+from catalog.ask.measure import AnyMeasured, Workbench
 from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
 from catalog.cli.declare.declared import Argument, Option
@@ -43,6 +43,7 @@ from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.fast.note_text import part_lines, titled
 from catalog.files.inputs import unreadable
+from catalog.notes import worst_first
 from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -54,6 +55,10 @@ EXAMPLES = (
     Example(
         "ldcat measure OVMF.fd -t sev-snp --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan --vcpus 1-8",
         "Compute those of your own image for 1 to 8 vCPUs",
+    ),
+    Example(
+        "ldcat measure SVSM.igvm -t sev-snp --vmm coconut-igvm",
+        "Compute that of an IGVM file under one of its loaders",
     ),
     Example(
         "ldcat measure sid/ovmf-amdsev/OVMF.amdsev.fd -t sev --kernel vmlinuz --initrd initrd.img "
@@ -71,7 +76,9 @@ EXIT_CODES = RELEASE_CODES | {
 def command(
     firmware: Annotated[
         str | None,
-        Argument(metavar="FIRMWARE", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."),
+        Argument(
+            metavar="FIRMWARE", help="Image, IGVM file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
+        ),
     ] = None,
     technology: Annotated[
         str | None,
@@ -132,7 +139,7 @@ def command(
     builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
     measured = Workbench(builds).measure_counts(request, numbers)
     _print(measured, output or (Format.HEX if len(measured) == 1 else Format.TABLE))
-    _say(measured[0], quiet=quiet)
+    _say(measured, quiet=quiet)
     return 0
 
 
@@ -148,7 +155,7 @@ def _given_technology(technology: str | None) -> str:
     return technology
 
 
-def _print(measured: Sequence[Measured], output: Format) -> None:
+def _print(measured: Sequence[AnyMeasured], output: Format) -> None:
     records = [each.to_dict() for each in measured]
     if output is Format.HEX:
         for each in measured:
@@ -164,8 +171,8 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
         hidden |= {name for name, value in records[0].items() if value in (None, "")}
         shown = {name: value for name, value in records[0].items() if name not in hidden}
-        notes = measured[0].remarks()
-        facts = fact_lines(list(shown.items()), title=titled(measured[0].build.name, notes))
+        notes = worst_first(list(dict.fromkeys(note for each in measured for note in each.remarks())))
+        facts = fact_lines(list(shown.items()), title=titled(measured[0].name, notes))
         render.answer(part_lines(list(facts), notes))
         if len(records) > 1:
             render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
@@ -178,13 +185,13 @@ def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"launch_digests": digests, **shared}
 
 
-def _say(measured: Measured, *, quiet: bool) -> None:
-    """Print warnings, and notes unless `quiet`."""
-    for note in measured.warnings():
-        render.warning(note.text)
+def _say(measured: Sequence[AnyMeasured], *, quiet: bool) -> None:
+    """Print warnings, and notes unless `quiet`: each once."""
+    for text in dict.fromkeys(note.text for each in measured for note in each.warnings()):
+        render.warning(text)
     if not quiet:
-        for note in measured.notes():
-            render.note(note.text)
+        for text in dict.fromkeys(note.text for each in measured for note in each.notes()):
+            render.note(text)
 
 
 def _measure_batch(workbench: Workbench, batch: str) -> int:

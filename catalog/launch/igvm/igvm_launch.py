@@ -65,9 +65,8 @@ class IgvmLaunch:
 
     def vcpus_blocker(self, vcpus: int) -> str | None:
         """Why the file cannot be launched with this number of vCPUs, or None."""
-        most = max((one.vcpu for one in self.platform.contexts), default=0)
-        if self.measures_vcpus and most >= vcpus:
-            return f"the file has a context for vCPU {most}, and the guest {vcpus} vCPUs"
+        if self.measures_vcpus and self.vcpus_of_contexts > vcpus:
+            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, and the guest {vcpus} vCPUs"
         return None
 
     @property
@@ -84,6 +83,11 @@ class IgvmLaunch:
         for vcpu in range(vcpus) if self.measures_vcpus else sorted(contexts):
             page = contexts[vcpu].page if vcpu in contexts else self._reset_page(signature)
             yield LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
+
+    @property
+    def vcpus_of_contexts(self) -> int:
+        """The number of vCPUs for which the file has contexts, at least one."""
+        return max((one.vcpu + 1 for one in self.platform.contexts), default=1)
 
     @property
     def sev_features(self) -> int:

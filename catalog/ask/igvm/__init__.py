@@ -1,0 +1,1 @@
+"""IGVM files: measured under a loader, and inspected."""

@@ -1,0 +1,1 @@
+"""What commands print of an answer that has many parts."""
