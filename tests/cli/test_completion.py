@@ -84,7 +84,7 @@ def test_bash_lists_all_commands_options_and_values(script: Script) -> None:
     text = f"source {script('bash')}\n{ask}\n"
     commands, vmms = completed([tool("bash"), "--norc"], text + "ask ldcat\nask measure --vmm\n")
     assert {"lookup", "trust", "completion", "import"} <= commands
-    assert vmms == set(embedded.profiles())
+    assert vmms == {*embedded.profiles(), *embedded.loaders()}
 
 
 def test_fish(script: Script) -> None:

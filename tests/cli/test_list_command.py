@@ -18,7 +18,7 @@ from tests.support.cli import Run
 EMBEDDED = {
     Listed.BUILDS: embedded.builds(),
     Listed.KERNELS: embedded.kernels(),
-    Listed.VMMS: embedded.profiles(),
+    Listed.VMMS: {**embedded.profiles(), **embedded.loaders()},
     Listed.VCPU_TYPES: embedded.vcpu_types().by_name,
     Listed.FLEETS: embedded.fleets(),
     Listed.EXPORT_FORMATS: export_formats(),

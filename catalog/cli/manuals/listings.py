@@ -48,9 +48,10 @@ def rows_of(kind: Listed, builds: Mapping[str, FirmwareBuild]) -> list[dict[str,
             {
                 "name": profile.wire.name,
                 "technologies": " ".join(profile.wire.technologies),
+                "launches": "IGVM files" if profile.igvm else "images",
                 "title": profile.wire.title,
             }
-            for profile in embedded.profiles().values()
+            for profile in (*embedded.profiles().values(), *embedded.loaders().values())
         ]
     elif kind is Listed.VCPU_TYPES:
         types: VcpuTypes = embedded.vcpu_types()
