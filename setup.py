@@ -34,6 +34,9 @@ int ldcat_sha256_messages(int implementation, uint8_t prefix, const uint8_t *dat
 int ldcat_merkle_roots(int implementation, uint8_t *hashes, size_t count, unsigned levels);
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+struct ldcat_pages { const uint8_t *kinds; const uint64_t *gpas; const uint32_t *contents; size_t count; };
+int ldcat_sha384_pages(int implementation, size_t chains, const struct ldcat_pages *pages, const uint8_t *contents,
+                       uint8_t *digests);
 int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
                               const uint8_t *after, const uint8_t *measure, const uint8_t *candidates, size_t count,
                               uint64_t *out, size_t room, size_t *found);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.ask.igvm.igvm_measure import MeasuredIgvm, measure_igvm
+from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.ask.measure_request import Request, parse_fields, request_from, signature_of
 from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
@@ -20,17 +22,15 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.launch_notes import kernel_warnings, not_known, why
 from catalog.launch.launchability import launchability
 from catalog.launch.point import check_vcpus
-from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.notes import Note, worst_first
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
 from catalog.spec import embedded, named_builds
-from catalog.spec.igvm_files import component_of, read_igvm
+from catalog.spec.igvm_files import read_igvm
 from catalog.wire import unhex
 
 _ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
@@ -136,7 +136,7 @@ class Workbench:
 
     builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
     _found: dict[str, FirmwareBuild] = field(default_factory=dict)
-    _files: dict[str, IgvmComponent] = field(default_factory=dict)
+    _opened: dict[str, OpenedIgvm] = field(default_factory=dict)
     _hashed: dict[str, bytes] = field(default_factory=dict)
     _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
 
@@ -146,8 +146,8 @@ class Workbench:
         Raises UsageError for a request with contradictory, missing or invalid fields, UnknownName, CannotLaunch,
         Unreadable, and MalformedInput for invalid images and hashes.
         """
-        if image := self._igvm(request):
-            return measure_igvm(request.firmware, image, request, [request.vcpus])[0]
+        if opened := self._igvm(request):
+            return measure_igvm(opened, request, [request.vcpus])[0]
         technology = technology_named(request.technology)
         build = self._build(request)
         hashes, append = self._kernel_hashes(request)
@@ -163,8 +163,8 @@ class Workbench:
         Each continues from the state of the one before. A technology that measures no vCPU gives one digest for all.
         """
         some: Sequence[int | None] = counts or [None]
-        if image := self._igvm(request):
-            return [*measure_igvm(request.firmware, image, request, some)]
+        if opened := self._igvm(request):
+            return [*measure_igvm(opened, request, some)]
         if not technology_named(request.technology).measures_vcpus:
             some = some[:1]
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
@@ -189,15 +189,17 @@ class Workbench:
             "notes": [note.to_dict() for note in measured.remarks()],
         }
 
-    def _igvm(self, request: Request) -> IgvmComponent | None:
-        """The component of an IGVM file; None if the firmware is none, or the name of a build."""
+    def _igvm(self, request: Request) -> OpenedIgvm | None:
+        """The IGVM file of this path; None if the firmware is none, or the name of a build."""
         name = request.firmware
-        if name not in self.builds and name not in self._files and (file := read_igvm(name)):
-            self._files[name] = component_of(file)
-        image = self._files.get(name)
-        if image and request.firmware_sha256 not in (None, image.sha256.hex()):
-            raise UsageError(f"{name} has SHA-256 {image.sha256.hex()}, not the firmware_sha256 given")
-        return image
+        if name not in self.builds and name not in self._opened and (file := read_igvm(name)):
+            self._opened[name] = OpenedIgvm(name, file)
+        opened = self._opened.get(name)
+        if opened and request.firmware_sha256 is not None:
+            sha256 = hashlib.sha256(opened.file.data).hexdigest()
+            if sha256 != request.firmware_sha256.lower():
+                raise UsageError(f"{name} has SHA-256 {sha256}, not the firmware_sha256 given")
+        return opened
 
     def _build(self, request: Request) -> FirmwareBuild:
         if request.firmware not in self._found:
@@ -215,7 +217,7 @@ class Workbench:
         """The launch configuration of a request, and the given axes that it does not depend on."""
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
-        vmm = None if request.vmm is None else _profile(request.vmm, build.name)
+        vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
         signature = signature_of(request)
         if not technology.measures_vcpus:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
@@ -283,11 +285,3 @@ class Workbench:
 def _is_unicode(text: str) -> bool:
     """False for a text with bytes that are not UTF-8: JSON cannot have it."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _profile(name: str, firmware: str) -> VmmProfile:
-    """The VMM profile of a name; raises UnknownName, and UsageError for a loader of IGVM files."""
-    if name in embedded.loaders():
-        known = f"one of: {', '.join(embedded.profiles())}"
-        raise UsageError(f"{name} launches IGVM files, and {firmware} is a firmware image", known)
-    return embedded.profile_named(name)

@@ -132,7 +132,7 @@ def expectation(line: bytes, known: KnownInputs) -> Baseline:
     if not isinstance(measured, Measured):
         raise UsageError(
             f"{request.firmware} is an IGVM file, and ldcat explain compares launches of firmware images only",
-            "ldcat measure computes its digest under each loader",
+            "ldcat inspect shows its digest under each loader",
         )
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)

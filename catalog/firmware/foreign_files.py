@@ -47,7 +47,7 @@ _BY_MAGIC = (
     (b"PK\x03\x04", Foreign("a zip archive", "unzip FILE")),
     (b"\x04\x22\x4d\x18", Foreign("an lz4 file", "lz4 -dc FILE > OVMF.fd")),
     (b"LZIP", Foreign("an lzip file", "lzip -dc FILE > OVMF.fd")),
-    (b"IGVM", Foreign("an IGVM file", "igvmmeasure of COCONUT-SVSM computes its launch digest")),
+    (b"IGVM", Foreign("an IGVM file", "ldcat measure and ldcat inspect take IGVM files by path, and not packed")),
 )
 _GO_METADATA = Foreign(
     "firmware metadata of sev-snp-measure-go",

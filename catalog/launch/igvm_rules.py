@@ -25,6 +25,9 @@ class IgvmWire(Wire, frozen=True, kw_only=True):
     vcpus_without_context: Literal["not-measured", "reset-state"]
     vmsa_gpa: PageAddress | None = None
     vmsa_fields: list[str] | None = None
+    unknown_headers: Literal["refused", "ignored"] = "refused"
+    other_platforms: Literal["checked", "filtered"] = "checked"
+    overlaps: Literal["launched", "refused"] = "launched"
     headers: list[str] | None = None
     data_types: list[str] | None = None
 
@@ -44,6 +47,9 @@ class IgvmRules:
     resets_other_vcpus: whether a VMSA in the reset state is measured for each vCPU without a context.
     vmsa_gpa: the address at which VMSAs after all pages are measured.
     vmsa_fields: segments and registers that a VMSA may set, at vmsa_gpa and nowhere else; None: any, anywhere.
+    ignores_unknown: whether headers of types that nobody knows are passed over if they say so.
+    filters_platform: whether headers of other platforms are not looked at.
+    refuses_overlaps: whether a page at an address that has another one is refused.
     headers, data_types: those that the loader knows; a file with another one cannot be launched.
     """
 
@@ -57,6 +63,9 @@ class IgvmRules:
     resets_other_vcpus: bool
     vmsa_gpa: int | None
     vmsa_fields: frozenset[str] | None
+    ignores_unknown: bool
+    filters_platform: bool
+    refuses_overlaps: bool
     headers: frozenset[HeaderType]
     data_types: frozenset[PageDataType]
 
@@ -83,6 +92,9 @@ class IgvmRules:
             resets_other_vcpus=wire.vcpus_without_context == "reset-state",
             vmsa_gpa=wire.vmsa_gpa,
             vmsa_fields=None if wire.vmsa_fields is None else frozenset(wire.vmsa_fields),
+            ignores_unknown=wire.unknown_headers == "ignored",
+            filters_platform=wire.other_platforms == "filtered",
+            refuses_overlaps=wire.overlaps == "refused",
             headers=frozenset(headers),
             data_types=frozenset(data_types),
         )

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.errors import LdcatError, MalformedRecord, UnknownName
+from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
@@ -86,7 +86,9 @@ def data_name(path: Path) -> str | None:
 
 
 def profile_named(name: str) -> VmmProfile:
-    """The VMM profile of that name; raises UnknownName."""
+    """The profile of that name, of a VMM that launches firmware images; raises UnknownName, UsageError for others."""
+    if name in loaders():
+        raise UsageError(f"{name} launches IGVM files only", f"for a firmware image, one of: {', '.join(profiles())}")
     if name not in profiles():
         raise UnknownName("VMM profile", name, profiles())
     return profiles()[name]

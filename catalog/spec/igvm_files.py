@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from catalog.errors import MalformedFirmware
 from catalog.files.inputs import read_file, read_start
 from catalog.firmware.igvm.igvm_file import MAX_FILE_SIZE, IgvmFile, is_igvm
 from catalog.firmware.igvm.igvm_layout import MAGIC
-from catalog.launch.igvm.igvm_component import IgvmComponent
-from catalog.launch.igvm_rules import IgvmRules
-from catalog.spec import embedded
 
 
 def read_igvm(reference: str) -> IgvmFile | None:
@@ -26,17 +22,6 @@ def read_igvm(reference: str) -> IgvmFile | None:
         return IgvmFile.parse(read_file(path, limit=MAX_FILE_SIZE))
     except MalformedFirmware as error:
         raise MalformedFirmware(f"{reference}: {error}", error.hint) from error
-
-
-def component_of(file: IgvmFile) -> IgvmComponent:
-    """What the embedded loaders launch of a file."""
-    return IgvmComponent.from_file(file, known_rules())
-
-
-@cache
-def known_rules() -> tuple[IgvmRules, ...]:
-    """The rules of all embedded loaders."""
-    return tuple(one.igvm for one in embedded.loaders().values() if one.igvm)
 
 
 def _is_file(path: Path) -> bool:

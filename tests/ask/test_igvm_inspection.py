@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
+from catalog.abi.guest_policy import SevPolicy
+from catalog.abi.vmsa_layout import REGISTERS
 from catalog.ask.igvm import igvm_inspection
 from catalog.ask.igvm.igvm_inspection import IgvmInspection
+from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.firmware.igvm.igvm_layout import IS_2MB, SHARED, UNMEASURED, PlatformType
+from catalog.firmware.igvm.igvm_layout import IS_2MB, SHARED, UNMEASURED, HeaderType, PlatformType
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
 from catalog.spec import embedded
 from catalog.spec.named_builds import build_of_image
@@ -24,13 +28,14 @@ from tests.support.igvm_builder import (
     insert,
     memory,
     page,
+    parameter,
     platform,
     policy,
 )
 
 
 def inspected(data: bytes, *builds: FirmwareBuild) -> dict[str, Any]:
-    return IgvmInspection("a.igvm", IgvmFile.parse(data), builds).to_dict()
+    return IgvmInspection(OpenedIgvm("a.igvm", IgvmFile.parse(data)), builds).to_dict()
 
 
 MIXED = (
@@ -38,6 +43,8 @@ MIXED = (
     platform(PlatformType.TDX, 2),
     policy(0xB0000),
     area(0x2000),
+    parameter(),
+    parameter(HeaderType.MADT),
     insert(0x8000),
     page(0x1000, 1, mask=3),
     page(0x2000, 1, mask=3),
@@ -69,34 +76,60 @@ def test_platforms_memory_and_headers() -> None:
     assert found["headers"]["PAGE_DATA"] == 6
     ranges = [(each["gpa"], each["size"], each["what"], each["mask"]) for each in found["memory_map"]]
     assert ranges == [
-        (0x8000, 0x2000, "parameter area 0", 1),
+        (0x8000, 0x2000, "parameter area 0: VP_COUNT, MADT", 1),
         (0x1000, 0x2000, "NORMAL pages", 3),
-        (0x3000, 0x1000, "NORMAL pages, without data", 1),
+        (0x3000, 0x1000, "NORMAL pages, no-data", 1),
         (0x4000, 0x1000, "NORMAL pages, unmeasured", 1),
-        (0x5000, 0x1000, "NORMAL pages, without data, shared", 1),
-        (0x400000, 0x200000, "NORMAL pages, without data", 1),
+        (0x5000, 0x1000, "NORMAL pages, no-data, shared", 1),
+        (0x400000, 0x200000, "NORMAL pages, no-data, 2mb", 1),
         (0x100000, 0x2000, "required memory", 1),
         (0x700000, 0x1000, "error range", 1),
+        (0xFFFFFFFFF000, 0x1000, "context of vCPU 0", 1),
     ]
+    pages, shared = found["memory_map"][1], found["memory_map"][4]
+    assert pages["sha256"] == hashlib.sha256(b"\1" * 0x2000).hexdigest()
+    assert (shared["data_type"], shared["flags"], shared["sha256"]) == ("NORMAL", ["no-data", "shared"], None)
+
+
+def rules_that_matter(*headers: bytes) -> dict[str, Any]:
+    (found,) = inspected(igvm_bytes(platform(), *headers, pages=2))["platforms"]
+    return {each["rule"]: (each["count"], each["loaders"]) for each in found["differences"]}
 
 
 def test_where_loaders_differ() -> None:
-    snp, tdx = inspected(igvm_bytes(*MIXED, pages=2))["platforms"]
-    assert [each["what"] for each in snp["differences"]] == [
-        "pages, VMSAs and parameters are not in the order of their addresses",
-        "pages without data: 3",
-        "pages shared with the host: 1",
-        "pages of 2 MiB: 1",
-        "parameter areas of more than one page: 1",
-        "vCPUs with a context: 1",
-    ]
-    assert snp["differences"][2]["loaders"] == {
-        "measured as NORMAL": ["clh-mshv-igvm", "coconut-igvm", "qemu-igvm", "vanadium-igvm"],
-        "not measured": ["hyperv-igvm", "igvm-spec"],
+    pages = (page(0xB000), page(0x5000, flags=SHARED), page(0x400000, flags=IS_2MB))
+    found = rules_that_matter(area(0x2000), *pages, insert(0x8000))
+    assert {rule: count for rule, (count, _) in found.items()} == {
+        "order": 4,
+        "pages_without_data": 3,
+        "shared_pages": 1,
+        "large_pages": 1,
+        "parameter_areas": 1,
+        "vcpus_without_context": 1,
     }
-    assert tdx["differences"] == []
-    (plain,) = inspected(igvm_bytes(platform(), page(0x1000, 1)))["platforms"]
-    assert plain["differences"] == []
+    assert found["shared_pages"][1] == {
+        "NORMAL": ["clh-mshv-igvm", "coconut-igvm", "qemu-igvm", "vanadium-igvm"],
+        "not-measured": ["hyperv-igvm", "igvm-spec"],
+    }
+    assert found["order"][1]["regions, VMSAs at-end"] == ["coconut-igvm", "qemu-igvm"]
+    only_vcpus = {"vcpus_without_context"}
+    assert rules_that_matter(page(0x1000, 1)).keys() == only_vcpus
+    assert (
+        rules_that_matter(page(0x1000, flags=UNMEASURED), page(0x2000, flags=UNMEASURED | SHARED)).keys() == only_vcpus
+    )
+    assert inspected(igvm_bytes(*MIXED, pages=2))["platforms"][1]["differences"] == []
+
+
+def test_an_area_between_ascending_pages_makes_a_difference() -> None:
+    headers = (area(), page(0x1000, 1), insert(0x2000), page(0x3000, 1))
+    assert rules_that_matter(*headers).keys() == {"order", "vcpus_without_context"}
+    launches = inspected(igvm_bytes(platform(), *headers))["launches"]
+    assert len({each["launch_digest"] for each in launches if each["launch_digest"]}) == 2
+
+
+def test_a_vmsa_before_pages_makes_a_difference() -> None:
+    assert "order" in rules_that_matter(context(), page(0x2000, 1))
+    assert "order" not in rules_that_matter(page(0x2000, 1), context())
 
 
 def test_launches_say_whether_the_id_block_matches() -> None:
@@ -110,9 +143,14 @@ def test_launches_say_whether_the_id_block_matches() -> None:
         name: "matches" if name == "vanadium-igvm" else None if name == "qemu-igvm" else "differs"
         for name in embedded.loaders()
     }
+    assert found["qemu-igvm"]["fault"] == "the digest depends on the vCPU type: ldcat measure computes it"
+    notes = inspected(igvm_bytes(*usual, id_block(expected)))["notes"]
+    assert [note["text"] for note in notes] == ["the ID block of the file expects the digest under vanadium-igvm"]
+    (wrong,) = inspected(igvm_bytes(*usual, id_block(bytes(48))))["notes"]
+    assert (wrong["code"], wrong["severity"]) == ("id-block-differs", "danger")
     (refused,) = (each for each in inspected(igvm_bytes(*MIXED, pages=2))["launches"] if each["vmm"] == "qemu-igvm")
     assert (refused["measurable"], refused["launch_digest"]) == ("no", None)
-    assert refused["fault"] == "qemu-igvm does not know ERROR_RANGE headers"
+    assert refused["fault"] == "qemu-igvm does not know headers of type MADT, ERROR_RANGE"
 
 
 def test_a_firmware_image_below_4_gib_is_recognised() -> None:
@@ -144,4 +182,20 @@ def test_what_is_odd_is_told() -> None:
 def test_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(igvm_inspection, "MAX_RANGES", 2)
     pages = [page(0x2000 * number) for number in range(9)]
-    assert len(inspected(igvm_bytes(platform(), *pages))["memory_map"]) == 2
+    found = inspected(igvm_bytes(platform(), *pages))
+    assert (len(found["memory_map"]), found["memory_map_more"]) == (2, 7)
+
+
+def test_the_policy_of_sev_is_read_as_such() -> None:
+    found = inspected(igvm_bytes(platform(PlatformType.SEV_ES), policy(5), page(0x1000), context()))
+    assert found["platforms"][0]["policy"] == {"value": "0x5", **SevPolicy.parse(5).to_dict()}
+    assert [each["vmm"] for each in found["launches"]] == ["qemu-igvm"]
+
+
+def test_vmsas_at_the_end_count_as_such() -> None:
+    """A VMSA without bytes that QEMU refuses, before a page."""
+    data = igvm_bytes(platform(), context(number=2), page(0x2000, 1), pages=2)
+    vmsa = bytearray(4096)
+    vmsa[REGISTERS["sev_features"][0]] = 1
+    found = inspected(data.replace(b"\2" * 4096, bytes(vmsa)))["platforms"][0]["differences"]
+    assert found[0]["loaders"]["regions, VMSAs at-end"] == ["coconut-igvm", "qemu-igvm"]

@@ -52,7 +52,7 @@ def test_a_digest_depends_on_the_loader(usual: str) -> None:
     assert digests.pop("vanadium-igvm") not in digests.values()
     found = measured(usual, vmm="igvm-spec").to_dict()
     assert (found["firmware"], found["vmm"], found["vcpus"], found["policy"]) == (usual, "igvm-spec", None, "0x30000")
-    assert found["launch_digest"] == digests["igvm-spec"]
+    assert (found["launch_digest"], found["sev_features"]) == (digests["igvm-spec"], "0x1")
     assert [note["code"] for note in found["notes"]] == ["loader-not-observed"]
 
 
@@ -72,15 +72,16 @@ def test_vcpus_and_their_type_count_where_the_loader_adds_vmsas(usual: str) -> N
     assert (one.vcpus, one.signature, two.vcpus, str(two.signature)) == (1, None, 2, "0x00a00f11")
     assert one.digest != two.digest
     assert one.ignored == two.ignored == ()
+    features = "--sev-features, because those of the file are launched"
     assert measured(usual, vmm="qemu-igvm", vcpus=1, vcpu_type="EPYC", sev_features=1).ignored == (
         "vCPU type",
-        "sev_features",
+        features,
     )
     counts = Workbench().measure_counts(requested("sev-snp", usual, {"vmm": "igvm-spec"}), [1, 2, 3])
     assert len(counts) == 1
     ignored = measured(usual, vmm="igvm-spec", vcpus=2, vcpu_type="EPYC", sev_features=1)
-    assert ignored.ignored == ("vcpus", "vCPU type", "sev_features")
-    assert ignored.notes()[1].text == "this digest does not depend on: vcpus, vCPU type, sev_features"
+    assert ignored.ignored == ("vcpus", "vCPU type", features)
+    assert ignored.notes()[1].text == f"this digest does not depend on: vcpus, vCPU type, {features}"
 
 
 def test_sev_and_sev_es(tmp_path: Path) -> None:
@@ -98,12 +99,20 @@ def test_an_id_block_that_is_right_wrong_or_right_under_another_loader(tmp_path:
     assert measured(under, vmm="igvm-spec").warnings() == []
     elsewhere = measured(under, vmm="vanadium-igvm")
     assert [note.code for note in elsewhere.warnings()] == ["id-block-differs"]
-    assert "expected is that of clh-mshv-igvm, coconut-igvm, hyperv-igvm, igvm-spec" in elsewhere.warnings()[0].text
+    assert elsewhere.warnings()[0].text == (
+        f"the ID block of the file expects {right[:16]}..., the digest under clh-mshv-igvm, coconut-igvm, hyperv-igvm, "
+        "igvm-spec, qemu-igvm: under vanadium-igvm the secure processor refuses the launch"
+    )
     wrong = measured(with_id_block(tmp_path / "wrong.igvm", "ab" * 48), vmm="qemu-igvm", vcpus=1)
     assert wrong.warnings()[0].text == (
-        "the ID block of the file expects abababababababab..., not the launch digest with 1 vCPUs, "
-        "so the secure processor refuses the launch"
+        "the ID block of the file expects abababababababab..., the digest under no known loader: "
+        "under qemu-igvm with --vcpus 1 the secure processor refuses the launch"
     )
+
+
+def test_what_is_odd_about_the_file_is_told(tmp_path: Path) -> None:
+    odd = written(tmp_path / "odd.igvm", page(0x1000), page(0x1000), context(number=2))
+    assert [note.code for note in measured(odd, vmm="igvm-spec").warnings()] == ["igvm-pages-overlap"]
 
 
 @pytest.mark.parametrize(
@@ -111,11 +120,12 @@ def test_an_id_block_that_is_right_wrong_or_right_under_another_loader(tmp_path:
     [
         ("sev-snp", {}, UsageError, "no VMM is given for"),
         ("sev-snp", {"vmm": "qemu-kvm-init2"}, UsageError, "qemu-kvm-init2 launches firmware images"),
-        ("sev-snp", {"vmm": "qemu"}, UnknownName, "qemu"),
-        ("sev-snp", {"vmm": "igvm-spec", "append": "quiet"}, UsageError, "append is given"),
+        ("sev-snp", {"vmm": "qemu"}, UnknownName, "unknown loader of IGVM files"),
+        ("sev-snp", {"vmm": "igvm-spec", "append": "quiet"}, UsageError, "--append is given"),
         ("sev-snp", {"vmm": "qemu-igvm"}, UsageError, "no number of vCPUs is given"),
         ("sev-snp", {"vmm": "qemu-igvm", "vcpus": 2}, UsageError, "measures the signature of vCPUs without a context"),
         ("sev-snp", {"vmm": "qemu-igvm", "vcpus": 5000}, UsageError, "5000 vCPUs"),
+        ("tdx", {"vmm": "qemu-igvm"}, UnknownName, "tdx"),
         ("sev", {"vmm": "qemu-igvm"}, CannotLaunch, "no platform for sev"),
         ("sev-snp", {"vmm": "igvm-spec", "firmware_sha256": "0" * 64}, UsageError, "not the firmware_sha256 given"),
     ],
@@ -130,15 +140,15 @@ def test_what_is_missing_or_contradictory(
 
 def test_what_a_loader_cannot_launch(tmp_path: Path) -> None:
     with_madt = written(tmp_path / "madt.igvm", area(), parameter(HeaderType.MADT))
-    with pytest.raises(CannotLaunch, match="does not know MADT headers"):
+    with pytest.raises(CannotLaunch, match="does not know headers of type MADT"):
         measured(with_madt, vmm="qemu-igvm", vcpus=1)
     two = written(tmp_path / "two.igvm", context(number=2), context(number=2, vcpu=1))
-    with pytest.raises(CannotLaunch, match="a context for vCPU 1, and the guest 1 vCPUs"):
+    with pytest.raises(CannotLaunch, match="a context for vCPU 1, and the guest fewer vCPUs: 1"):
         measured(two, vmm="qemu-igvm", vcpus=1)
 
 
 def test_a_loader_launches_no_firmware_image() -> None:
-    with pytest.raises(UsageError, match="igvm-spec launches IGVM files") as found:
+    with pytest.raises(UsageError, match="igvm-spec launches IGVM files only") as found:
         Workbench().measure(requested("sev-snp", "sid/ovmf-amdsev/OVMF.amdsev.fd", {"vmm": "igvm-spec"}))
     assert "qemu-kvm-init2" in (found.value.hint or "")
 

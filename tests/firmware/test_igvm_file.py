@@ -152,6 +152,13 @@ def test_bits_of_masks_without_a_platform_are_told() -> None:
         ((platform(), area(), parameter(offset=4096)), "is at 0x1000 of area 0, which is not there"),
         ((platform(), area(), insert(0), parameter()), "was inserted before"),
         ((platform(), context(number=0)), "has no data"),
+        ((platform(), platform(PlatformType.TDX, 2), context(mask=3)), "is for the mask 0x3, and not for one platform"),
+        ((platform(), id_block(bytes(48)), id_block(bytes(48))), "is the second one of a platform"),
+        ((platform(), header(HeaderType.RELOCATABLE_REGION, VTL.pack(1, 0, 0, 8, 0, 0, 0, 0, 0))), "has reserved"),
+        (
+            (platform(), header(HeaderType.PAGE_TABLE_RELOCATION_REGION, struct.pack("<IHBBQQQ", 1, 0, 0, 0, 0, 0, 1))),
+            "uses 0x1 bytes of 0x0",
+        ),
         ((platform(), context(gpa=8)), "not whole pages"),
         ((platform(), context(reserved=1)), "has reserved"),
         ((platform(), memory(flags=2)), "unknown flags 0x2"),
@@ -237,3 +244,12 @@ def test_runs_of_pages_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_wrong_in_a_run_is_named_by_its_place(at: int) -> None:
     pages = [page(0x1000 * number, reserved=number == at) for number in range(10)]
     assert f"the PAGE_DATA header at {24 + 24 + 32 * at:#x} has reserved" in refused(platform(), *pages)
+
+
+def test_numbers_are_little_endian_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this machine had the other order: then numbers come out reversed."""
+    monkeypatch.setattr(page_run, "_IS_BIG_ENDIAN", True)
+    one = page(0x0102030405060708, 1)
+    run = page_run.PageRun.read(one, 0, len(one), 0)
+    assert run
+    assert list(run.gpas) == [0x0807060504030201]

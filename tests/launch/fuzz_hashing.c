@@ -126,6 +126,29 @@ static void sha384_chains(int implementation) {
     free(digests), free(bsp), free(ap), free(out), free(alone);
 }
 
+static void sha384_pages(int implementation) {
+    size_t chains = next(20), entries = 1 + next(5);
+    struct ldcat_pages pages[20];
+    uint8_t *contents = bytes(48 * entries), *digests = bytes(48 * chains), *alone = bytes(48 * chains);
+    memcpy(alone, digests, 48 * chains);
+    for (size_t i = 0; i < chains; i++) {
+        size_t count = next(4);
+        uint32_t *numbers = (uint32_t *)bytes(4 * count);
+        for (size_t page = 0; page < count; page++)
+            numbers[page] %= entries;
+        pages[i] = (struct ldcat_pages){bytes(count), (uint64_t *)bytes(8 * count), numbers, count};
+    }
+    if (ldcat_sha384_pages(implementation, chains, pages, contents, digests) == LDCAT_DONE)
+        for (size_t i = 0; i < chains; i++)
+            ldcat_sha384_pages(LDCAT_PORTABLE, 1, pages + i, contents, alone + 48 * i);
+    else
+        memcpy(digests, alone, 48 * chains);
+    check(!memcmp(digests, alone, 48 * chains), "SHA-384 of pages", implementation);
+    for (size_t i = 0; i < chains; i++)
+        free((void *)pages[i].kinds), free((void *)pages[i].gpas), free((void *)pages[i].contents);
+    free(contents), free(digests), free(alone);
+}
+
 static void scan(int implementation) {
     size_t count = next(MAX_CHAINS), room = next(3), found = 0, found_portable = 0;
     uint8_t *inner = bytes(32), *outer = bytes(32), *before = bytes(8), *after = bytes(16), *measure = bytes(32);
@@ -144,7 +167,7 @@ int main(void) {
     for (int round = 0; round < ROUNDS; round++)
         for (int implementation = LDCAT_PORTABLE; implementation <= LDCAT_SHA_NI; implementation++)
             sha256_chains(implementation), sha256_pages(implementation), sha256_messages(implementation),
-                merkle_roots(implementation), sha384_chains(implementation),
+                merkle_roots(implementation), sha384_chains(implementation), sha384_pages(implementation),
                 scan(implementation);
     puts("hashing: no sanitizer complained, and all implementations agree");
     return 0;

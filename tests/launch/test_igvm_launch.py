@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,13 +16,16 @@ from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
 from catalog.firmware.igvm import page_run
 from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.firmware.igvm.igvm_layout import IS_2MB, SHARED, UNMEASURED, HeaderType, PlatformType
+from catalog.launch.hashing.backends import sha384_implementations
 from catalog.launch.igvm import pages_digest
 from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.igvm.loaded_pages import LoadedPages
 from catalog.launch.igvm_rules import IgvmRules
 from catalog.launch.technology import technologies
 from catalog.spec import embedded
 from tests.support.igvm_builder import (
+    PAGES_AT,
     area,
     context,
     header,
@@ -206,6 +210,42 @@ def test_pages_of_2_mib(loader: str, count: int) -> None:
     assert found == folded([(NORMAL, 0x200000 + 0x1000 * number, 0) for number in range(count)])
 
 
+def test_only_normal_pages_may_be_unmeasured() -> None:
+    headers = (
+        page(0x1000, flags=UNMEASURED),
+        page(0x2000, kind=1, flags=UNMEASURED),
+        page(0x3000, kind=2, flags=UNMEASURED),
+    )
+    pages = [(UNMEASURED_PAGE, 0x1000, 0), (SECRETS, 0x2000, 0), (CPUID, 0x3000, 0)]
+    for loader in LOADERS.keys() - {"qemu-igvm"}:
+        assert digest(launch(loader, *headers)) == folded(pages)
+
+
+@pytest.mark.parametrize("implementation", [*sha384_implementations()])
+def test_every_implementation_gives_the_same_digests(implementation: str) -> None:
+    chance = random.Random(3)
+    lists = []
+    file = IgvmFile.parse(igvm_bytes(platform(), page(0, 1), pages=3))
+    for count in (0, 1, 5, 40):
+        made = LoadedPages.none()
+        for _ in range(count):
+            kind, offset = chance.choice([*PageType]), chance.choice((0, PAGES_AT, PAGES_AT + 4096))
+            made.extend(LoadedPages.one(kind, chance.randrange(1 << 52) << 12, offset))
+        lists.append(made)
+    uniform = LoadedPages.none()
+    for number in range(9):
+        uniform.extend(LoadedPages.one(SECRETS, number << 12, 0))
+    expected = []
+    for pages in (*lists, uniform):
+        state = INITIAL_DIGEST
+        for kind, gpa, offset in zip(*pages, strict=True):
+            measured = (contents_digest(file.page(offset)),) if kind in HAS_CONTENTS else ()
+            state = fold(state, page_info_tail(PageType(kind), gpa, *measured))
+        expected.append(state)
+    assert pages_digest.snp_digests(file, [*lists, uniform], implementation) == expected
+    assert pages_digest.snp_digests(file, [], implementation) == []
+
+
 def test_contents_beyond_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = [page(0x1000 * number, 1 + number % 3) for number in range(6)]
     expected = folded([(NORMAL, 0x1000 * number, 1 + number % 3) for number in range(6)])
@@ -224,10 +264,10 @@ def test_mainline_kvm_measures_a_vmsa_for_each_vcpu() -> None:
     assert digest(launched, 1) == folded([(NORMAL, 0x1000, 1), own])
     with_hole = launch("qemu-igvm", context(number=2), context(number=2, vcpu=2), vmsa=own)
     assert digest(with_hole, 3) == folded([own, reset, own])
-    assert with_hole.vcpus_blocker(2) == "the file has a context for vCPU 2, and the guest 2 vCPUs"
+    assert with_hole.vcpus_blocker(2) == "the file has a context for vCPU 2, and the guest fewer vCPUs: 2"
     assert with_hole.vcpus_blocker(3) is None
     assert launch("qemu-igvm").vcpus_blocker(1) is None
-    assert launch("qemu-igvm").sev_features == 0
+    assert launch("qemu-igvm").sev_features == 1
 
 
 def test_other_loaders_do_not_measure_the_number_of_vcpus() -> None:
@@ -268,15 +308,17 @@ def test_the_component_says_what_the_file_asks_for() -> None:
 @pytest.mark.parametrize(
     ("loader", "headers", "why"),
     [
-        ("qemu-igvm", (area(), parameter(HeaderType.MADT)), "qemu-igvm does not know MADT headers"),
+        ("qemu-igvm", (area(), parameter(HeaderType.MADT)), "qemu-igvm does not know headers of type MADT"),
         (
             "clh-mshv-igvm",
-            (header(HeaderType.ERROR_RANGE, bytes(16)),),
-            "clh-mshv-igvm does not know ERROR_RANGE headers",
+            (header(HeaderType.ERROR_RANGE, bytes(8) + b"\1" + bytes(7)),),
+            "clh-mshv-igvm does not know headers of type ERROR_RANGE",
         ),
-        ("clh-mshv-igvm", (page(0, kind=3),), "clh-mshv-igvm does not know CPUID_XF pages"),
-        ("clh-mshv-igvm", (context(vcpu=1),), "clh-mshv-igvm launches the context of vCPU 0 alone"),
+        ("clh-mshv-igvm", (page(0, kind=3),), "clh-mshv-igvm does not know pages of type CPUID_XF"),
+        ("clh-mshv-igvm", (context(vcpu=1),), "clh-mshv-igvm loads the VMSA of vCPU 0 alone"),
         ("coconut-igvm", (context(number=2), context(number=2)), "the file has two contexts for one vCPU"),
+        ("clh-mshv-igvm", (page(0x1000), page(0x1000)), "refuses pages at an address that has another page"),
+        ("qemu-igvm", (header(0x80000001, b""),), "qemu-igvm refuses headers of unknown types"),
         ("coconut-igvm", (context(gpa=0x1000, number=2),), "its address is 0x1000, not 0xfffffffff000"),
     ],
 )
@@ -301,7 +343,32 @@ def test_qemu_sets_registers_and_refuses_what_it_cannot_set(vmsa: bytes, why: st
 
 def test_files_for_something_else_are_refused() -> None:
     assert launch("igvm-spec", technology="sev").blocker == "igvm-spec does not launch sev"
-    assert launch("qemu-igvm", technology="sev").blocker == "the file has no platform for sev"
+    assert launch("qemu-igvm", technology="sev").blocker == "the file has no platform for sev, only SEV_SNP"
+    secrets = launch("qemu-igvm", page(0, kind=1), technology="sev-es", kind=PlatformType.SEV_ES)
+    assert secrets.blocker == "qemu-igvm does not know pages of type SECRETS under sev-es"
+    assert launch("igvm-spec", header(0x80000001, b"")).blocker is None
+    of_tdx = (platform(PlatformType.TDX, 2), header(HeaderType.ERROR_RANGE, bytes(8) + b"\2" + bytes(7)))
+    assert launch("clh-mshv-igvm", *of_tdx).blocker is None
+    assert launch("qemu-igvm", *of_tdx).blocker == "qemu-igvm does not know headers of type ERROR_RANGE"
+
+
+def test_one_vcpu_does_not_have_other_features() -> None:
+    data = igvm_bytes(platform(), context(number=2), context(number=3, vcpu=1), pages=3)
+    data = data.replace(b"\2" * 4096, vmsa_page(1)).replace(b"\3" * 4096, vmsa_page(0x21))
+    rules = [one.igvm for one in LOADERS.values() if one.igvm]
+    launched = IgvmLaunch(IgvmComponent.from_file(IgvmFile.parse(data), rules), "sev-snp", LOADERS["qemu-igvm"])
+    assert "its sev_features 0x21 are not those of vCPU 0, 0x1" in (launched.blocker or "")
+
+
+def test_pages_at_one_address_are_counted() -> None:
+    def count(*headers: bytes) -> int:
+        return launch("igvm-spec", *headers).platform.overlaps
+
+    assert count(page(0x1000), page(0x2000), context(), context(vcpu=1)) == 0
+    assert count(page(0x1000), page(0x1000, 1), page(0x1000, mask=2)) == 1
+    assert count(page(0x201000), page(0x200000, flags=IS_2MB)) == 1
+    assert count(area(0x2000), page(0x1000), insert(0)) == 1
+    assert count(page(VMSA_GPA), context()) == 1
     with_vmsa = launch("qemu-igvm", context(), technology="sev", kind=PlatformType.SEV)
     assert with_vmsa.blocker == "the file has a VP context, and a SEV guest has no VMSA"
 

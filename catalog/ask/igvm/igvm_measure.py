@@ -8,9 +8,10 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.igvm.igvm_notes import file_notes
+from catalog.ask.igvm.opened_igvm import OpenedIgvm, digest_of
 from catalog.ask.measure_request import Request, signature_of
-from catalog.errors import CannotLaunch, UsageError
-from catalog.launch.igvm.igvm_component import IgvmComponent
+from catalog.errors import CannotLaunch, UnknownName, UsageError
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.point import check_vcpus
 from catalog.launch.profile import VmmProfile
@@ -18,7 +19,16 @@ from catalog.launch.technology import technology_named
 from catalog.notes import Note, worst_first
 from catalog.spec import embedded
 
-_KERNEL = ("kernel", "kernel_sha256", "initrd", "initrd_sha256", "append", "cmdline_sha256", "kernel_hashes")
+_KERNEL = {
+    "kernel": "--kernel",
+    "kernel_sha256": "--kernel-sha256",
+    "initrd": "--initrd",
+    "initrd_sha256": "--initrd-sha256",
+    "append": "--append",
+    "cmdline_sha256": "--append-sha256",
+    "kernel_hashes": "--kernel-hashes",
+}
+"""Options of what is measured of a kernel, by the field of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +38,16 @@ class MeasuredIgvm:
     vcpus, signature: None if the digest does not depend on them. ignored: what was given and does not matter.
     """
 
-    name: str
+    opened: OpenedIgvm
     digest: LaunchDigest
     launch: IgvmLaunch
     vcpus: int | None
     signature: VcpuSignature | None
     ignored: tuple[str, ...]
 
-    def warnings(self) -> list[Note]:
-        """That the secure processor refuses the launch, if the ID block of the file expects another digest."""
-        return [note for note in self._id_block_notes() if note.severity != "ok"]
-
-    def notes(self) -> list[Note]:
-        """Notes: of less weight than warnings."""
-        text = f"what {self.launch.vmm.name} launches is known from source code, and no launch was seen"
-        found = [Note("loader-not-observed", text)]
-        if self.ignored:
-            text = f"this digest does not depend on: {', '.join(self.ignored)}"
-            found.append(Note("digest-ignores-input", text))
-        return found
-
-    def remarks(self) -> list[Note]:
-        """Warnings, notes, and that the ID block has the digest, the worst first."""
-        return worst_first([*self._id_block_notes(), *self.notes()])
+    @property
+    def name(self) -> str:
+        return self.opened.name
 
     @property
     def enforced(self) -> str:
@@ -62,8 +59,31 @@ class MeasuredIgvm:
         """Whether a launch is expected, of which nothing is recorded."""
         return "unknown"
 
+    def warnings(self) -> list[Note]:
+        """What is odd about the file, and that the secure processor refuses the launch because of the ID block."""
+        found = [*self._id_block_notes(), *file_notes(self.opened.file, self.launch.image)]
+        return [note for note in found if note.severity in ("danger", "warning")]
+
+    def notes(self) -> list[Note]:
+        """Notes: of less weight than warnings."""
+        found = [*self._id_block_notes(), *file_notes(self.opened.file, self.launch.image)]
+        text = f"no launch was seen under {self.launch.vmm.name}: ldcat list vmms and docs/igvm.md say what it rests on"
+        notes = [note for note in found if note.severity in ("ok", "info")]
+        notes.append(Note("loader-not-observed", text))
+        if self.ignored:
+            text = f"this digest does not depend on: {', '.join(self.ignored)}"
+            notes.append(Note("digest-ignores-input", text))
+        return notes
+
+    def remarks(self) -> list[Note]:
+        """Warnings and notes, the worst first."""
+        return worst_first([*self.warnings(), *self.notes()])
+
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of `ldcat measure`: the fields that a digest of an image has, too, and the policy of the file."""
+        """The JSON of `ldcat measure`: the fields that a digest of an image has, too, and two more.
+
+        sev_features: those of the file's VMSAs. policy: guest policy. id_block_digest: what the ID block expects.
+        """
         policy, expected = self.launch.platform.policy, self.launch.platform.expected
         return {
             "launch_digest": self.digest.hex(),
@@ -76,7 +96,7 @@ class MeasuredIgvm:
             "vmm": self.launch.vmm.name,
             "vcpus": self.vcpus,
             "vcpu_signature": self.signature and str(self.signature),
-            "sev_features": None,
+            "sev_features": f"{self.launch.sev_features:#x}" if self.launch.platform.contexts else None,
             "append": None,
             "kernel_hashes_enforced": self.enforced,
             "launchable": self.verdict,
@@ -89,55 +109,43 @@ class MeasuredIgvm:
         expected = self.launch.platform.expected
         if expected is None or self.launch.technology != "sev-snp":
             return []
-        which = "this launch digest" if self.vcpus is None else f"the launch digest with {self.vcpus} vCPUs"
+        with_vcpus = "" if self.vcpus is None else f" with --vcpus {self.vcpus}"
+        under = f"{self.launch.vmm.name}{with_vcpus}"
         if expected == self.digest.value:
-            return [Note("id-block-matches", f"the ID block of the file expects {which}")]
-        where = ", ".join(expecting(self.launch, expected))
-        refused = "so the secure processor refuses the launch"
-        text = f"the ID block of the file expects {expected.hex()[:16]}..., not {which}, {refused}"
-        return [Note("id-block-differs", f"{text}; expected is that of {where}" if where else text)]
+            return [Note("id-block-matches", f"the ID block of the file expects the digest under {under}")]
+        loaders = ", ".join(self.opened.expected_by("sev-snp")) or "no known loader"
+        text = f"the ID block of the file expects {expected.hex()[:16]}..., the digest under {loaders}"
+        return [Note("id-block-differs", f"{text}: under {under} the secure processor refuses the launch")]
 
 
-def expecting(launch: IgvmLaunch, expected: bytes) -> list[str]:
-    """Names of the loaders under which a file has a launch digest, with as many vCPUs as it has contexts."""
-    launches = (IgvmLaunch(launch.image, launch.technology, vmm) for vmm in embedded.loaders().values())
-    return [one.vmm.name for one in launches if digest_of_contexts(one) == expected]
-
-
-def digest_of_contexts(launch: IgvmLaunch) -> bytes | None:
-    """The launch digest with as many vCPUs as the file has contexts, at least one; None if that cannot be launched."""
-    vcpus = launch.vcpus_of_contexts
-    if launch.blocker or (launch.measures_signature and vcpus > len(launch.platform.contexts)):
-        return None
-    return _digest(launch, vcpus, None).value
-
-
-def measure_igvm(name: str, image: IgvmComponent, request: Request, counts: Sequence[int | None]) -> list[MeasuredIgvm]:
+def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | None]) -> list[MeasuredIgvm]:
     """The launch digests of a request for each vCPU count; one if the digest does not depend on it.
 
     Raises UsageError for missing or contradictory fields, UnknownName, CannotLaunch.
     """
-    vmm = _loader(name, request)
-    launch = IgvmLaunch(image, technology_named(request.technology).name, vmm)
+    technology, vmm = technology_named(request.technology).name, _loader(opened.name, request)
+    launch = IgvmLaunch(opened.component(vmm.name), technology, vmm)
     if reason := launch.blocker:
-        raise CannotLaunch(f"{launch.technology} cannot launch this: {reason}")
+        hint = "ldcat inspect shows what each loader launches of it"
+        raise CannotLaunch(f"{technology} cannot launch this: {reason}", hint)
     signature = signature_of(request)
+    uses_signature = launch.measures_signature and any((n or 0) > len(launch.platform.contexts) for n in counts)
+    given = {
+        "vcpus": counts[0] is not None and not launch.measures_vcpus,
+        "vCPU type": signature is not None and not uses_signature,
+        "--sev-features, because those of the file are launched": request.sev_features is not None,
+    }
+    ignored = tuple(what for what, is_ignored in given.items() if is_ignored)
     if not launch.measures_vcpus:
-        given = (("vcpus", counts[0]), ("vCPU type", signature), ("sev_features", request.sev_features))
-        ignored = tuple(what for what, value in given if value is not None)
-        return [MeasuredIgvm(name, _digest(launch, 1, None), launch, None, None, ignored)]
-    few = all(count is None or count <= len(launch.platform.contexts) for count in counts)
-    unused = signature is not None and (few or not launch.measures_signature)
-    given_too = (("vCPU type", unused), ("sev_features", request.sev_features is not None))
-    ignored = tuple(what for what, is_ignored in given_too if is_ignored)
-    return [_measured(name, launch, count, signature, ignored) for count in counts]
+        return [MeasuredIgvm(opened, digest_of(launch, 1, None), launch, None, None, ignored)]
+    return [_measured(opened, launch, count, signature, ignored) for count in counts]
 
 
 def _measured(
-    name: str, launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | None, ignored: tuple[str, ...]
+    opened: OpenedIgvm, launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | None, ignored: tuple[str, ...]
 ) -> MeasuredIgvm:
     if vcpus is None:
-        raise UsageError(f"{launch.vmm.name} measures every vCPU, but no number of vCPUs is given")
+        raise UsageError(f"{launch.vmm.name} measures every vCPU, but no number of vCPUs is given", "give --vcpus")
     check_vcpus(vcpus)
     if reason := launch.vcpus_blocker(vcpus):
         raise CannotLaunch(f"{launch.technology} cannot launch this: {reason}")
@@ -148,25 +156,19 @@ def _measured(
             "give --vcpu-type NAME, --vcpu-signature NUMBER, or family, model and stepping",
         )
     measured = signature if resets else None
-    return MeasuredIgvm(name, _digest(launch, vcpus, measured), launch, vcpus, measured, ignored)
-
-
-def _digest(launch: IgvmLaunch, vcpus: int, signature: VcpuSignature | None) -> LaunchDigest:
-    technology = technology_named(launch.technology)
-    state = launch.baseline
-    for update in launch.vmsa_updates(vcpus, signature):
-        state = technology.extend(state, update)
-    return technology.finish(state)
+    return MeasuredIgvm(opened, digest_of(launch, vcpus, measured), launch, vcpus, measured, ignored)
 
 
 def _loader(name: str, request: Request) -> VmmProfile:
-    loaders = embedded.loaders()
-    known = f"one of: {', '.join(one.name for one in loaders.values() if request.technology in one.technologies)}"
-    if given := [field for field in _KERNEL if getattr(request, field) is not None]:
-        raise UsageError(f"{given[0]} is given, and an IGVM file brings all that its loaders measure")
+    technology_named(request.technology)
+    loaders = {key: one for key, one in embedded.loaders().items() if request.technology in one.technologies}
+    known = f"one of: {', '.join(loaders)}"
+    if given := [option for field, option in _KERNEL.items() if getattr(request, field) is not None]:
+        raise UsageError(f"{given[0]} is given, but no loader measures kernel hashes with an IGVM file", "leave it out")
     if request.vmm is None:
         raise UsageError(f"the digest of an IGVM file depends on its loader, but no VMM is given for {name}", known)
-    if request.vmm not in loaders:
-        launched = embedded.profile_named(request.vmm)
-        raise UsageError(f"{launched.name} launches firmware images, and {name} is an IGVM file", known)
-    return loaders[request.vmm]
+    if request.vmm in embedded.profiles():
+        raise UsageError(f"{request.vmm} launches firmware images, and {name} is an IGVM file", known)
+    if request.vmm not in embedded.loaders():
+        raise UnknownName("loader of IGVM files", request.vmm, embedded.loaders())
+    return embedded.loaders()[request.vmm]

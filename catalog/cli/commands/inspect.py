@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from catalog.ask.igvm.igvm_inspection import IgvmInspection
+from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
@@ -56,7 +57,7 @@ def command(
     """
     builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
     if firmware not in builds and (file := read_igvm(firmware)):
-        _show_igvm(IgvmInspection(firmware, file, builds.values()), output)
+        _show_igvm(IgvmInspection(OpenedIgvm(firmware, file), builds.values()), output, quiet=quiet)
         return
     inspection = Inspection.of(firmware, builds)
     record = inspection.to_dict()
@@ -72,10 +73,15 @@ def command(
         _print(record, memory_map(inspection.build.component), has_image=inspection.image is not None)
 
 
-def _show_igvm(inspection: IgvmInspection, output: Format) -> None:
+def _show_igvm(inspection: IgvmInspection, output: Format, *, quiet: bool) -> None:
     if output is Format.TOML:
         raise UsageError("an IGVM file has no record", "--format json prints all that is known of it")
     record = inspection.to_dict()
+    for note in inspection.notes():
+        if note.severity in ("danger", "warning"):
+            render.warning(note.text)
+        elif not quiet:
+            render.note(note.text)
     if output is Format.JSON:
         render.json_document(record)
     elif output is Format.JSONL:

@@ -43,7 +43,7 @@ from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.fast.note_text import part_lines, titled
 from catalog.files.inputs import unreadable
-from catalog.notes import worst_first
+from catalog.notes import SEVERITIES, worst_first
 from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -179,10 +179,14 @@ def _print(measured: Sequence[AnyMeasured], output: Format) -> None:
 
 
 def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One record of several that differ only in the number of vCPUs."""
-    digests = [{name: record[name] for name in ("vcpus", "launch_digest")} for record in records]
-    shared = {name: value for name, value in records[0].items() if name not in ("vcpus", "launch_digest")}
-    return {"launch_digests": digests, **shared}
+    """One record of several, with what differs in each beside its number of vCPUs, and all their notes."""
+    first, notes = records[0], {note["text"]: note for record in records for note in record["notes"]}
+    same = {name for name, value in first.items() if all(record[name] == value for record in records)}
+    own = ["vcpus", "launch_digest", *(name for name in first if name not in same)]
+    each = [name for name in dict.fromkeys(own) if name != "notes"]
+    worst = sorted(notes.values(), key=lambda note: SEVERITIES.index(note["severity"]), reverse=True)
+    shared = {name: value for name, value in first.items() if name not in each}
+    return {"launch_digests": [{name: record[name] for name in each} for record in records], **shared, "notes": worst}
 
 
 def _say(measured: Sequence[AnyMeasured], *, quiet: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from catalog.terminal import render
@@ -10,12 +10,22 @@ from catalog.terminal import render
 _MOST_RANGES = 40
 """Ranges of memory in the table; --format json has more."""
 
+_RULES = {
+    "order": "pages, parameter areas and VMSAs come in another order",
+    "pages_without_data": "page type of pages without data",
+    "shared_pages": "page type of pages that the host shares",
+    "large_pages": "how much is measured of pages of 2 MiB",
+    "parameter_areas": "how much is measured of parameter areas of several pages",
+    "vcpus_without_context": "VMSAs of vCPUs for which the file has none",
+}
+"""What loaders differ in, by the rule."""
+
 
 def print_igvm(record: dict[str, Any]) -> None:
-    """Print what `IgvmInspection.to_dict` gives."""
+    """Print what `IgvmInspection.to_dict` gives, without its notes."""
     render.facts(_facts(record), title=record["name"])
     for platform in record["platforms"]:
-        render.facts(_platform(platform), title=f"Platform {platform['platform']}")
+        render.facts([*_platform(platform)], title=f"Platform {platform['platform']}")
     ranges = record["memory_map"]
     render.table(
         ("from", "to", "size", "what", "mask"),
@@ -25,18 +35,10 @@ def print_igvm(record: dict[str, Any]) -> None:
         ],
         title="Guest-physical memory, in the order of the file",
     )
-    if len(ranges) > _MOST_RANGES:
-        render.line(f"  ({len(ranges) - _MOST_RANGES:,} more: --format json)")
-    render.table(
-        ("technology", "vmm", "vCPUs", "launch digest", "ID block"),
-        [
-            (x["technology"], x["vmm"], x["vcpus"] or "any", x["launch_digest"] or x["fault"], x["id_block"] or "")
-            for x in record["launches"]
-        ],
-        title="Launches",
-    )
-    for note in record["notes"]:
-        render.note(note["text"])
+    if more := len(ranges[_MOST_RANGES:]) + record["memory_map_more"]:
+        render.line(f"  ({more:,} more ranges: --format json)")
+    for platform in record["platforms"]:
+        _print_launches(platform, [one for one in record["launches"] if one["technology"] == platform["technology"]])
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
@@ -49,33 +51,62 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
-def _platform(platform: dict[str, Any]) -> list[tuple[str, object]]:
-    shown: list[tuple[str, object]] = [("mask", f"{platform['mask']:#x}")]
+def _platform(platform: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "mask", f"{platform['mask']:#x}"
     if platform["shared_gpa_boundary"]:
-        shown.append(("shared from", f"{platform['shared_gpa_boundary']:#x}"))
+        yield "shared from", f"{platform['shared_gpa_boundary']:#x}"
     if policy := platform["policy"]:
         allowed = [name for name, value in policy.items() if value is True]
-        shown.append(("guest policy", f"{policy['value']}: {', '.join(allowed) or 'nothing is allowed'}"))
+        yield "guest policy", f"{policy['value']}: {', '.join(allowed) or 'no bit is set'}"
+    elif platform["technology"]:
+        yield "guest policy", "none in the file"
     for one in platform["contexts"]:
-        shown += [(f"VMSA of vCPU {one['vcpu']}", f"at {one['gpa']:#x}, SHA-256 {one['sha256']}"), *_registers(one)]
+        yield f"VMSA of vCPU {one['vcpu']}", f"at {one['gpa']:#x}"
+        yield "  SHA-256", one["sha256"]
+        yield from _registers(one)
     if block := platform["id_block"]:
-        shown.append(("ID block", f"expects {block['launch_digest']}, guest SVN {block['guest_svn']}"))
+        yield "ID block", block["launch_digest"]
+        yield "  guest SVN", block["guest_svn"]
+        yield "  family ID", block["family_id"]
+        yield "  image ID", block["image_id"]
     if inside := platform["firmware"]:
         known = [name for tail in inside["known_tails"] for name in (*tail["builds"], *tail["code_of"])]
-        shown.append(("firmware inside", f"{inside['size']:,} bytes at {inside['gpa']:#x}, SHA-256 {inside['sha256']}"))
-        shown.append(("", ", ".join(known) or "not a catalogued build"))
+        yield "firmware inside", f"{inside['size']:,} bytes at {inside['gpa']:#x}"
+        yield "  SHA-256", inside["sha256"]
+        yield "  build", ", ".join(known) or "not a catalogued build"
     for each in platform["differences"]:
-        shown.append(("loaders differ", each["what"]))
-        shown += [("", f"{does}: {', '.join(names)}") for does, names in each["loaders"].items()]
-    return shown
+        yield "loaders differ", _RULES[each["rule"]]
+        for value, names in each["loaders"].items():
+            yield f"  {value}", ", ".join(names)
 
 
 def _registers(one: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    named = [f"{name} {value}" for name, value in one["registers"].items()]
+    yield "  registers", ", ".join(f"{name} {value}" for name, value in one["registers"].items())
     segments = [
         f"{name} {' '.join(f'{field} {value}' for field, value in fields.items() if value != '0x0')}"
         for name, fields in one["segments"].items()
         if any(value != "0x0" for value in fields.values())
     ]
-    yield "registers", ", ".join(named)
-    yield "segments", ", ".join(segments)
+    yield "  segments", ", ".join(segments)
+
+
+def _print_launches(platform: dict[str, Any], launches: Iterable[dict[str, Any]]) -> None:
+    """The loaders by digest, and those that do not launch the file with their reasons."""
+    digests: dict[str, list[dict[str, Any]]] = {}
+    shown: list[tuple[str, object]] = []
+    for one in launches:
+        if one["launch_digest"]:
+            digests.setdefault(one["launch_digest"], []).append(one)
+        else:
+            shown.append(("not launched" if one["measurable"] == "no" else one["vmm"], one["fault"]))
+    found: list[tuple[str, object]] = []
+    for digest, some in digests.items():
+        found += [("launch digest", digest), ("  under", ", ".join(map(_loader, some)))]
+        found += [("  ID block", some[0]["id_block"])] if some[0]["id_block"] else []
+    if not found and not shown:
+        shown = [("", f"ldcat measures no {platform['platform']} platform")]
+    render.facts([*found, *shown], title=f"Launches on {platform['platform']}")
+
+
+def _loader(one: dict[str, Any]) -> str:
+    return str(one["vmm"]) if one["vcpus"] is None else f"{one['vmm']} with --vcpus {one['vcpus']}"

@@ -29,7 +29,7 @@ def igvm_file() -> MalformedInput:
     """The error for an IGVM file."""
     return MalformedInput(
         "this is an IGVM file: an image to launch, not evidence of a launch",
-        "igvmmeasure of COCONUT-SVSM computes its launch digest; give its output to ldcat lookup",
+        "ldcat inspect FILE shows its launch digest under each loader",
     )
 
 

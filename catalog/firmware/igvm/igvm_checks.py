@@ -19,6 +19,7 @@ MAX_PAGES = 1 << 21
 """Pages of 4096 bytes that a file imports for all its platforms together: 8 GiB."""
 
 _LARGE_PAGE = 1 << 21
+_REGION_FLAGS = 7
 _ADDRESSES = 1 << 64
 _PLATFORM_TYPES = 7
 _PLATFORM_VERSION = 1
@@ -40,7 +41,7 @@ class Checks:
         self._data_begin, self._data_end, self._last_page = data_begin, data_end, data_end - PAGE_SIZE
         self._part = Part.PLATFORM
         self._platforms: list[SupportedPlatform] = []
-        self._declared = self._policies = self._pages = 0
+        self._declared = self._policies = self._id_blocks = self._pages = 0
         self._areas: dict[int, int] = {}
         self._inserted: set[int] = set()
 
@@ -71,15 +72,15 @@ class Checks:
 
     def _are_usual(self, run: PageRun) -> bool:
         """Whether nothing is special about pages, as of most in a file."""
-        least = min(filter(None, run.file_offsets), default=self._data_begin)
+        offsets = [offset for offset in {*run.file_offsets} if offset]
         return (
-            all(flags & ~_SMALL_PAGE_FLAGS == 0 for flags in set(run.flags))
-            and all(mask & ~self._declared == 0 for mask in set(run.masks))
-            and max(run.data_types) < _DATA_TYPES
+            all(flags & ~_SMALL_PAGE_FLAGS == 0 for flags in {*run.flags})
+            and all(mask & ~self._declared == 0 for mask in {*run.masks})
+            and all(data_type < _DATA_TYPES for data_type in {*run.data_types})
             and not any(run.reserved)
             and not reduce(or_, run.gpas) & _IN_PAGE
-            and self._data_begin <= least
-            and max(run.file_offsets) <= self._last_page
+            and self._data_begin <= min(offsets, default=self._data_begin)
+            and max(offsets, default=0) <= self._last_page
             and self._pages + len(run.gpas) <= MAX_PAGES
         )
 
@@ -100,10 +101,12 @@ class Checks:
         self._policies |= one.mask
         return _reserved(one.reserved)
 
-    def _region(self, one: layout.RelocatableRegion | layout.PageTableRelocation) -> str | None:
-        return _unaligned(one.gpa, one.size)
+    def _region(self, one: layout.RelocatableRegion) -> str | None:
+        return _reserved(one.flags & ~_REGION_FLAGS) or _unaligned(one.gpa, one.size)
 
     def _page_tables(self, one: layout.PageTableRelocation) -> str | None:
+        if one.used_size > one.size:
+            return f"uses {one.used_size:#x} bytes of {one.size:#x}"
         return _reserved(one.reserved) or _unaligned(one.gpa, one.size)
 
     def _corim(self, one: layout.Corim) -> str | None:
@@ -145,6 +148,8 @@ class Checks:
         return None
 
     def _context(self, one: layout.VpContext) -> str | None:
+        if one.mask & self._declared and one.mask.bit_count() != 1:
+            return f"is for the mask {one.mask:#x}, and not for one platform"
         return _reserved(one.reserved) or _unaligned(one.gpa, 0) or self._lacks(one.file_offset, PAGE_SIZE)
 
     def _memory(self, one: layout.RequiredMemory) -> str | None:
@@ -153,6 +158,9 @@ class Checks:
         return _reserved(one.reserved) or _unaligned(one.gpa, one.size)
 
     def _id_block(self, one: layout.SnpIdBlock) -> str | None:
+        if one.mask & self._id_blocks:
+            return "is the second one of a platform"
+        self._id_blocks |= one.mask
         return _reserved(any(one.reserved) or one.author_key_enabled > 1)
 
     def _errors(self, one: layout.ErrorRange) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import groupby
+from typing import Literal, NamedTuple
 
 from catalog.firmware.igvm.igvm_layout import HEADER, LAYOUT, HeaderType, PageData
 
@@ -16,20 +18,32 @@ _CONTENT = LAYOUT[HeaderType.PAGE_DATA][1].size
 _SIZE = HEADER.size + _CONTENT
 _RUN = re.compile(b"(?:" + re.escape(HEADER.pack(HeaderType.PAGE_DATA, _CONTENT)) + b".{%d})+" % _CONTENT, re.DOTALL)
 
+_PLACES: tuple[tuple[Literal["Q", "I", "H"], int], ...] = (
+    ("Q", 8),
+    ("I", 16),
+    ("I", 20),
+    ("I", 24),
+    ("H", 28),
+    ("H", 30),
+)
+"""Type of each field of PageData, and its offset in the header in bytes."""
+
+_IS_BIG_ENDIAN = struct.pack("=H", 1) != struct.pack("<H", 1)
+
 
 class PageRun(NamedTuple):
-    """PAGE_DATA headers that follow one another, as a tuple for each field of PageData.
+    """PAGE_DATA headers that follow one another, as an array for each field of PageData.
 
     number: how many headers come before the first.
     """
 
     number: int
-    gpas: tuple[int, ...]
-    masks: tuple[int, ...]
-    file_offsets: tuple[int, ...]
-    flags: tuple[int, ...]
-    data_types: tuple[int, ...]
-    reserved: tuple[int, ...]
+    gpas: array[int]
+    masks: array[int]
+    file_offsets: array[int]
+    flags: array[int]
+    data_types: array[int]
+    reserved: array[int]
 
     @classmethod
     def read(cls, data: bytes, at: int, end: int, number: int) -> PageRun | None:
@@ -37,18 +51,41 @@ class PageRun(NamedTuple):
         found = _RUN.match(data, at, min(end, at + LONGEST_RUN * _SIZE))
         if not found:
             return None
-        count = len(found[0]) // _SIZE
-        gpas = struct.unpack_from(f"<{4 * count}Q", data, at)[1::4]
-        words = struct.unpack_from(f"<{8 * count}I", data, at)
-        last = words[7::8]
-        data_types, reserved = tuple(word & 0xFFFF for word in last), tuple(word >> 16 for word in last)
-        return cls(number, gpas, words[4::8], words[5::8], words[6::8], data_types, reserved)
+        headers = memoryview(data)[at : found.end()]
+        return cls(number, *(_column(headers, *place) for place in _PLACES))
 
     @property
     def size(self) -> int:
         """Bytes of the headers."""
         return len(self.gpas) * _SIZE
 
+    def uniform_parts(self) -> Iterator[tuple[int, int]]:
+        """Where each part begins and ends in which mask, flags and type are the same."""
+        columns = self.masks, self.flags, self.data_types
+        if all(map(is_uniform, columns)):
+            yield 0, len(self.gpas)
+            return
+        begin = 0
+        for _, some in groupby(zip(*columns, strict=True)):
+            end = begin + sum(1 for _ in some)
+            yield begin, end
+            begin = end
+
     def each(self) -> Iterator[PageData]:
         """The headers one by one."""
         return map(PageData._make, zip(*self[1:], strict=True))
+
+
+def is_uniform(column: array[int]) -> bool:
+    """Whether all numbers of an array are the same."""
+    return column.tobytes() == column[:1].tobytes() * len(column)
+
+
+def _column(headers: memoryview, code: Literal["Q", "I", "H"], offset: int) -> array[int]:
+    """A field of all headers. code: of its type. offset: in bytes, from the beginning of the header."""
+    words = headers.cast(code)
+    made = array(code)
+    made.frombytes(words[offset // words.itemsize :: _SIZE // words.itemsize].tobytes())
+    if _IS_BIG_ENDIAN:
+        made.byteswap()
+    return made

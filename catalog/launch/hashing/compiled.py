@@ -13,6 +13,9 @@ from catalog.abi.sha256_compression import BLOCK_SIZE
 from catalog.launch.hashing.backends import ffi, implementation_number, lib
 from catalog.launch.hashing.passes import for_many, sha256_passes
 
+Pages = tuple["array[int]", "array[int]", "array[int]"]
+"""Type ('B'), guest-physical address ('Q') and number of the contents ('I') of each page."""
+
 _ROOM = 1024
 """Hits of a scan for which memory is allocated at first."""
 
@@ -88,6 +91,28 @@ def sha384_chains(
     )
     _raise_for(result)
     return memoryview(out)
+
+
+def sha384_pages(implementation: str, digests: Sequence[bytes], pages: Sequence[Pages], contents: bytes) -> list[bytes]:
+    """SNP launch digests after pages of their own.
+
+    digests: before the first page, 48 bytes each. contents: digests of contents, 48 bytes each.
+    """
+    _check(len(digests) == len(pages) > 0 and _the_one_length(digests) == 48 and len(contents) % 48 == 0, [1])
+    given = ffi.new("struct ldcat_pages[]", len(pages))
+    kept = []  # what is given, as long as it is
+    for one, (kinds, gpas, numbers) in zip(given, pages, strict=True):
+        fits = len(kinds) == len(gpas) == len(numbers) and 48 * (max(numbers, default=-1) + 1) <= len(contents)
+        _check(fits, [1])
+        columns = (("uint8_t[]", kinds), ("uint64_t[]", gpas), ("uint32_t[]", numbers))
+        one.kinds, one.gpas, one.contents = memory = [ffi.from_buffer(kind, column) for kind, column in columns]
+        one.count = len(kinds)
+        kept.append(memory)
+    out = bytearray(b"".join(digests))
+    number = implementation_number(implementation)
+    _raise_for(lib.ldcat_sha384_pages(number, len(pages), given, _in(contents), _out(out)))
+    del kept
+    return [bytes(out[at : at + 48]) for at in range(0, len(out), 48)]
 
 
 def scan_launch_measure(

@@ -46,6 +46,21 @@ int ldcat_merkle_roots(int implementation, uint8_t *hashes, size_t count, unsign
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
+/* Pages of an SNP launch: type, guest-physical address, and number of the contents' digest of each. */
+struct ldcat_pages {
+    const uint8_t *kinds;
+    const uint64_t *gpas;
+    const uint32_t *contents;
+    size_t count;
+};
+
+/* The SNP launch digest of each chain after pages of its own. digests: chains times 48 bytes, before and after.
+ *
+ * contents: 48 bytes each, zeros for pages whose contents are not measured; no number lies outside of it.
+ */
+int ldcat_sha384_pages(int implementation, size_t chains, const struct ldcat_pages *pages, const uint8_t *contents,
+                       uint8_t *digests);
+
 /* Numbers of the candidates whose launch measurement is `measure`, ascending; their count in *found.
  *
  * inner, outer: SHA-256 midstates after the key's two padded blocks, 32 bytes big-endian. before: the 8 bytes in

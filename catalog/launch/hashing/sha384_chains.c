@@ -1,4 +1,4 @@
-/* SNP vCPU chains: one SHA-384 of 112 bytes a vCPU, many chains at once. FIPS 180-4, 5.3.4 and 6.4. */
+/* SNP launches: one SHA-384 of 112 bytes a page or vCPU, many chains at once. FIPS 180-4, 5.3.4 and 6.4. */
 #include "hashing.h"
 
 #include "implementations.h"
@@ -32,6 +32,7 @@ static const uint64_t sha384_initial[8] = {
 };
 
 #define MESSAGE_BITS (8 * 112)
+#define PAGE_INFO_SIZE 0x7000000000000000 /* LENGTH, 0x70 in the first of the 16 bytes after CONTENTS */
 
 static inline uint64_t load_big_endian_64(const uint8_t *bytes) {
     uint64_t word = 0;
@@ -62,6 +63,12 @@ static void length_schedule(uint64_t kw[80]) {
         kw[i] += sha512_constants[i];
 }
 
+#define WIDTH 1
+#define REGISTERS 1
+#define TARGET
+#define NAME(x) single_##x
+#include "sha384_lanes.h"
+
 #define WIDTH 4
 #define REGISTERS 1
 #define TARGET
@@ -90,38 +97,62 @@ static void length_schedule(uint64_t kw[80]) {
 
 typedef void walk(size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
                   size_t count_of_counts, const uint64_t length_kw[80], uint8_t *out);
+typedef void fold_pages(size_t chains, const struct ldcat_pages *pages, const uint8_t *contents,
+                        const uint64_t length_kw[80], uint8_t *digests);
 
-/* The walk that takes least time for so many chains; lanes: how many it takes at the most. */
-static walk *walk_of(int implementation, size_t chains, size_t *lanes) {
-    *lanes = implementation != LDCAT_AVX512 ? 4 : chains > 8 ? 16 : 8;
-    if (!ldcat_has_implementation(implementation))
-        return NULL;
+/* What hashes up to so many lanes at once. */
+struct sha384_engine {
+    size_t lanes;
+    walk *walk;
+    fold_pages *pages;
+};
+
+/* The engine that takes least time for so many chains; one without lanes if the processor cannot run it. */
+static struct sha384_engine engine_of(int implementation, size_t chains) {
+    if (!ldcat_has_implementation(implementation) || implementation == LDCAT_SHA_NI)
+        return (struct sha384_engine){0};
+    if (chains == 1) /* lanes side by side would take twice as long */
+        return (struct sha384_engine){1, single_walk, single_pages};
     switch (implementation) {
     case LDCAT_PORTABLE:
-        return portable_walk;
+        return (struct sha384_engine){4, portable_walk, portable_pages};
 #if defined(__x86_64__)
     case LDCAT_AVX2:
-        return avx2_walk;
+        return (struct sha384_engine){4, avx2_walk, avx2_pages};
     case LDCAT_AVX512:
-        return *lanes == 8 ? avx512_8_walk : avx512_16_walk;
+        return chains > 8 ? (struct sha384_engine){16, avx512_16_walk, avx512_16_pages}
+                          : (struct sha384_engine){8, avx512_8_walk, avx512_8_pages};
 #endif
     default:
-        return NULL;
+        return (struct sha384_engine){0};
     }
 }
 
 int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
                         const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
-    size_t lanes;
     uint64_t length_kw[80];
-    if (!walk_of(implementation, chains, &lanes))
+    if (!engine_of(implementation, chains).lanes)
         return LDCAT_NO_IMPLEMENTATION;
     length_schedule(length_kw);
-    for (size_t done = 0; done < chains; done += lanes) {
-        size_t left = chains - done;
-        walk *walk_lanes = walk_of(implementation, left, &lanes);
-        walk_lanes(left < lanes ? left : lanes, digests + 48 * done, bsp + 64 * done, ap + 64 * done, counts,
-                   count_of_counts, length_kw, out + 48 * count_of_counts * done);
+    for (size_t done = 0, some; done < chains; done += some) {
+        struct sha384_engine engine = engine_of(implementation, chains - done);
+        some = chains - done < engine.lanes ? chains - done : engine.lanes;
+        engine.walk(some, digests + 48 * done, bsp + 64 * done, ap + 64 * done, counts, count_of_counts, length_kw,
+                    out + 48 * count_of_counts * done);
+    }
+    return LDCAT_DONE;
+}
+
+int ldcat_sha384_pages(int implementation, size_t chains, const struct ldcat_pages *pages, const uint8_t *contents,
+                       uint8_t *digests) {
+    uint64_t length_kw[80];
+    if (!engine_of(implementation, chains).lanes)
+        return LDCAT_NO_IMPLEMENTATION;
+    length_schedule(length_kw);
+    for (size_t done = 0, some; done < chains; done += some) {
+        struct sha384_engine engine = engine_of(implementation, chains - done);
+        some = chains - done < engine.lanes ? chains - done : engine.lanes;
+        engine.pages(some, pages + done, contents, length_kw, digests + 48 * done);
     }
     return LDCAT_DONE;
 }

@@ -97,6 +97,38 @@ TARGET static void NAME(walk)(size_t chains, const uint8_t *digests, const uint8
     }
 }
 
+/* Words 6 to 13 of the message: PAGE_INFO of a page after the digest. SEV-SNP ABI (56860), 8.17.2. */
+TARGET static void NAME(load_page)(NAME(word) message[REGISTERS][16], size_t lane, const struct ldcat_pages *pages,
+                                   size_t page, const uint8_t *contents) {
+    NAME(word) *words = message[lane / WIDTH];
+    size_t within = lane % WIDTH;
+    for (size_t i = 0; i < 6; i++)
+        words[6 + i][within] = load_big_endian_64(contents + 48 * (size_t)pages->contents[page] + 8 * i);
+    words[12][within] = PAGE_INFO_SIZE | (uint64_t)pages->kinds[page] << 40;
+    words[13][within] = __builtin_bswap64(pages->gpas[page]);
+}
+
+/* Up to LANES chains, each from its digest to its last page; a lane that has ended repeats what it did last. */
+TARGET static void NAME(pages)(size_t chains, const struct ldcat_pages *pages, const uint8_t *contents,
+                               const uint64_t length_kw[80], uint8_t *digests) {
+    NAME(word) message[REGISTERS][16] = {0};
+    size_t most = 0;
+    NAME(load)(message, 0, digests, 48, chains);
+    EACH_REGISTER message[r][14] = (NAME(word)){0} + 0x8000000000000000;
+    for (size_t chain = 0; chain < chains; chain++)
+        most = pages[chain].count > most ? pages[chain].count : most;
+    for (size_t page = 0; page < most; page++) {
+        for (size_t chain = 0; chain < chains; chain++)
+            if (page < pages[chain].count)
+                NAME(load_page)(message, chain, pages + chain, page, contents);
+        NAME(fold)(message, length_kw);
+        for (size_t chain = 0; chain < chains; chain++)
+            if (page + 1 == pages[chain].count)
+                for (int i = 0; i < 6; i++)
+                    store_big_endian_64(digests + 48 * chain + 8 * i, message[chain / WIDTH][i][chain % WIDTH]);
+    }
+}
+
 #undef LANES
 #undef EACH_REGISTER
 #undef ROTATE

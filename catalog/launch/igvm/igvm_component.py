@@ -17,8 +17,9 @@ from catalog.firmware.igvm.igvm_layout import (
     VpContext,
 )
 from catalog.firmware.igvm.page_run import PageRun
-from catalog.launch.igvm.loaded_pages import loaded_pages
-from catalog.launch.igvm.pages_digest import sev_state, snp_digest
+from catalog.launch.hashing.backends import choose
+from catalog.launch.igvm.loaded_pages import loaded_pages, overlaps
+from catalog.launch.igvm.pages_digest import sev_state, snp_digests
 from catalog.launch.igvm_rules import IgvmRules
 
 PLATFORMS: Mapping[str, PlatformType] = MappingProxyType(
@@ -51,15 +52,19 @@ class PageState:
 class IgvmPlatform:
     """An IGVM file on one platform.
 
-    data_types: of its pages. contexts: of its vCPUs, by number. policy: guest policy; None if the file has none.
+    headers: types of its headers, and of those for all platforms. data_types: of its pages.
+    contexts: of its vCPUs, by number. policy: guest policy; None if the file has none.
     expected: launch digest that its ID block has, 48 bytes; None without one.
+    overlaps: pages, parameter areas included, at an address that has another page or a VMSA.
     states: by `IgvmRules.of_pages`, after all pages.
     """
 
+    headers: frozenset[HeaderType]
     data_types: frozenset[PageDataType]
     contexts: tuple[IgvmContext, ...]
     policy: int | None
     expected: bytes | None
+    overlaps: int
     states: Mapping[str, PageState]
 
 
@@ -68,13 +73,16 @@ class IgvmComponent:
     """An IGVM file without its contents.
 
     sha256, sha384: of the file, 32 and 48 bytes. size: bytes. headers: types of all its headers.
-    platforms: by technology; those that no technology here is for are left out.
+    ignored: types of unknown headers that were passed over. declared: the platforms of the file.
+    platforms: those of them that a technology here is for, by technology.
     """
 
     sha256: bytes
     sha384: bytes
     size: int
     headers: frozenset[HeaderType]
+    ignored: tuple[int, ...]
+    declared: tuple[PlatformType, ...]
     platforms: Mapping[str, IgvmPlatform]
 
     @classmethod
@@ -91,16 +99,21 @@ class IgvmComponent:
             sha384=hashlib.sha384(file.data).digest(),
             size=len(file.data),
             headers=frozenset(HeaderType(kind) for kind in {kind for kind, _ in file.headers()}),
+            ignored=file.ignored,
+            declared=tuple(PlatformType(one.platform) for one in file.platforms),
             platforms=platforms,
         )
 
 
 def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, IgvmRules]) -> IgvmPlatform:
+    headers: set[int] = set()
     data_types: set[int] = set()
     contexts: list[IgvmContext] = []
     policy: int | None = None
     expected: bytes | None = None
-    for _, one in file.headers():
+    for kind, one in file.headers():
+        masks = {*one.masks} if isinstance(one, PageRun) else {getattr(one, "mask", mask)}
+        headers |= {kind} if any(own & mask for own in masks) else set()
         if isinstance(one, PageRun):
             data_types |= {data_type for own, data_type in {*zip(one.masks, one.data_types, strict=True)} if own & mask}
         elif isinstance(one, VpContext) and one.mask & mask:
@@ -110,17 +123,19 @@ def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, Ig
         elif isinstance(one, SnpIdBlock) and one.mask & mask:
             expected = one.digest
     return IgvmPlatform(
+        headers=frozenset(map(HeaderType, headers)),
         data_types=frozenset(map(PageDataType, data_types)),
         contexts=tuple(sorted(contexts, key=lambda context: context.vcpu)),
         policy=policy,
         expected=expected,
-        states={text: _state(file, mask, technology, one) for text, one in rules.items()},
+        overlaps=overlaps(file, mask),
+        states=dict(zip(rules, _states(file, mask, technology, rules.values()), strict=True)),
     )
 
 
-def _state(file: IgvmFile, mask: int, technology: str, rules: IgvmRules) -> PageState:
-    pages = loaded_pages(file, mask, rules)
+def _states(file: IgvmFile, mask: int, technology: str, rules: Iterable[IgvmRules]) -> list[PageState]:
+    lists = [loaded_pages(file, mask, one) for one in rules]
     if technology == "sev-snp":
-        return PageState(snp_digest(file, pages))
-    state = sev_state(file, pages)
-    return PageState(state.midstate, state.length)
+        return [PageState(digest) for digest in snp_digests(file, lists, choose().sha384)]
+    states = [sev_state(file, pages) for pages in lists]
+    return [PageState(state.midstate, state.length) for state in states]

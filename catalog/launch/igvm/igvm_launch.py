@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
+from catalog.firmware.igvm.igvm_layout import PageDataType
 from catalog.launch.igvm.igvm_component import IgvmComponent, IgvmContext, IgvmPlatform
 from catalog.launch.igvm_rules import IgvmRules
 from catalog.launch.profile import VmmProfile
 from catalog.launch.update import LaunchUpdate
+from catalog.values import IntEnum
 
 _FEATURES_AT = REGISTERS["sev_features"][0]
 _BASE_AT = 8  # in a segment: u16 selector, u16 attrib, u32 limit, u64 base
@@ -56,17 +58,24 @@ class IgvmLaunch:
         if self.technology not in self.vmm.technologies:
             return f"{self.vmm.name} does not launch {self.technology}"
         if self.technology not in self.image.platforms:
-            return f"the file has no platform for {self.technology}"
-        if unknown := self.image.headers - self.rules.headers:
-            return f"{self.vmm.name} does not know {min(unknown).name} headers"
-        if unknown_types := self.platform.data_types - self.rules.data_types:
-            return f"{self.vmm.name} does not know {min(unknown_types).name} pages"
+            declared = ", ".join(one.name for one in self.image.declared)
+            return f"the file has no platform for {self.technology}, only {declared}"
+        headers = self.platform.headers if self.rules.filters_platform else self.image.headers
+        if unknown := headers - self.rules.headers:
+            return f"{self.vmm.name} does not know headers of type {_names(unknown)}"
+        if self.image.ignored and not self.rules.ignores_unknown:
+            return f"{self.vmm.name} refuses headers of unknown types, also if they say that they may be ignored"
+        known = self.rules.data_types if self.technology == "sev-snp" else {PageDataType.NORMAL}
+        if unknown_types := self.platform.data_types - known:
+            return f"{self.vmm.name} does not know pages of type {_names(unknown_types)} under {self.technology}"
+        if self.platform.overlaps and self.rules.refuses_overlaps:
+            return f"{self.vmm.name} refuses pages at an address that has another page"
         return self._contexts_blocker()
 
     def vcpus_blocker(self, vcpus: int) -> str | None:
         """Why the file cannot be launched with this number of vCPUs, or None."""
         if self.measures_vcpus and self.vcpus_of_contexts > vcpus:
-            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, and the guest {vcpus} vCPUs"
+            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, and the guest fewer vCPUs: {vcpus}"
         return None
 
     @property
@@ -90,10 +99,15 @@ class IgvmLaunch:
         return max((one.vcpu + 1 for one in self.platform.contexts), default=1)
 
     @property
+    def needs_signature(self) -> bool:
+        """Whether the digest with `vcpus_of_contexts` vCPUs depends on the vCPU signature."""
+        return self.measures_signature and self.vcpus_of_contexts > len(self.platform.contexts)
+
+    @property
     def sev_features(self) -> int:
-        """Those of the first context, with which all vCPUs are launched; 0 without one."""
-        contexts = self.platform.contexts
-        return _features(contexts[0]) if contexts else 0
+        """Those that the VMM gives to KVM, which sets bit 0 itself under SNP: of the context of vCPU 0."""
+        given = next((_features(one) for one in self.platform.contexts if one.vcpu == 0), 0)
+        return given | SNP_ACTIVE if self.technology == "sev-snp" else given
 
     def _reset_page(self, signature: VcpuSignature | None) -> bytes:
         return self.vmm.vmsa_page(RESET_EIP, signature or VcpuSignature(0), self.sev_features, bsp=True)
@@ -105,7 +119,7 @@ class IgvmLaunch:
         if self.technology == "sev":
             return "the file has a VP context, and a SEV guest has no VMSA" if contexts else None
         if self.rules.boot_context_only and numbers not in ([], [0]):
-            return f"{self.vmm.name} launches the context of vCPU 0 alone"
+            return f"{self.vmm.name} loads the VMSA of vCPU 0 alone, and the file has others"
         return next(filter(None, map(self._context_blocker, contexts)), None)
 
     def _context_blocker(self, one: IgvmContext) -> str | None:
@@ -117,11 +131,18 @@ class IgvmLaunch:
             return f"{where}: its address is {one.gpa:#x}, not {self.rules.vmsa_gpa:#x}"
         if bool(_features(one) & SNP_ACTIVE) != (self.technology == "sev-snp"):
             return f"{where}: sev_features {_features(one):#x} is not for {self.technology}"
-        if at := _first_set(one.page, self.rules.vmsa_fields):
-            return f"{where}: it sets the byte at {at - 1:#x}, which is not one of the registers that it knows"
+        if _features(one) != self.sev_features:
+            return f"{where}: its sev_features {_features(one):#x} are not those of vCPU 0, {self.sev_features:#x}"
+        at = _first_set(one.page, self.rules.vmsa_fields)
+        if at is not None:
+            return f"{where}: it sets the byte at {at:#x}, which is not one of the registers that it knows"
         if _base(one, "tr") != _base(one, "ldtr"):
             return f"{where}: it would launch it with the base of ldtr in tr"
         return None
+
+
+def _names(kinds: Iterable[IntEnum]) -> str:
+    return ", ".join(kind.name for kind in sorted(kinds))
 
 
 def _features(one: IgvmContext) -> int:
@@ -133,12 +154,12 @@ def _base(one: IgvmContext, segment: str) -> bytes:
     return one.page[at : at + 8]
 
 
-def _first_set(page: bytes, fields: frozenset[str]) -> int:
-    """1 + the offset of the first byte that is not zero and lies in none of these segments and registers, or 0."""
+def _first_set(page: bytes, fields: frozenset[str]) -> int | None:
+    """Offset of the first byte that is not zero and lies in none of these segments and registers, or None."""
     rest = bytearray(page)
     for name in fields:
         at = SEGMENTS.get(name)
         size = SEGMENT.size if at is not None else struct.calcsize("<" + REGISTERS[name][1])
         at = REGISTERS[name][0] if at is None else at
         rest[at : at + size] = bytes(size)
-    return len(rest) - len(rest.lstrip(b"\0")) + 1 if any(rest) else 0
+    return next((at for at, byte in enumerate(rest) if byte), None)

@@ -6,8 +6,8 @@ Source: docs/igvm.md names for each rule the loader's code that it was read in.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from catalog.abi.page_info import PAGE_SIZE, PageType
@@ -48,6 +48,11 @@ class LoadedPages(NamedTuple):
         """No pages so far."""
         return cls(array("B"), array("Q"), array("I"))
 
+    @classmethod
+    def one(cls, kind: PageType, gpa: int, offset: int) -> LoadedPages:
+        """A single page. offset: of its contents."""
+        return cls(array("B", (kind,)), array("Q", (gpa,)), array("I", (offset,)))
+
     def extend(self, other: LoadedPages) -> None:
         """Append other pages."""
         for own, more in zip(self, other, strict=True):
@@ -75,9 +80,31 @@ def loaded_pages(file: IgvmFile, mask: int, rules: IgvmRules) -> LoadedPages:
         elif isinstance(one, ParameterInsert) and one.mask & mask:
             made.extend(_filled(PageType.UNMEASURED, one.gpa, areas[one.area]))
         elif isinstance(one, VpContext) and one.mask & mask and not rules.vmsas_at_end:
-            made.extend(_filled(PageType.VMSA, one.gpa, PAGE_SIZE, one.file_offset))
+            made.extend(LoadedPages.one(PageType.VMSA, one.gpa, one.file_offset))
     made.extend(region.pages)
     return made.by_address() if rules.order == "address" else made
+
+
+def overlaps(file: IgvmFile, mask: int) -> int:
+    """Pages of a platform, parameter areas included, at an address that has another page or a VMSA."""
+    gpas, areas, vmsas = array("Q"), dict[int, int](), set[int]()
+    for _, one in file.headers():
+        if isinstance(one, PageRun):
+            for begin, end in one.uniform_parts():
+                if one.masks[begin] & mask and one.flags[begin] & IS_2MB:
+                    for gpa in one.gpas[begin:end]:
+                        gpas.extend(range(gpa, gpa + _PAGES_OF_2MB * PAGE_SIZE, PAGE_SIZE))
+                elif one.masks[begin] & mask:
+                    gpas.extend(one.gpas[begin:end])
+        elif isinstance(one, ParameterArea):
+            areas[one.area] = one.size
+        elif isinstance(one, ParameterInsert) and one.mask & mask:
+            gpas.extend(range(one.gpa, one.gpa + areas[one.area], PAGE_SIZE))
+        elif isinstance(one, VpContext) and one.mask & mask:
+            vmsas.add(one.gpa)
+    ordered = sorted(gpas)
+    equal = sum(1 for gpa, following in pairwise(ordered) if gpa == following)
+    return equal + sum(1 for gpa in vmsas if gpa in gpas)
 
 
 class _Region:
@@ -117,25 +144,25 @@ class _Like(NamedTuple):
 
 def _alike(run: PageRun, mask: int, rules: IgvmRules) -> Iterator[tuple[int, _Like, LoadedPages]]:
     """The pages of a platform in a run, in parts of one mask, flags and type; with the number of the first header."""
-    begin = 0
-    for (own, flags, data_type), some in groupby(zip(run.masks, run.flags, run.data_types, strict=True)):
-        end = begin + sum(1 for _ in some)
+    for begin, end in run.uniform_parts():
+        own, flags = run.masks[begin], run.flags[begin]
         if own & mask and (rules.measures_shared or not flags & SHARED):
             pages = _PAGES_OF_2MB if flags & IS_2MB and rules.whole_large_pages else 1
-            kind = PageType.UNMEASURED if flags & UNMEASURED else _TYPES[data_type]
+            data_type = run.data_types[begin]
+            is_unmeasured = flags & UNMEASURED and data_type == PageDataType.NORMAL
+            kind = PageType.UNMEASURED if is_unmeasured else _TYPES[data_type]
             part = _pages(kind, run.gpas[begin:end], run.file_offsets[begin:end], rules)
             if pages > 1:
                 part = _spread(part, pages)
             yield run.number + begin, _Like(own, flags, data_type, pages), part
-        begin = end
 
 
-def _pages(kind: PageType, gpas: Sequence[int], offsets: Sequence[int], rules: IgvmRules) -> LoadedPages:
-    if kind is PageType.NORMAL and rules.zero_type is not kind:
+def _pages(kind: PageType, gpas: array[int], offsets: array[int], rules: IgvmRules) -> LoadedPages:
+    if kind is PageType.NORMAL and rules.zero_type is not kind and 0 in offsets:
         kinds = array("B", (kind if offset else rules.zero_type for offset in offsets))
     else:
         kinds = array("B", bytes((kind,)) * len(gpas))
-    return LoadedPages(kinds, array("Q", gpas), array("I", offsets))
+    return LoadedPages(kinds, gpas, offsets)
 
 
 def _spread(pages: LoadedPages, count: int) -> LoadedPages:
@@ -146,7 +173,7 @@ def _spread(pages: LoadedPages, count: int) -> LoadedPages:
     return made
 
 
-def _filled(kind: PageType, gpa: int, size: int, offset: int = 0) -> LoadedPages:
-    """Pages from an address on. size: bytes of memory. offset: of the contents of each in the file."""
+def _filled(kind: PageType, gpa: int, size: int) -> LoadedPages:
+    """Pages without contents from an address on. size: bytes of memory."""
     gpas = array("Q", range(gpa, gpa + size, PAGE_SIZE))
-    return LoadedPages(array("B", bytes((kind,)) * len(gpas)), gpas, array("I", (offset,)) * len(gpas))
+    return LoadedPages(array("B", bytes((kind,)) * len(gpas)), gpas, array("I", (0,)) * len(gpas))

@@ -10,7 +10,7 @@ import { notesOnSevPolicy } from "./launch_measure.js";
 export const HCL_FORM = "attestation report in an Azure HCL blob";
 const TDX_QUOTE_SIZE = 48 + 584;
 const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
-const IGVM = "this is an IGVM file: an image to launch, not evidence of a launch; igvmmeasure of COCONUT-SVSM computes its launch digest";
+const IGVM = "this is an IGVM file: an image to launch, not evidence of a launch; ldcat inspect FILE shows its launch digest under each loader";
 const SCALE = "00038112"; // version 0, quote of SEV-SNP, and the length of its report
 const EXPECTED = "an ID block states which launch its author expects, not what was launched";
 const PEK_NOT_CHECKED = "the report is not verified: ldcat does not check the chain of its platform endorsement key (PEK)";

@@ -1,0 +1,27 @@
+"""What is odd about an IGVM file, as notes."""
+
+from __future__ import annotations
+
+from catalog.firmware.igvm.igvm_file import IgvmFile
+from catalog.launch.igvm.igvm_component import IgvmComponent
+from catalog.notes import Note
+
+
+def file_notes(file: IgvmFile, component: IgvmComponent) -> tuple[Note, ...]:
+    """What implementations let pass although the format forbids it, or the file's author may not know."""
+    found = []
+    if file.padded:
+        text = f"headers whose padding is not zero, as the format demands: {file.padded:,}"
+        found.append(Note("igvm-padding-not-zero", text))
+    if file.undeclared:
+        text = f"masks of headers have bits of platforms that the file does not declare: {file.undeclared:#x}"
+        found.append(Note("igvm-mask-undeclared", text))
+    if file.ignored:
+        kinds = ", ".join(f"{kind:#x}" for kind in file.ignored)
+        text = f"headers of unknown types were passed over, which say that they may be ignored: {kinds}"
+        found.append(Note("igvm-header-ignored", text))
+    for technology, platform in component.platforms.items():
+        if platform.overlaps:
+            what = f"pages for {technology} at an address that has another page or a VMSA"
+            found.append(Note("igvm-pages-overlap", f"{what}: {platform.overlaps:,}"))
+    return tuple(found)
