@@ -136,7 +136,7 @@ class Workbench:
 
     builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
     _found: dict[str, FirmwareBuild] = field(default_factory=dict)
-    _opened: dict[str, OpenedIgvm] = field(default_factory=dict)
+    _opened: dict[str, OpenedIgvm | None] = field(default_factory=dict)
     _hashed: dict[str, bytes] = field(default_factory=dict)
     _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
 
@@ -192,9 +192,10 @@ class Workbench:
     def _igvm(self, request: Request) -> OpenedIgvm | None:
         """The IGVM file of this path; None if the firmware is none, or the name of a build."""
         name = request.firmware
-        if name not in self.builds and name not in self._opened and (file := read_igvm(name)):
-            self._opened[name] = OpenedIgvm(name, file)
-        opened = self._opened.get(name)
+        if name not in self._opened:
+            file = None if name in self.builds else read_igvm(name)
+            self._opened[name] = OpenedIgvm(name, file) if file else None
+        opened = self._opened[name]
         if opened and request.firmware_sha256 is not None:
             sha256 = hashlib.sha256(opened.file.data).hexdigest()
             if sha256 != request.firmware_sha256.lower():

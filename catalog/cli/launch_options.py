@@ -43,7 +43,11 @@ KernelHashesOption = Annotated[
 ]
 VmmOption = Annotated[
     str | None,
-    Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.", rich_help_panel=_VCPUS),
+    Option(
+        metavar="PROFILE",
+        help="VMM profile, such as qemu-kvm-init2, or loader of an IGVM file.",
+        rich_help_panel=_VCPUS,
+    ),
 ]
 VcpusOption = Annotated[
     str | None,

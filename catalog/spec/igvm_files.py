@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog.errors import MalformedFirmware
-from catalog.files.inputs import read_file, read_start
-from catalog.firmware.igvm.igvm_file import MAX_FILE_SIZE, IgvmFile, is_igvm
-from catalog.firmware.igvm.igvm_layout import MAGIC
+from catalog.files.inputs import read_start
+from catalog.firmware.igvm.igvm_file import IgvmFile, is_igvm, size_of_file
+from catalog.firmware.igvm.igvm_layout import FIXED
 
 
 def read_igvm(reference: str) -> IgvmFile | None:
@@ -16,10 +16,13 @@ def read_igvm(reference: str) -> IgvmFile | None:
     Raises Unreadable, and MalformedFirmware, which names the file.
     """
     path = Path(reference)
-    if not _is_file(path) or not is_igvm(read_start(path, len(MAGIC))):
+    if not _is_file(path):
+        return None
+    start = read_start(path, FIXED.size)
+    if not is_igvm(start):
         return None
     try:
-        return IgvmFile.parse(read_file(path, limit=MAX_FILE_SIZE))
+        return IgvmFile.parse(read_start(path, max(size_of_file(start), FIXED.size) + 1))
     except MalformedFirmware as error:
         raise MalformedFirmware(f"{reference}: {error}", error.hint) from error
 

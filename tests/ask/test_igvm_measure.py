@@ -125,6 +125,8 @@ def test_what_is_odd_about_the_file_is_told(tmp_path: Path) -> None:
         ("sev-snp", {"vmm": "qemu-igvm"}, UsageError, "no number of vCPUs is given"),
         ("sev-snp", {"vmm": "qemu-igvm", "vcpus": 2}, UsageError, "measures the signature of vCPUs without a context"),
         ("sev-snp", {"vmm": "qemu-igvm", "vcpus": 5000}, UsageError, "5000 vCPUs"),
+        ("sev-snp", {"vmm": "igvm-spec", "vcpus": -5}, UsageError, "-5 vCPUs"),
+        ("sev-snp", {"vmm": "igvm-spec", "sev_features": "0xzz"}, LdcatError, "0xzz"),
         ("tdx", {"vmm": "qemu-igvm"}, UnknownName, "tdx"),
         ("sev", {"vmm": "qemu-igvm"}, CannotLaunch, "no platform for sev"),
         ("sev-snp", {"vmm": "igvm-spec", "firmware_sha256": "0" * 64}, UsageError, "not the firmware_sha256 given"),
@@ -139,7 +141,7 @@ def test_what_is_missing_or_contradictory(
 
 
 def test_what_a_loader_cannot_launch(tmp_path: Path) -> None:
-    with_madt = written(tmp_path / "madt.igvm", area(), parameter(HeaderType.MADT))
+    with_madt = written(tmp_path / "madt.igvm", area(), parameter(HeaderType.MADT), page(0))
     with pytest.raises(CannotLaunch, match="does not know headers of type MADT"):
         measured(with_madt, vmm="qemu-igvm", vcpus=1)
     two = written(tmp_path / "two.igvm", context(number=2), context(number=2, vcpu=1))
@@ -151,6 +153,22 @@ def test_a_loader_launches_no_firmware_image() -> None:
     with pytest.raises(UsageError, match="igvm-spec launches IGVM files only") as found:
         Workbench().measure(requested("sev-snp", "sid/ovmf-amdsev/OVMF.amdsev.fd", {"vmm": "igvm-spec"}))
     assert "qemu-kvm-init2" in (found.value.hint or "")
+
+
+def test_counts_continue_from_one_another(usual: str) -> None:
+    asked = {"vmm": "qemu-igvm", "vcpu_type": "EPYC"}
+    together = Workbench().measure_counts(requested("sev-snp", usual, asked), [4, 2, 3])
+    alone = [measured(usual, **asked, vcpus=count).digest for count in (4, 2, 3)]
+    assert [one.digest for one in together] == alone
+
+
+def test_a_file_that_is_larger_than_it_says_is_not_read_whole(tmp_path: Path, usual: str) -> None:
+    large = tmp_path / "large.igvm"
+    large.write_bytes(Path(usual).read_bytes())
+    with large.open("ab") as file:
+        file.truncate(1 << 33)
+    with pytest.raises(MalformedFirmware, match="the file has not the 20,480 bytes that its header says"):
+        measured(str(large), vmm="igvm-spec")
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

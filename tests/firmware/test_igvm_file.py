@@ -253,3 +253,20 @@ def test_numbers_are_little_endian_on_every_machine(monkeypatch: pytest.MonkeyPa
     run = page_run.PageRun.read(one, 0, len(one), 0)
     assert run
     assert list(run.gpas) == [0x0807060504030201]
+
+
+def test_what_takes_long_to_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(igvm_file, "MAX_RUNS", 4)
+    IgvmFile.parse(made(*MINIMAL, pages=2))
+    assert "more than 4 headers that are not pages" in refused(*MINIMAL, page(0x2000))
+    monkeypatch.undo()
+    monkeypatch.setattr(igvm_checks, "MAX_CHANGES", 2)
+    assert "change more than 2 times" in refused(*MINIMAL[:2], page(0), page(0, flags=2), page(0))
+    monkeypatch.undo()
+    monkeypatch.setattr(igvm_checks, "MAX_CONTEXTS", 1)
+    assert "is behind 1 others" in refused(*MINIMAL, context(vcpu=1))
+
+
+def test_some_types_of_ignored_headers_are_kept() -> None:
+    many = [header(0x80000001 + number, b"") for number in range(100)]
+    assert len(IgvmFile.parse(made(platform(), *many, page(0))).ignored) == 64

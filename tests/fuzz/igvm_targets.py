@@ -17,7 +17,7 @@ _CHECKSUM = slice(20, 24)
 def _whole(data: bytes) -> None:
     loaders = list(embedded.loaders().values())
     file = IgvmFile.parse(_with_checksum(data))
-    component = IgvmComponent.from_file(file, [one.igvm for one in loaders if one.igvm])
+    component = IgvmComponent.from_file(file, [(one.igvm, one.technologies) for one in loaders if one.igvm])
     for technology in component.platforms:
         for loader in loaders:
             launch = IgvmLaunch(component, technology, loader)

@@ -40,6 +40,7 @@ from tests.support.igvm_builder import (
 )
 
 LOADERS = embedded.loaders()
+ALL = [(one.igvm, one.technologies) for one in LOADERS.values() if one.igvm]
 VMSA_GPA = 0xFFFFFFFFF000
 MILAN = VcpuSignature(0xA00F11)
 NORMAL, VMSA, ZERO, UNMEASURED_PAGE, SECRETS, CPUID = PageType
@@ -64,8 +65,7 @@ def launch(
     data = igvm_bytes(platform(kind), *headers, pages=3)
     if vmsa:
         data = data.replace(b"\2" * 4096, vmsa)
-    rules = [one.igvm for one in LOADERS.values() if one.igvm]
-    return IgvmLaunch(IgvmComponent.from_file(IgvmFile.parse(data), rules), technology, LOADERS[loader])
+    return IgvmLaunch(IgvmComponent.from_file(IgvmFile.parse(data), ALL), technology, LOADERS[loader])
 
 
 def digest(launched: IgvmLaunch, vcpus: int = 1, signature: VcpuSignature | None = MILAN) -> str:
@@ -308,17 +308,17 @@ def test_the_component_says_what_the_file_asks_for() -> None:
 @pytest.mark.parametrize(
     ("loader", "headers", "why"),
     [
-        ("qemu-igvm", (area(), parameter(HeaderType.MADT)), "qemu-igvm does not know headers of type MADT"),
+        ("qemu-igvm", (area(), parameter(HeaderType.MADT), page(0)), "qemu-igvm does not know headers of type MADT"),
         (
             "clh-mshv-igvm",
-            (header(HeaderType.ERROR_RANGE, bytes(8) + b"\1" + bytes(7)),),
+            (header(HeaderType.ERROR_RANGE, bytes(8) + b"\1" + bytes(7)), page(0)),
             "clh-mshv-igvm does not know headers of type ERROR_RANGE",
         ),
         ("clh-mshv-igvm", (page(0, kind=3),), "clh-mshv-igvm does not know pages of type CPUID_XF"),
         ("clh-mshv-igvm", (context(vcpu=1),), "clh-mshv-igvm loads the VMSA of vCPU 0 alone"),
         ("coconut-igvm", (context(number=2), context(number=2)), "the file has two contexts for one vCPU"),
         ("clh-mshv-igvm", (page(0x1000), page(0x1000)), "refuses pages at an address that has another page"),
-        ("qemu-igvm", (header(0x80000001, b""),), "qemu-igvm refuses headers of unknown types"),
+        ("qemu-igvm", (header(0x80000001, b""), page(0)), "qemu-igvm refuses headers of unknown types"),
         ("coconut-igvm", (context(gpa=0x1000, number=2),), "its address is 0x1000, not 0xfffffffff000"),
     ],
 )
@@ -346,8 +346,11 @@ def test_files_for_something_else_are_refused() -> None:
     assert launch("qemu-igvm", technology="sev").blocker == "the file has no platform for sev, only SEV_SNP"
     secrets = launch("qemu-igvm", page(0, kind=1), technology="sev-es", kind=PlatformType.SEV_ES)
     assert secrets.blocker == "qemu-igvm does not know pages of type SECRETS under sev-es"
-    assert launch("igvm-spec", header(0x80000001, b"")).blocker is None
-    of_tdx = (platform(PlatformType.TDX, 2), header(HeaderType.ERROR_RANGE, bytes(8) + b"\2" + bytes(7)))
+    assert launch("igvm-spec", header(0x80000001, b""), page(0)).blocker is None
+    assert launch("igvm-spec", memory()).blocker == "the file has no page for sev-snp"
+    many = launch("igvm-spec", context(vcpu=4096)).blocker
+    assert many == "the file has a context for vCPU 4096, beyond the 4,096 of a guest"
+    of_tdx = (platform(PlatformType.TDX, 2), page(0), header(HeaderType.ERROR_RANGE, bytes(8) + b"\2" + bytes(7)))
     assert launch("clh-mshv-igvm", *of_tdx).blocker is None
     assert launch("qemu-igvm", *of_tdx).blocker == "qemu-igvm does not know headers of type ERROR_RANGE"
 
@@ -355,8 +358,7 @@ def test_files_for_something_else_are_refused() -> None:
 def test_one_vcpu_does_not_have_other_features() -> None:
     data = igvm_bytes(platform(), context(number=2), context(number=3, vcpu=1), pages=3)
     data = data.replace(b"\2" * 4096, vmsa_page(1)).replace(b"\3" * 4096, vmsa_page(0x21))
-    rules = [one.igvm for one in LOADERS.values() if one.igvm]
-    launched = IgvmLaunch(IgvmComponent.from_file(IgvmFile.parse(data), rules), "sev-snp", LOADERS["qemu-igvm"])
+    launched = IgvmLaunch(IgvmComponent.from_file(IgvmFile.parse(data), ALL), "sev-snp", LOADERS["qemu-igvm"])
     assert "its sev_features 0x21 are not those of vCPU 0, 0x1" in (launched.blocker or "")
 
 

@@ -54,7 +54,9 @@ WITHOUT_POLICY = "error no SNP guest policy found in initialization headers"
 def component(name: str) -> IgvmComponent:
     data = (FOLDER / "files" / name).read_bytes()
     file = IgvmFile.parse(lzma.decompress(data) if name.endswith(".xz") else data)
-    return IgvmComponent.from_file(file, [one.igvm for one in embedded.loaders().values() if one.igvm])
+    return IgvmComponent.from_file(
+        file, [(one.igvm, one.technologies) for one in embedded.loaders().values() if one.igvm]
+    )
 
 
 def launched(name: str, technology: str, loader: str) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from typing import Any
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.igvm.igvm_notes import file_notes
-from catalog.ask.igvm.opened_igvm import OpenedIgvm, digest_of
+from catalog.ask.igvm.opened_igvm import OpenedIgvm, digests_of
 from catalog.ask.measure_request import Request, signature_of
 from catalog.errors import CannotLaunch, UnknownName, UsageError
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
@@ -17,6 +17,7 @@ from catalog.launch.point import check_vcpus
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.notes import Note, worst_first
+from catalog.rows.numbers import parse_number
 from catalog.spec import embedded
 
 _KERNEL = {
@@ -124,11 +125,15 @@ def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | No
     Raises UsageError for missing or contradictory fields, UnknownName, CannotLaunch.
     """
     technology, vmm = technology_named(request.technology).name, _loader(opened.name, request)
-    launch = IgvmLaunch(opened.component(vmm.name), technology, vmm)
+    for count in counts:
+        check_vcpus(1 if count is None else count)
+    launch = IgvmLaunch(opened.component(vmm.name, technology), technology, vmm)
     if reason := launch.blocker:
         hint = "ldcat inspect shows what each loader launches of it"
         raise CannotLaunch(f"{technology} cannot launch this: {reason}", hint)
     signature = signature_of(request)
+    if request.sev_features is not None:
+        parse_number(request.sev_features)
     uses_signature = launch.measures_signature and any((n or 0) > len(launch.platform.contexts) for n in counts)
     given = {
         "vcpus": counts[0] is not None and not launch.measures_vcpus,
@@ -137,26 +142,31 @@ def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | No
     }
     ignored = tuple(what for what, is_ignored in given.items() if is_ignored)
     if not launch.measures_vcpus:
-        return [MeasuredIgvm(opened, digest_of(launch, 1, None), launch, None, None, ignored)]
-    return [_measured(opened, launch, count, signature, ignored) for count in counts]
+        return [MeasuredIgvm(opened, digests_of(launch, [1], None)[1], launch, None, None, ignored)]
+    numbers = [_checked(launch, count, signature) for count in counts]
+    digests = digests_of(launch, numbers, signature)
+    return [
+        MeasuredIgvm(opened, digests[n], launch, n, signature if _resets(launch, n) else None, ignored) for n in numbers
+    ]
 
 
-def _measured(
-    opened: OpenedIgvm, launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | None, ignored: tuple[str, ...]
-) -> MeasuredIgvm:
+def _resets(launch: IgvmLaunch, vcpus: int) -> bool:
+    """Whether the digest depends on the vCPU signature."""
+    return launch.measures_signature and vcpus > len(launch.platform.contexts)
+
+
+def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | None) -> int:
+    """The number of vCPUs, if the file can be launched with it."""
     if vcpus is None:
         raise UsageError(f"{launch.vmm.name} measures every vCPU, but no number of vCPUs is given", "give --vcpus")
-    check_vcpus(vcpus)
     if reason := launch.vcpus_blocker(vcpus):
         raise CannotLaunch(f"{launch.technology} cannot launch this: {reason}")
-    resets = launch.measures_signature and vcpus > len(launch.platform.contexts)
-    if resets and signature is None:
+    if _resets(launch, vcpus) and signature is None:
         raise UsageError(
             f"{launch.vmm.name} measures the signature of vCPUs without a context in the file, and none is given",
             "give --vcpu-type NAME, --vcpu-signature NUMBER, or family, model and stepping",
         )
-    measured = signature if resets else None
-    return MeasuredIgvm(opened, digest_of(launch, vcpus, measured), launch, vcpus, measured, ignored)
+    return vcpus
 
 
 def _loader(name: str, request: Request) -> VmmProfile:

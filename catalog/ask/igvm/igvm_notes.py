@@ -17,7 +17,7 @@ def file_notes(file: IgvmFile, component: IgvmComponent) -> tuple[Note, ...]:
         text = f"masks of headers have bits of platforms that the file does not declare: {file.undeclared:#x}"
         found.append(Note("igvm-mask-undeclared", text))
     if file.ignored:
-        kinds = ", ".join(f"{kind:#x}" for kind in file.ignored)
+        kinds = ", ".join(f"{kind:#x}" for kind in file.ignored[:8]) + (", ..." if len(file.ignored) > 8 else "")
         text = f"headers of unknown types were passed over, which say that they may be ignored: {kinds}"
         found.append(Note("igvm-header-ignored", text))
     for technology, platform in component.platforms.items():

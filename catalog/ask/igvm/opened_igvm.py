@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -10,7 +11,6 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
-from catalog.launch.igvm_rules import IgvmRules
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 
@@ -25,12 +25,15 @@ class OpenedIgvm:
     @cached_property
     def whole(self) -> IgvmComponent:
         """Its component for all known loaders."""
-        return IgvmComponent.from_file(self.file, _rules(*embedded.loaders()))
+        loaders = embedded.loaders().values()
+        return IgvmComponent.from_file(self.file, [(one.igvm, one.technologies) for one in loaders if one.igvm])
 
     @lru_cache(maxsize=16)  # noqa: B019 - it lives as long as the command
-    def component(self, vmm: str) -> IgvmComponent:
-        """Its component for one loader."""
-        return IgvmComponent.from_file(self.file, _rules(vmm))
+    def component(self, vmm: str, technology: str) -> IgvmComponent:
+        """Its component for one loader and technology."""
+        profile = embedded.loaders()[vmm]
+        some = {technology} & {*profile.technologies}
+        return IgvmComponent.from_file(self.file, [(profile.igvm, some)] if profile.igvm else [])
 
     def launches(self, technology: str) -> list[IgvmLaunch]:
         """Its launches under every loader of a technology."""
@@ -47,17 +50,21 @@ def digest_of_contexts(launch: IgvmLaunch) -> bytes | None:
     """The launch digest for as many vCPUs as there are contexts; None if there is none, or if it needs a vCPU type."""
     if launch.blocker or launch.needs_signature:
         return None
-    return digest_of(launch, launch.vcpus_of_contexts, None).value
+    return digests_of(launch, [launch.vcpus_of_contexts], None)[launch.vcpus_of_contexts].value
 
 
-def digest_of(launch: IgvmLaunch, vcpus: int, signature: VcpuSignature | None) -> LaunchDigest:
-    """The launch digest of what can be launched. signature: None if it is not measured."""
-    technology = technology_named(launch.technology)
-    state = launch.baseline
-    for update in launch.vmsa_updates(vcpus, signature):
-        state = technology.extend(state, update)
-    return technology.finish(state)
-
-
-def _rules(*names: str) -> list[IgvmRules]:
-    return [rules for name in names if (rules := embedded.loaders()[name].igvm)]
+def digests_of(
+    launch: IgvmLaunch, counts: Sequence[int], signature: VcpuSignature | None
+) -> Mapping[int, LaunchDigest]:
+    """The launch digest of what can be launched, by number of vCPUs. signature: None if it is not measured."""
+    technology, found, done = technology_named(launch.technology), {}, 0
+    state, most = launch.baseline, max(counts)
+    if not launch.measures_vcpus:
+        for update in launch.vmsa_updates(most, signature):
+            state = technology.extend(state, update)
+        return dict.fromkeys(counts, technology.finish(state))
+    for update in launch.vmsa_updates(most, signature):
+        state, done = technology.extend(state, update), done + 1
+        if done in counts:
+            found[done] = technology.finish(state)
+    return found

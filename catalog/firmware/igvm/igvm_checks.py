@@ -18,6 +18,12 @@ from catalog.firmware.metadata import PAGE_SIZE
 MAX_PAGES = 1 << 21
 """Pages of 4096 bytes that a file imports for all its platforms together: 8 GiB."""
 
+MAX_CONTEXTS = 4096
+"""VP contexts of all platforms together."""
+
+MAX_CHANGES = 1 << 16
+"""Places where pages that follow one another have another mask, flags or data type."""
+
 _LARGE_PAGE = 1 << 21
 _REGION_FLAGS = 7
 _ADDRESSES = 1 << 64
@@ -41,7 +47,7 @@ class Checks:
         self._data_begin, self._data_end, self._last_page = data_begin, data_end, data_end - PAGE_SIZE
         self._part = Part.PLATFORM
         self._platforms: list[SupportedPlatform] = []
-        self._declared = self._policies = self._id_blocks = self._pages = 0
+        self._declared = self._policies = self._id_blocks = self._pages = self._contexts = self._changes = 0
         self._areas: dict[int, int] = {}
         self._inserted: set[int] = set()
 
@@ -63,6 +69,9 @@ class Checks:
 
     def check_run(self, run: PageRun, at: int) -> None:
         """Check pages. at: offset of the first. As `check`."""
+        self._changes += sum(1 for _ in run.uniform_parts())
+        if self._changes > MAX_CHANGES:
+            raise MalformedFirmware(f"mask, flags or data type of pages change more than {MAX_CHANGES:,} times")
         if self._are_usual(run):
             self._pages += len(run.gpas)
             self._part = Part.DIRECTIVE
@@ -148,6 +157,9 @@ class Checks:
         return None
 
     def _context(self, one: layout.VpContext) -> str | None:
+        self._contexts += 1
+        if self._contexts > MAX_CONTEXTS:
+            return f"is behind {MAX_CONTEXTS:,} others, which are the most"
         if one.mask & self._declared and one.mask.bit_count() != 1:
             return f"is for the mask {one.mask:#x}, and not for one platform"
         return _reserved(one.reserved) or _unaligned(one.gpa, 0) or self._lacks(one.file_offset, PAGE_SIZE)

@@ -1,6 +1,6 @@
 """IgvmFile: an IGVM file of format version 1 or 2, read strictly and within bounds.
 
-What is not measured alike by all loaders is accepted here; igvm_findings.py says so.
+What implementations let pass is counted, and not refused.
 Source: microsoft/igvm igvm_defs/src/lib.rs and igvm/src/lib.rs at e6c3ff1.
 """
 
@@ -34,6 +34,11 @@ MAX_FILE_SIZE = 1 << 30
 MAX_HEADERS = 1 << 20
 """Variable headers: a million pages of 4096 bytes are 4 GiB."""
 
+MAX_RUNS = 1 << 14
+"""Runs of pages, and headers that are none: usual files have some hundred."""
+
+_MOST_IGNORED = 64  # types of unknown headers that are kept
+
 ARCHITECTURES = ("x64", "aarch64")
 
 
@@ -42,7 +47,7 @@ class IgvmFile(Value):
 
     data: the whole file. version: of the format. architecture: one of ARCHITECTURES.
     begin, end: offsets of the variable headers, and of what follows them. platforms: in their order.
-    ignored: types of headers that are not known and say that they may be ignored.
+    ignored: types of headers that are not known and say that they may be ignored, of which 64 are kept.
     padded: number of headers whose padding is not zero, as the format demands.
     undeclared: bits in the masks of headers that are those of no platform.
     """
@@ -69,7 +74,7 @@ class IgvmFile(Value):
             elif content is not None:
                 checks.check(kind, content, at)
             elif kind & MAY_BE_IGNORED:
-                ignored.add(kind)
+                ignored |= {kind} if len(ignored) < _MOST_IGNORED else set()
             else:
                 raise MalformedFirmware(f"the header at {at:#x} has the unknown type {kind:#x}")
         found = (tuple(sorted(ignored)), padded, checks.undeclared)
@@ -95,18 +100,25 @@ def is_igvm(data: bytes) -> bool:
     return data.startswith(MAGIC)
 
 
+def size_of_file(start: bytes) -> int:
+    """How many bytes a file says that it has. start: its first bytes. Raises MalformedFirmware."""
+    if not is_igvm(start) or len(start) < FIXED.size:
+        raise MalformedFirmware("not an IGVM file: it has no IGVM header", "give the whole file")
+    total: int = FIXED.unpack_from(start)[4]
+    if total > MAX_FILE_SIZE:
+        raise MalformedFirmware(f"{total:,} bytes are more than an IGVM file of 1 GiB")
+    return total
+
+
 def _read_fixed_header(data: bytes) -> tuple[int, str, int, int]:
     """Version, architecture, and the offsets of the variable headers and of what follows them."""
-    if not is_igvm(data) or len(data) < FIXED.size:
-        raise MalformedFirmware("not an IGVM file: it does not begin with an IGVM header")
-    if len(data) > MAX_FILE_SIZE:
-        raise MalformedFirmware(f"{len(data)} bytes are more than an IGVM file of 1 GiB")
+    size_of_file(data)
     _, version, begin, size, total, checksum = FIXED.unpack_from(data)
     fixed = {1: FIXED.size, 2: FIXED.size + FIXED_2.size}.get(version)
     if fixed is None:
         raise MalformedFirmware(f"unknown IGVM format version {version}", "known are 1 and 2")
     if total != len(data):
-        raise MalformedFirmware(f"the header says {total} bytes, and the file has {len(data)}", "give the whole file")
+        raise MalformedFirmware(f"the file has not the {total:,} bytes that its header says", "give the whole file")
     if begin < fixed or begin % 8 or size % 8 or begin + size >= total:
         raise MalformedFirmware(f"variable headers of {size} bytes at {begin:#x} do not fit in the file")
     number = 0
@@ -118,7 +130,8 @@ def _read_fixed_header(data: bytes) -> tuple[int, str, int, int]:
     covered[CHECKSUM_AT : CHECKSUM_AT + 4] = bytes(4)
     found = zlib.crc32(memoryview(data)[begin : begin + size], zlib.crc32(covered))
     if found != checksum:
-        raise MalformedFirmware(f"the CRC-32 of the headers is {found:#010x}, and not {checksum:#010x} as they say")
+        why = f"the CRC-32 of the headers is {found:#010x}, and not {checksum:#010x} as they say"
+        raise MalformedFirmware(why, "the file is damaged: get it again")
     return version, ARCHITECTURES[number], begin, begin + size
 
 
@@ -127,7 +140,7 @@ def _walk(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, Content
 
     The content of an unknown type is None.
     """
-    at, number = begin, 0
+    at, number, runs = begin, 0, 0
     while at < end:
         content: Content | PageRun | None
         if run := PageRun.read(data, at, end, number):
@@ -140,6 +153,9 @@ def _walk(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, Content
             number += 1
         if number > MAX_HEADERS:
             raise MalformedFirmware(f"more than {MAX_HEADERS:,} variable headers")
+        runs += 1
+        if runs > MAX_RUNS:
+            raise MalformedFirmware(f"more than {MAX_RUNS:,} headers that are not pages, or runs of pages between them")
         yield kind, at, content, is_padded
         at += size
 

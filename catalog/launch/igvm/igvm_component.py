@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -86,11 +86,14 @@ class IgvmComponent:
     platforms: Mapping[str, IgvmPlatform]
 
     @classmethod
-    def from_file(cls, file: IgvmFile, rules: Iterable[IgvmRules]) -> IgvmComponent:
-        """Reduce a file to what launches by these rules need."""
-        by_text = {one.of_pages: one for one in rules}
+    def from_file(cls, file: IgvmFile, loaders: Iterable[tuple[IgvmRules, Collection[str]]]) -> IgvmComponent:
+        """Reduce a file to what launches by these rules need. loaders: rules, and the technologies launched by them."""
+        rules: dict[str, dict[str, IgvmRules]] = {technology: {} for technology in PLATFORMS}
+        for one, technologies in loaders:
+            for technology in technologies:
+                rules[technology][one.of_pages] = one
         platforms = {
-            technology: _platform(file, platform.mask, technology, by_text)
+            technology: _platform(file, platform.mask, technology, rules[technology])
             for technology, kind in PLATFORMS.items()
             if (platform := file.platform(kind))
         }
@@ -109,6 +112,7 @@ def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, Ig
     headers: set[int] = set()
     data_types: set[int] = set()
     contexts: list[IgvmContext] = []
+    pages: dict[int, bytes] = {}
     policy: int | None = None
     expected: bytes | None = None
     for kind, one in file.headers():
@@ -117,10 +121,11 @@ def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, Ig
         if isinstance(one, PageRun):
             data_types |= {data_type for own, data_type in {*zip(one.masks, one.data_types, strict=True)} if own & mask}
         elif isinstance(one, VpContext) and one.mask & mask:
-            contexts.append(IgvmContext(one.vp_index, one.gpa, file.page(one.file_offset)))
+            page = pages.setdefault(one.file_offset, file.page(one.file_offset))
+            contexts.append(IgvmContext(one.vp_index, one.gpa, page))
         elif isinstance(one, GuestPolicy) and one.mask & mask:
             policy = one.policy
-        elif isinstance(one, SnpIdBlock) and one.mask & mask:
+        elif isinstance(one, SnpIdBlock) and one.mask & mask and technology == "sev-snp":
             expected = one.digest
     return IgvmPlatform(
         headers=frozenset(map(HeaderType, headers)),

@@ -12,9 +12,10 @@ from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
-from catalog.firmware.igvm.igvm_layout import PageDataType
+from catalog.firmware.igvm.igvm_layout import HeaderType, PageDataType
 from catalog.launch.igvm.igvm_component import IgvmComponent, IgvmContext, IgvmPlatform
 from catalog.launch.igvm_rules import IgvmRules
+from catalog.launch.point import MAX_VCPUS
 from catalog.launch.profile import VmmProfile
 from catalog.launch.update import LaunchUpdate
 from catalog.values import IntEnum
@@ -60,6 +61,10 @@ class IgvmLaunch:
         if self.technology not in self.image.platforms:
             declared = ", ".join(one.name for one in self.image.declared)
             return f"the file has no platform for {self.technology}, only {declared}"
+        if not self.platform.headers & {HeaderType.PAGE_DATA, HeaderType.PARAMETER_INSERT, HeaderType.VP_CONTEXT}:
+            return f"the file has no page for {self.technology}"
+        if self.vcpus_of_contexts > MAX_VCPUS:
+            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, beyond the {MAX_VCPUS:,} of a guest"
         headers = self.platform.headers if self.rules.filters_platform else self.image.headers
         if unknown := headers - self.rules.headers:
             return f"{self.vmm.name} does not know headers of type {_names(unknown)}"

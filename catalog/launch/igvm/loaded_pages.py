@@ -1,6 +1,6 @@
 """LoadedPages: the pages of an IGVM file that a loader hands to the secure processor, in launch order.
 
-Source: docs/igvm.md names for each rule the loader's code that it was read in.
+Source: the files of data/vmm/ name the code that the rules of each loader were read in.
 """
 
 from __future__ import annotations
