@@ -8,7 +8,7 @@ from typing import Literal
 from catalog.abi.page_info import PageType
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
 from catalog.errors import MalformedRecord
-from catalog.firmware.igvm.igvm_layout import HeaderType, PageDataType
+from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
 from catalog.wire import PageAddress, Wire
 
 

@@ -14,7 +14,12 @@ from catalog.ask.igvm.igvm_inspection import IgvmInspection
 from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.firmware.igvm.igvm_layout import IS_2MB, SHARED, UNMEASURED, HeaderType, PlatformType
+from catalog.firmware.igvm.igvm_layout import (
+    IS_2MB,
+    SHARED,
+    UNMEASURED,
+)
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
 from catalog.spec import embedded
 from catalog.spec.named_builds import build_of_image

@@ -13,7 +13,7 @@ from catalog.abi.vmsa_layout import REGISTERS
 from catalog.ask.igvm.igvm_measure import MeasuredIgvm
 from catalog.ask.measure import Workbench, requested
 from catalog.errors import CannotLaunch, LdcatError, MalformedFirmware, UnknownName, UsageError
-from catalog.firmware.igvm.igvm_layout import HeaderType, PlatformType
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 from catalog.spec import embedded
 from tests.support.igvm_builder import area, context, id_block, igvm_bytes, page, parameter, platform, policy
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.firmware.igvm.igvm_layout import PlatformType
+from catalog.firmware.igvm.igvm_types import PlatformType
 from catalog.firmware.ovmf import FOUR_GIB
 from tests.support.cli import Run
 from tests.support.igvm_builder import area, context, id_block, igvm_bytes, insert, page, platform, policy

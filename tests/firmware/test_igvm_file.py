@@ -12,12 +12,11 @@ from catalog.firmware.igvm import igvm_checks, igvm_file, page_run
 from catalog.firmware.igvm.igvm_file import IgvmFile, is_igvm
 from catalog.firmware.igvm.igvm_layout import (
     LAYOUT,
-    HeaderType,
     PageData,
-    PlatformType,
     SnpIdBlock,
     VpContext,
 )
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 from catalog.firmware.igvm.page_run import PageRun
 from tests.support.igvm_builder import (
     PAGES_AT,

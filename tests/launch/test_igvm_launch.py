@@ -15,7 +15,12 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
 from catalog.firmware.igvm import page_run
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.firmware.igvm.igvm_layout import IS_2MB, SHARED, UNMEASURED, HeaderType, PlatformType
+from catalog.firmware.igvm.igvm_layout import (
+    IS_2MB,
+    SHARED,
+    UNMEASURED,
+)
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 from catalog.launch.hashing.backends import sha384_implementations
 from catalog.launch.igvm import pages_digest
 from catalog.launch.igvm.igvm_component import IgvmComponent

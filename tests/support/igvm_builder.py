@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from catalog.firmware.igvm.igvm_layout import HeaderType, PlatformType
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 
 SNP = 1
 """The mask of SEV-SNP in the headers that are made here by default."""

@@ -16,7 +16,11 @@ from catalog.ask.igvm.loader_differences import loader_differences
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digest_of_contexts
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.firmware.build import FirmwareBuild
-from catalog.firmware.igvm.igvm_layout import HeaderType, PageDataType, PlatformType, SnpIdBlock, SupportedPlatform
+from catalog.firmware.igvm.igvm_layout import (
+    SnpIdBlock,
+    SupportedPlatform,
+)
+from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType, PlatformType
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.firmware.known_tail import known_tails
 from catalog.firmware.metadata import PAGE_SIZE

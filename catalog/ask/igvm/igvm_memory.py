@@ -13,14 +13,13 @@ from catalog.firmware.igvm.igvm_layout import (
     SHARED,
     UNMEASURED,
     ErrorRange,
-    HeaderType,
-    PageDataType,
     Parameter,
     ParameterArea,
     ParameterInsert,
     RequiredMemory,
     VpContext,
 )
+from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.firmware.metadata import PAGE_SIZE
 

@@ -11,7 +11,11 @@ from typing import Any
 
 from catalog.errors import MalformedFirmware
 from catalog.firmware.igvm import igvm_layout as layout
-from catalog.firmware.igvm.igvm_layout import Content, HeaderType, Part, SupportedPlatform
+from catalog.firmware.igvm.igvm_layout import (
+    Content,
+    SupportedPlatform,
+)
+from catalog.firmware.igvm.igvm_types import HeaderType, Part
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.firmware.metadata import PAGE_SIZE
 

@@ -20,10 +20,9 @@ from catalog.firmware.igvm.igvm_layout import (
     MAGIC,
     MAY_BE_IGNORED,
     Content,
-    HeaderType,
-    PlatformType,
     SupportedPlatform,
 )
+from catalog.firmware.igvm.igvm_types import HeaderType, PlatformType
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.firmware.metadata import PAGE_SIZE
 from catalog.values import Value

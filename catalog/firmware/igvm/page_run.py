@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from catalog.firmware.igvm.igvm_layout import HEADER, LAYOUT, HeaderType, PageData
+from catalog.firmware.igvm.igvm_layout import (
+    HEADER,
+    LAYOUT,
+    PageData,
+)
+from catalog.firmware.igvm.igvm_types import HeaderType
 
 LONGEST_RUN = 1 << 16
 """Headers that are read together at the most."""

@@ -10,12 +10,10 @@ from types import MappingProxyType
 from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.firmware.igvm.igvm_layout import (
     GuestPolicy,
-    HeaderType,
-    PageDataType,
-    PlatformType,
     SnpIdBlock,
     VpContext,
 )
+from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType, PlatformType
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.launch.hashing.backends import choose
 from catalog.launch.igvm.loaded_pages import loaded_pages, overlaps

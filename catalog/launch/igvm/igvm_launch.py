@@ -12,7 +12,7 @@ from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
-from catalog.firmware.igvm.igvm_layout import HeaderType, PageDataType
+from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
 from catalog.launch.igvm.igvm_component import IgvmComponent, IgvmContext, IgvmPlatform
 from catalog.launch.igvm_rules import IgvmRules
 from catalog.launch.point import MAX_VCPUS

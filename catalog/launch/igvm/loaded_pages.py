@@ -16,11 +16,11 @@ from catalog.firmware.igvm.igvm_layout import (
     IS_2MB,
     SHARED,
     UNMEASURED,
-    PageDataType,
     ParameterArea,
     ParameterInsert,
     VpContext,
 )
+from catalog.firmware.igvm.igvm_types import PageDataType
 from catalog.firmware.igvm.page_run import PageRun
 from catalog.launch.igvm_rules import IgvmRules
 
