@@ -272,6 +272,9 @@ def test_mainline_kvm_measures_a_vmsa_for_each_vcpu() -> None:
     assert with_hole.vcpus_blocker(2) == "the file has a context for vCPU 2, and the guest fewer vCPUs: 2"
     assert with_hole.vcpus_blocker(3) is None
     assert launch("qemu-igvm").vcpus_blocker(1) is None
+    assert launch("qemu-igvm").needs_signature
+    assert with_hole.needs_signature
+    assert not launched.needs_signature
     assert launch("qemu-igvm").sev_features == 1
 
 
