@@ -167,7 +167,7 @@ def test_a_file_that_is_larger_than_it_says_is_not_read_whole(tmp_path: Path, us
     large.write_bytes(Path(usual).read_bytes())
     with large.open("ab") as file:
         file.truncate(1 << 33)
-    with pytest.raises(MalformedFirmware, match="the file has not the 20,480 bytes that its header says"):
+    with pytest.raises(MalformedFirmware, match="an IGVM file without the 20,480 bytes that its header says"):
         measured(str(large), vmm="igvm-spec")
 
 
