@@ -117,9 +117,7 @@ def _read_fixed_header(data: bytes) -> tuple[int, str, int, int]:
     if fixed is None:
         raise MalformedFirmware(f"unknown IGVM format version {version}", "known are 1 and 2")
     if total != len(data):
-        raise MalformedFirmware(
-            f"an IGVM file without the {total:,} bytes that its header says", "give the whole file"
-        )
+        raise MalformedFirmware(f"an IGVM file without the {total:,} bytes that its header says", "give the whole file")
     if begin < fixed or begin % 8 or size % 8 or begin + size >= total:
         raise MalformedFirmware(f"variable headers of {size} bytes at {begin:#x} do not fit in the file")
     number = 0
