@@ -58,13 +58,13 @@ def digests_of(
 ) -> Mapping[int, LaunchDigest]:
     """The launch digest of what can be launched, by number of vCPUs. signature: None if it is not measured."""
     technology, found, done = technology_named(launch.technology), {}, 0
-    state, most = launch.baseline, max(counts)
+    state, most, wanted = launch.baseline, max(counts), {*counts}
     if not launch.measures_vcpus:
         for update in launch.vmsa_updates(most, signature):
             state = technology.extend(state, update)
         return dict.fromkeys(counts, technology.finish(state))
     for update in launch.vmsa_updates(most, signature):
         state, done = technology.extend(state, update), done + 1
-        if done in counts:
+        if done in wanted:
             found[done] = technology.finish(state)
     return found
