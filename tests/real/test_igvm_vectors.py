@@ -47,8 +47,6 @@ REFUSED = {
 }
 """What the code of a loader refuses, and the vectors, which have rules for the order of pages alone, do not."""
 
-WITHOUT_POLICY = "error no SNP guest policy found in initialization headers"
-
 
 @cache
 def component(name: str) -> IgvmComponent:
@@ -93,13 +91,15 @@ def test_each_loader_gives_what_its_rules_say(name: str, technology: str, facts:
     assert checked == len(facts["derived"]) - ("igvmmeasure" in facts["derived"])
 
 
-@pytest.mark.parametrize(("name", "technology", "facts"), CASES, ids=[f"{name}-{kind}" for name, kind, _ in CASES])
-def test_the_oracles_agree_or_are_known_to_be_wrong(name: str, technology: str, facts: dict[str, Any]) -> None:
-    for oracle, loader in ORACLES.items():
-        said = facts["oracles"].get(oracle)
-        if said is None or said.startswith(WITHOUT_POLICY[:30]):
-            continue
-        assert launched(name, technology, loader)[0] == said, oracle
+def test_the_oracles_agree_or_are_known_to_be_wrong() -> None:
+    compared = dict.fromkeys(ORACLES, 0)
+    for name, technology, facts in CASES:
+        for oracle, loader in ORACLES.items() if technology == "sev-snp" else ():
+            said = facts["oracles"][oracle]
+            if not said.startswith("error no SNP guest policy"):
+                assert launched(name, technology, loader)[0] == said, f"{name}: {oracle}"
+                compared[oracle] += 1
+    assert compared == {"microsoft/igvm e6c3ff1": 17, "igvmmeasure -n": 18}
 
 
 def test_igvmmeasure_counts_shared_pages_and_one_page_of_an_area() -> None:

@@ -62,14 +62,12 @@ class MeasuredIgvm:
 
     def warnings(self) -> list[Note]:
         """What is odd about the file, and that the secure processor refuses the launch because of the ID block."""
-        found = [*self._id_block_notes(), *file_notes(self.opened.file, self.launch.image)]
-        return [note for note in found if note.severity in ("danger", "warning")]
+        return [note for note in self._of_file() if note.severity in ("danger", "warning")]
 
     def notes(self) -> list[Note]:
         """Notes: of less weight than warnings."""
-        found = [*self._id_block_notes(), *file_notes(self.opened.file, self.launch.image)]
         text = f"no launch was seen under {self.launch.vmm.name}: ldcat list vmms and docs/igvm.md say what it rests on"
-        notes = [note for note in found if note.severity in ("ok", "info")]
+        notes = [note for note in self._of_file() if note.severity in ("ok", "info")]
         notes.append(Note("loader-not-observed", text))
         if self.ignored:
             text = f"this digest does not depend on: {', '.join(self.ignored)}"
@@ -106,9 +104,12 @@ class MeasuredIgvm:
             "notes": [note.to_dict() for note in self.remarks()],
         }
 
+    def _of_file(self) -> list[Note]:
+        return [*self._id_block_notes(), *file_notes(self.opened.file, self.launch.image)]
+
     def _id_block_notes(self) -> list[Note]:
         expected = self.launch.platform.expected
-        if expected is None or self.launch.technology != "sev-snp":
+        if expected is None:
             return []
         with_vcpus = "" if self.vcpus is None else f" with --vcpus {self.vcpus}"
         under = f"{self.launch.vmm.name}{with_vcpus}"
@@ -134,7 +135,7 @@ def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | No
     signature = signature_of(request)
     if request.sev_features is not None:
         parse_number(request.sev_features)
-    uses_signature = launch.measures_signature and any((n or 0) > len(launch.platform.contexts) for n in counts)
+    uses_signature = any(_resets(launch, n or 0) for n in counts)
     given = {
         "vcpus": counts[0] is not None and not launch.measures_vcpus,
         "vCPU type": signature is not None and not uses_signature,
@@ -170,7 +171,6 @@ def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | N
 
 
 def _loader(name: str, request: Request) -> VmmProfile:
-    technology_named(request.technology)
     loaders = {key: one for key, one in embedded.loaders().items() if request.technology in one.technologies}
     known = f"one of: {', '.join(loaders)}"
     if given := [option for field, option in _KERNEL.items() if getattr(request, field) is not None]:

@@ -6,6 +6,7 @@ Source: the files of data/vmm/ name the code that the rules of each loader were 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -104,7 +105,7 @@ def overlaps(file: IgvmFile, mask: int) -> int:
             vmsas.add(one.gpa)
     ordered = sorted(gpas)
     equal = sum(1 for gpa, following in pairwise(ordered) if gpa == following)
-    return equal + sum(1 for gpa in vmsas if gpa in gpas)
+    return equal + sum(1 for gpa in vmsas if bisect_left(ordered, gpa) < bisect_right(ordered, gpa))
 
 
 class _Region:
