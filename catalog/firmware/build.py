@@ -1,4 +1,4 @@
-"""FirmwareBuild: one firmware image with its origin, as a TOML record that stands for the binary."""
+"""FirmwareBuild: one firmware image or IGVM file with its origin, as a TOML record that stands for the binary."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Literal
 from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.firmware.igvm.igvm_record import IgvmComponentWire, igvm_component, igvm_lines
+from catalog.firmware.launch_image import LaunchImage
 from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.firmware.not_recorded import NOT_RECORDED_REASON
 from catalog.firmware.variable_store import Code
@@ -90,10 +93,11 @@ _BARE_KEY = re.compile(r"[a-z0-9-]+")
 
 
 class BuildWire(Wire, frozen=True):
-    """A file of data/firmware/."""
+    """A file of data/firmware/: component of a firmware image, igvm of an IGVM file."""
 
     name: str
-    component: ComponentWire
+    component: ComponentWire | None = None
+    igvm: IgvmComponentWire | None = None
     origin: OriginWire | None = None
     launchable: dict[str, LaunchableWire] = {}
 
@@ -111,7 +115,7 @@ class FirmwareBuild:
     """
 
     name: str
-    component: FirmwareComponent
+    component: LaunchImage
     origin: OriginWire | None
     launchable: Mapping[str, LaunchableWire]
     notes: tuple[Note, ...] = field(default=(), compare=False)
@@ -130,7 +134,19 @@ class FirmwareBuild:
         for technology in wire.launchable:
             if not _BARE_KEY.fullmatch(technology):
                 raise MalformedRecord(f"firmware record {wire.name!r}: launchable: invalid technology {technology!r}")
-        return cls(wire.name, _component(wire.component, wire.name, images), wire.origin, wire.launchable)
+        return cls(wire.name, _launch_image(wire, images), wire.origin, wire.launchable)
+
+    @property
+    def is_igvm(self) -> bool:
+        """Whether it is an IGVM file."""
+        return isinstance(self.component, IgvmComponent)
+
+    @property
+    def image(self) -> FirmwareComponent:
+        """The component of a firmware image; raises MalformedRecord for an IGVM file."""
+        if isinstance(self.component, IgvmComponent):
+            raise MalformedRecord(f"{self.name} is an IGVM file, not a firmware image")
+        return self.component
 
     def launchability(self, technology: str) -> LaunchableWire:
         """The recorded launchability under a technology; NOT_RECORDED if there is none."""
@@ -138,35 +154,40 @@ class FirmwareBuild:
 
     def to_toml(self) -> str:
         """The canonical text of the record: `parse` of it gives the same build."""
-        component = self.component
         lines = [f"name = {toml_text(self.name)}"]
         if self.origin:
             lines += ["", "[origin]"]
             origin = ((field, getattr(self.origin, field)) for field in OriginWire.__struct_fields__)
             lines += [f"{field} = {toml_text(text)}" for field, text in origin if text is not None]
-        lines += ["", "[component]"]
-        lines += _hash_line("sha256", component.sha256) + _hash_line("sha384", component.sha384)
-        lines += [] if component.size is None else [f"size = {component.size}"]
-        if component.reset_vector is not None:
-            lines.append(f"reset_vector = {component.reset_vector:#x}")
-        if area := component.hashes_area:
-            size = "" if area.size is None else f", size = {area.size:#x}"
-            lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}{size} }}")
-        if not component.sections and component.sha256_midstate is None:
-            lines.append("sections = []")
-        elif component.sections:
-            lines += ["sections = [", *(f"    {section_line(s)}," for s in component.sections), "]"]
-        lines += _hash_line("sha256_midstate", component.sha256_midstate)
-        lines += _hash_line("snp_baseline", component.snp_baseline)
-        lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
-        if component.firmware_version is not None:
-            lines += [f"firmware_version = {toml_text(component.firmware_version)}"]
-        if code := component.code:
-            lines += [f'code = {{ size = {code.size}, sha256 = "{code.sha256.hex()}" }}']
+        component = self.component
+        lines += ["", *(igvm_lines(component) if isinstance(component, IgvmComponent) else _image_lines(component))]
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {toml_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
         return "\n".join(lines) + "\n"
+
+
+def _image_lines(component: FirmwareComponent) -> list[str]:
+    """The lines of the table [component]."""
+    lines = ["[component]", *_hash_line("sha256", component.sha256), *_hash_line("sha384", component.sha384)]
+    lines += [] if component.size is None else [f"size = {component.size}"]
+    if component.reset_vector is not None:
+        lines.append(f"reset_vector = {component.reset_vector:#x}")
+    if area := component.hashes_area:
+        size = "" if area.size is None else f", size = {area.size:#x}"
+        lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}{size} }}")
+    if not component.sections and component.sha256_midstate is None:
+        lines.append("sections = []")
+    elif component.sections:
+        lines += ["sections = [", *(f"    {section_line(s)}," for s in component.sections), "]"]
+    lines += _hash_line("sha256_midstate", component.sha256_midstate)
+    lines += _hash_line("snp_baseline", component.snp_baseline)
+    lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
+    if component.firmware_version is not None:
+        lines += [f"firmware_version = {toml_text(component.firmware_version)}"]
+    if code := component.code:
+        lines += [f'code = {{ size = {code.size}, sha256 = "{code.sha256.hex()}" }}']
+    return lines
 
 
 def _check_origin(origin: OriginWire, what: str) -> None:
@@ -174,6 +195,15 @@ def _check_origin(origin: OriginWire, what: str) -> None:
     given = {name for name in OriginWire.__struct_fields__ if getattr(origin, name) is not None}
     if given != {"package"} and (missing := {"distribution", "version", "path"} - given):
         raise MalformedRecord(f"{what}: missing required field `{min(missing)}`, unless it has `package` alone")
+
+
+def _launch_image(wire: BuildWire, images: Mapping[bytes, FirmwareComponent]) -> LaunchImage:
+    what = f"firmware record {wire.name!r}"
+    if wire.igvm and not wire.component:
+        return igvm_component(wire.igvm, what)
+    if not wire.component or wire.igvm:
+        raise MalformedRecord(f"{what}: needs a table [component] or a table [igvm], and not both")
+    return _component(wire.component, wire.name, images)
 
 
 def _component(wire: ComponentWire, name: str, images: Mapping[bytes, FirmwareComponent]) -> FirmwareComponent:

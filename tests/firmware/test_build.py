@@ -50,9 +50,9 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
     text = build.to_toml()
     read = FirmwareBuild.parse(text)
     assert read == build
-    assert read.component.metadata_fault == build.component.metadata_fault
-    assert read.component.firmware_version == build.component.firmware_version
-    assert read.component.code == build.component.code
+    assert read.image.metadata_fault == build.image.metadata_fault
+    assert read.image.firmware_version == build.image.firmware_version
+    assert read.image.code == build.image.code
     assert read.to_toml() == text
 
 
@@ -68,7 +68,7 @@ def test_a_record_without_the_image_states_what_the_digest_follows_from() -> Non
             MalformedRecord, match=f"{key} (is|are) not known, so no digest follows from the SNP baseline"
         ):
             FirmwareBuild.parse(without)
-    without_sections = replace(record, component=replace(record.component, sections=()))
+    without_sections = replace(record, component=replace(record.image, sections=()))
     assert "sections = []\n" in without_sections.to_toml()
 
 

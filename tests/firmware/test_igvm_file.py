@@ -54,7 +54,7 @@ def test_a_file_is_read(version: int) -> None:
     assert (read.ignored, read.padded, read.undeclared) == ((), 0, 0)
     assert read.platform(PlatformType.SEV_SNP) == read.platforms[0]
     assert read.platform(PlatformType.TDX) is None
-    (_, _), (_, rules), (kind, run), (_, vcpu), (_, block) = read.headers()
+    (_, _), (_, rules), (kind, run), (_, vcpu), (_, block) = read.headers
     assert kind == HeaderType.PAGE_DATA
     assert rules._asdict() == {"policy": 0x30000, "mask": SNP, "reserved": 0}
     assert isinstance(run, PageRun)
@@ -90,20 +90,20 @@ def test_every_header_type_is_read() -> None:
     kinds = sorted(LAYOUT, key=lambda kind: (kind, kind == HeaderType.PARAMETER_INSERT))
     kinds.append(kinds.pop(kinds.index(HeaderType.PARAMETER_INSERT)))
     headers = [fixed.get(HeaderType(kind)) or header(kind, bytes(LAYOUT[kind][1].size)) for kind in kinds]
-    assert [kind for kind, _ in IgvmFile.parse(made(*headers)).headers()] == kinds
+    assert [kind for kind, _ in IgvmFile.parse(made(*headers)).headers] == kinds
 
 
 def test_padding_that_is_not_zero_is_counted() -> None:
     vcpu = context(number=2)
     read = IgvmFile.parse(made(*MINIMAL[:3], vcpu[:-4] + b"0000", pages=2))
-    assert (read.padded, len(list(read.headers()))) == (1, 4)
+    assert (read.padded, len(list(read.headers))) == (1, 4)
 
 
 def test_an_unknown_header_is_refused_unless_it_may_be_ignored() -> None:
     assert "the unknown type 0x306" in refused(*MINIMAL, header(0x306, b"123"))
     read = IgvmFile.parse(made(platform(), header(0x80000306, b"123"), *MINIMAL[1:], pages=2))
     assert read.ignored == (0x80000306,)
-    assert len(list(read.headers())) == 4
+    assert len(list(read.headers)) == 4
 
 
 def test_bits_of_masks_without_a_platform_are_told() -> None:
@@ -233,7 +233,7 @@ def test_runs_of_pages_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(page_run, "LONGEST_RUN", 2)
     pages = [page(0x200000 * number, 0, flags=1, kind=number % 4) for number in range(5)]
     read = IgvmFile.parse(made(*MINIMAL[:2], *pages, context(number=2), *MINIMAL[2:3], pages=2))
-    runs = [one for _, one in read.headers() if isinstance(one, PageRun)]
+    runs = [one for _, one in read.headers if isinstance(one, PageRun)]
     assert [(run.number, len(run.gpas)) for run in runs] == [(2, 2), (4, 2), (6, 1), (8, 1)]
     found = [(one.gpa, one.flags, one.data_type) for run in runs for one in run.each()]
     assert found == [*((0x200000 * number, 1, number % 4) for number in range(5)), (0x1000, 0, 0)]

@@ -21,7 +21,7 @@ def igvm_bytes(*headers: bytes, pages: int = 1, version: int = 1, fixed: bytes |
     """A file. pages: with one byte repeated, 1 in the first. fixed: the end of the fixed header of version 2."""
     variable = b"".join(headers)
     more = b"" if version == 1 else struct.pack("<II", 0, 4096) if fixed is None else fixed
-    data = b"".join(bytes([number + 1]) * 4096 for number in range(pages))
+    data = b"".join(bytes([(number + 1) % 256]) * 4096 for number in range(pages))
     begin, size = 24 + len(more), PAGES_AT + len(data)
 
     def with_checksum(checksum: int) -> bytes:

@@ -45,7 +45,8 @@ class IgvmFile(Value):
     """An IGVM file.
 
     data: the whole file. version: of the format. architecture: one of ARCHITECTURES.
-    begin, end: offsets of the variable headers, and of what follows them. platforms: in their order.
+    headers: the type and content of every variable header that is known, in their order; pages as PageRun.
+    platforms: in their order.
     ignored: types of headers that are not known and say that they may be ignored, of which 64 are kept.
     padded: number of headers whose padding is not zero, as the format demands.
     undeclared: bits in the masks of headers that are those of no platform.
@@ -54,8 +55,7 @@ class IgvmFile(Value):
     data: bytes
     version: int
     architecture: str
-    begin: int
-    end: int
+    headers: tuple[tuple[int, Content | PageRun], ...]
     platforms: tuple[SupportedPlatform, ...]
     ignored: tuple[int, ...]
     padded: int
@@ -66,8 +66,11 @@ class IgvmFile(Value):
         """Read a file; raises MalformedFirmware if it is broken, too large, or of an unknown version."""
         version, architecture, begin, end = _read_fixed_header(data)
         checks, ignored, padded = Checks(end, len(data)), set[int](), 0
+        headers: list[tuple[int, Content | PageRun]] = []
         for kind, at, content, is_padded in _walk(data, begin, end):
             padded += is_padded
+            if content is not None:
+                headers.append((kind, content))
             if isinstance(content, PageRun):
                 checks.check_run(content, at)
             elif content is not None:
@@ -77,13 +80,7 @@ class IgvmFile(Value):
             else:
                 raise MalformedFirmware(f"the header at {at:#x} has the unknown type {kind:#x}")
         found = (tuple(sorted(ignored)), padded, checks.undeclared)
-        return cls(data, version, architecture, begin, end, checks.end(), *found)
-
-    def headers(self) -> Iterator[tuple[int, Content | PageRun]]:
-        """The type and content of every variable header that is known, in the order of the file; pages as PageRun."""
-        for kind, _, content, _ in _walk(self.data, self.begin, self.end):
-            if content is not None:
-                yield kind, content
+        return cls(data, version, architecture, tuple(headers), checks.end(), *found)
 
     def platform(self, kind: PlatformType) -> SupportedPlatform | None:
         """The platform header of a type, which a file has at most once."""

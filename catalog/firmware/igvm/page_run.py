@@ -6,7 +6,8 @@ import re
 import struct
 from array import array
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import count, groupby
+from operator import eq, sub
 from typing import Literal, NamedTuple
 
 from catalog.firmware.igvm.igvm_layout import (
@@ -33,6 +34,7 @@ _PLACES: tuple[tuple[Literal["Q", "I", "H"], int], ...] = (
 )
 """Type of each field of PageData, and its offset in the header in bytes."""
 
+_ALIKE = re.compile(rb"\x00+|\x01+")
 _IS_BIG_ENDIAN = struct.pack("=H", 1) != struct.pack("<H", 1)
 
 
@@ -79,6 +81,23 @@ class PageRun(NamedTuple):
     def each(self) -> Iterator[PageData]:
         """The headers one by one."""
         return map(PageData._make, zip(*self[1:], strict=True))
+
+
+def contiguous_parts(gpas: array[int], offsets: array[int], size: int) -> Iterator[tuple[int, int]]:
+    """Where each part of some pages begins and ends whose addresses follow one another, and all or none have contents.
+
+    size: bytes of memory of a page. offsets: of their contents; 0: none.
+    """
+    for found in _ALIKE.finditer(bytes(map(bool, offsets))):
+        begin, end = found.span()
+        if all(map(eq, gpas[begin:end], count(gpas[begin], size))):  # ten times as fast as one by one
+            yield begin, end
+            continue
+        for at, step in enumerate(map(sub, gpas[begin + 1 : end], gpas[begin:end]), begin + 1):
+            if step != size:
+                yield begin, at
+                begin = at
+        yield begin, end
 
 
 def is_uniform(column: array[int]) -> bool:
