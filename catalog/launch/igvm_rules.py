@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from catalog.abi.page_info import PageType
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
@@ -25,6 +27,8 @@ class IgvmWire(Wire, frozen=True, kw_only=True):
     vcpus_without_context: Literal["not-measured", "reset-state"]
     vmsa_gpa: PageAddress | None = None
     vmsa_fields: list[str] | None = None
+    other_vmsa_fields: Literal["refused", "of-reset-state"] = "refused"
+    kernel_hashes_gpa: Annotated[int, Meta(ge=0, lt=1 << 52, multiple_of=1024)] | None = None
     unknown_headers: Literal["refused", "ignored"] = "refused"
     other_platforms: Literal["checked", "filtered"] = "checked"
     overlaps: Literal["launched", "refused"] = "launched"
@@ -46,7 +50,11 @@ class IgvmRules:
     boot_context_only: whether only the context of vCPU 0 can be launched.
     resets_other_vcpus: whether a VMSA in the reset state is measured for each vCPU without a context.
     vmsa_gpa: the address at which VMSAs after all pages are measured.
-    vmsa_fields: segments and registers that a VMSA may set, at vmsa_gpa and nowhere else; None: any, anywhere.
+    vmsa_fields: segments and registers that are taken from a VMSA; None: all.
+    refuses_other_fields: whether a VMSA that sets others, or is not at vmsa_gpa, is refused; if not, they have the
+    values of the reset state.
+    kernel_hashes_gpa: where kernel hashes are written, if there are some, in a block of 1024 bytes: into the page that
+    the file has there, which becomes NORMAL, or into one after all pages; None: the loader passes none.
     ignores_unknown: whether headers of types that nobody knows are passed over if they say so.
     filters_platform: whether headers of other platforms are not looked at.
     refuses_overlaps: whether a page at an address that has another one is refused.
@@ -63,6 +71,8 @@ class IgvmRules:
     resets_other_vcpus: bool
     vmsa_gpa: int | None
     vmsa_fields: frozenset[str] | None
+    refuses_other_fields: bool
+    kernel_hashes_gpa: int | None
     ignores_unknown: bool
     filters_platform: bool
     refuses_overlaps: bool
@@ -81,6 +91,8 @@ class IgvmRules:
             raise MalformedRecord(f"VMM profile {profile!r}: igvm: unknown field of a VMSA {min(unknown)!r}")
         if (wire.vmsas == "at-end") != (wire.vmsa_gpa is not None):
             raise MalformedRecord(f"VMM profile {profile!r}: igvm: VMSAs at the end and vmsa_gpa need each other")
+        if wire.other_vmsa_fields == "of-reset-state" and (wire.vmsa_fields is None or wire.vmsa_gpa is None):
+            raise MalformedRecord(f"VMM profile {profile!r}: igvm: other_vmsa_fields needs vmsa_fields and vmsa_gpa")
         return cls(
             order=wire.order,
             zero_type=PageType[wire.pages_without_data],
@@ -92,6 +104,8 @@ class IgvmRules:
             resets_other_vcpus=wire.vcpus_without_context == "reset-state",
             vmsa_gpa=wire.vmsa_gpa,
             vmsa_fields=None if wire.vmsa_fields is None else frozenset(wire.vmsa_fields),
+            refuses_other_fields=wire.vmsa_fields is not None and wire.other_vmsa_fields == "refused",
+            kernel_hashes_gpa=wire.kernel_hashes_gpa,
             ignores_unknown=wire.unknown_headers == "ignored",
             filters_platform=wire.other_platforms == "filtered",
             refuses_overlaps=wire.overlaps == "refused",
@@ -111,3 +125,8 @@ class IgvmRules:
             f"vmsas={'at-end' if self.vmsas_at_end else 'in-order'}",
         )
         return " ".join(words)
+
+    @property
+    def of_kernel_page(self) -> str:
+        """As `of_pages`, with the address of kernel hashes."""
+        return f"{self.of_pages} kernel-hashes={self.kernel_hashes_gpa or 0:#x}"

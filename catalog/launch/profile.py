@@ -43,12 +43,16 @@ class VmsaWire(Wire, frozen=True):
 
 
 class SnpWire(Wire, frozen=True):
-    """What a VMM chooses under SEV-SNP only: types of pages whose contents are not measured, and the order of pages."""
+    """What a VMM chooses under SEV-SNP only: types of pages whose contents are not measured, and the order of pages.
 
-    kernel_hashes: Literal["in-section", "after-firmware"]
+    kernel_hashes: where they are; `never`: the VMM passes none, under no technology.
+    """
+
+    kernel_hashes: Literal["in-section", "after-firmware", "never"]
     cpuid: Literal["in-place", "after-sections"]
     vmsa_gpa: PageAddress
-    page_types: dict[str, Literal["ZERO", "UNMEASURED", "SECRETS", "CPUID"]]
+    page_types: dict[str, Literal["NORMAL", "ZERO", "UNMEASURED", "SECRETS", "CPUID"]]
+    sections: Literal["as-listed", "buildigvm"] = "as-listed"
 
 
 class ProfileWire(Wire, frozen=True):
@@ -73,14 +77,18 @@ class ProfileWire(Wire, frozen=True):
 class SnpLaunchRules:
     """Page types and order of an SNP launch under one VMM.
 
-    page_types: page type for each section type that this VMM knows.
+    page_types: page type for each section type that this VMM knows; NORMAL: of zeros.
+    takes_hashes: whether the VMM passes kernel hashes.
+    sections_of_buildigvm: whether the sections are launched as buildigvm puts them into an IGVM file.
     hashes_after_firmware: the kernel hashes page comes before all sections (trees of 2022).
     cpuid_last: CPUID comes after all other sections (EC2).
     vmsa_gpa: guest-physical address under which VMSA pages are measured.
     """
 
     page_types: Mapping[int, PageType]
+    takes_hashes: bool
     hashes_after_firmware: bool
+    sections_of_buildigvm: bool
     cpuid_last: bool
     vmsa_gpa: int
 
@@ -108,7 +116,7 @@ class VmmProfile:
                 f"VMM profile {wire.name!r}: {min(derived)} must not be set: it is derived from the launch"
             )
         try:
-            snp = _snp_rules(wire.snp) if wire.snp else None
+            snp = _snp_rules(wire.snp, wire.name) if wire.snp else None
             profile = cls(wire, text, snp, IgvmRules.parse(wire.igvm, wire.name) if wire.igvm else None)
             for bsp in (True, False) if wire.vmsa else ():
                 profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
@@ -169,9 +177,15 @@ class VmmProfile:
         return LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
 
 
-def _snp_rules(wire: SnpWire) -> SnpLaunchRules:
+def _snp_rules(wire: SnpWire, profile: str) -> SnpLaunchRules:
+    types = {"SNP_SECRETS": "SECRETS", "SVSM_CAA": "NORMAL", "CPUID": "CPUID", "SNP_SEC_MEM": "NORMAL"}
+    is_buildigvm = wire.sections == "buildigvm"
+    if is_buildigvm != (wire.page_types == types) or (not is_buildigvm and "NORMAL" in wire.page_types.values()):
+        raise MalformedRecord(f"VMM profile {profile!r}: page_types: NORMAL is for the sections of buildigvm")
     return SnpLaunchRules(
         page_types={SectionType[kind]: PageType[page] for kind, page in wire.page_types.items()},
+        takes_hashes=wire.kernel_hashes != "never",
+        sections_of_buildigvm=wire.sections == "buildigvm",
         hashes_after_firmware=wire.kernel_hashes == "after-firmware",
         cpuid_last=wire.cpuid == "after-sections",
         vmsa_gpa=wire.vmsa_gpa,

@@ -93,14 +93,18 @@ class Technology(ABC):
 
     def vmm_blocker(self, point: Any) -> str | None:
         """Why the VMM of a configuration does not launch this technology, or None."""
-        if not isinstance(point, VcpuPoint) or self.name in point.vmm.technologies:
+        if not isinstance(point, VcpuPoint):
             return None
-        return f"{point.vmm.name} does not launch {self.name}"
+        if point.vmm.igvm:
+            return f"{point.vmm.name} launches IGVM files, and this is a firmware image"
+        return None if self.name in point.vmm.technologies else f"{point.vmm.name} does not launch {self.name}"
 
     def kernel_hashes_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
         """Why the kernel hashes of a configuration cannot be measured; None if they can, or if it has none."""
         if point.kernel_hashes is None:
             return None
+        if isinstance(point, VcpuPoint) and point.vmm.snp and not point.vmm.snp.takes_hashes:
+            return f"{point.vmm.name} passes no kernel hashes"
         return hashes_area_blocker(firmware) if self.takes_kernel_hashes else f"{self.name} measures no kernel hashes"
 
     @property
@@ -118,7 +122,7 @@ class Technology(ABC):
 def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
     """The launch digest of one configuration; raises CannotLaunch with the reason if it cannot launch."""
     if reason := technology.launch_blocker(firmware, point):
-        raise _refused(technology, reason)
+        raise refused(technology.name, reason)
     state = technology.baseline(firmware)
     for run in technology.update_runs(firmware, point):
         for update in run.updates * run.repeat:
@@ -126,10 +130,10 @@ def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -
     return technology.finish(state)
 
 
-def _refused(technology: Technology, reason: str) -> CannotLaunch:
+def refused(technology: str, reason: str) -> CannotLaunch:
     """The error for a reason of `launch_blocker`: the launch is not possible, or its digest is not."""
     said = ": " if reason.startswith(NOT_COMPUTABLE) else " cannot launch this: "
-    return CannotLaunch(f"{technology.name}{said}{reason}")
+    return CannotLaunch(f"{technology}{said}{reason}")
 
 
 class Measurer:
@@ -161,7 +165,7 @@ class Measurer:
 
     def _update_runs(self, point: Point) -> list[UpdateRun]:
         if reason := self.technology.launch_blocker(self.firmware, point):
-            raise _refused(self.technology, reason)
+            raise refused(self.technology.name, reason)
         return list(self.technology.update_runs(self.firmware, point))
 
     def _fold(self, runs: Iterable[UpdateRun]) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.igvm.reduce_igvm import reduce_igvm
 from catalog.spec import embedded
 from tests.fuzz.target import Target
 from tests.support.igvm_builder import area, context, id_block, igvm_bytes, insert, page, platform, policy
@@ -17,7 +17,7 @@ _CHECKSUM = slice(20, 24)
 def _whole(data: bytes) -> None:
     loaders = list(embedded.loaders().values())
     file = IgvmFile.parse(_with_checksum(data))
-    component = IgvmComponent.from_file(file, [(one.igvm, one.technologies) for one in loaders if one.igvm])
+    component = reduce_igvm(file, [(one.igvm, one.technologies) for one in loaders if one.igvm])
     for technology in component.platforms:
         for loader in loaders:
             launch = IgvmLaunch(component, technology, loader)

@@ -20,6 +20,7 @@ from catalog.launch.technology import technologies
 from tests.support.profiles import DATA, EPYC, PROFILES
 
 QEMU = (DATA / "vmm" / "qemu-kvm-init2.toml").read_text(encoding="utf-8")
+BUILDIGVM = (DATA / "vmm" / "buildigvm.toml").read_text(encoding="utf-8")
 EC2 = (DATA / "vmm" / "ec2-2026.toml").read_text(encoding="utf-8")
 
 PEER_PAGES = {
@@ -46,19 +47,21 @@ def test_a_profile_of_the_data_folder_is_complete(name: str) -> None:
 
 
 def test_every_specified_profile_exists() -> None:
-    assert set(PROFILES) == set(PEER_PAGES)
+    assert set(PROFILES) == {*PEER_PAGES, "buildigvm"}
     assert {name for name, profile in PROFILES.items() if not profile.measures_signature} == {
         "ec2-2023",
         "ec2-2026",
         "gce-v1",
+        "buildigvm",
     }
     assert {name for name, profile in PROFILES.items() if "sev-es" in profile.technologies} == {
         "qemu-kvm-init2",
         "qemu-kvm-legacy",
+        "buildigvm",
     }
 
 
-@pytest.mark.parametrize("name", sorted(PROFILES))
+@pytest.mark.parametrize("name", sorted(PEER_PAGES))
 def test_vmsa_pages_match_sev_snp_measure(name: str) -> None:
     vmm, older = PEER_PAGES[name]
     signature = EPYC if PROFILES[name].measures_signature else VcpuSignature(0)
@@ -73,7 +76,7 @@ def test_vmsa_pages_match_sev_snp_measure(name: str) -> None:
 
 
 def test_page_types_and_order_are_as_specified() -> None:
-    orders = {name: profile.snp for name, profile in PROFILES.items()}
+    orders = {name: profile.snp for name, profile in PROFILES.items() if name in PEER_PAGES}
     assert all(order and order.vmsa_gpa == 0xFFFFFFFFF000 for order in orders.values())
     after = {name for name, order in orders.items() if order and order.hashes_after_firmware}
     last = {name for name, order in orders.items() if order and order.cpuid_last}
@@ -135,6 +138,10 @@ def test_the_error_names_the_path_of_the_invalid_value(right: str, wrong: str, p
         (QEMU, 'CPUID = "CPUID"', 'CPUID = "NORMAL"'),
         (QEMU, 'SNP_SEC_MEM = "ZERO"', 'SNP_SEC_MEM = "NORMAL"'),
         (QEMU, 'SVSM_CAA = "ZERO"', 'SVSM_CAA = "VMSA"'),
+        (QEMU, 'cpuid = "in-place"', 'cpuid = "in-place"\nsections = "buildigvm"'),
+        (BUILDIGVM, 'SNP_SEC_MEM = "NORMAL"', 'SNP_SEC_MEM = "ZERO"'),
+        (BUILDIGVM, 'SNP_SEC_MEM = "NORMAL"', ""),
+        (BUILDIGVM, 'sections = "buildigvm"', ""),
     ],
 )
 def test_values_that_could_not_be_measured_are_refused_when_parsed(text: str, right: str, wrong: str) -> None:

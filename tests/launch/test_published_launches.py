@@ -189,4 +189,4 @@ def test_the_digest_of_a_real_launch_follows_from_what_is_published(name: str) -
     profile, types = embedded.profile_named(launch.vmm), VcpuTypes.parse(embedded.vcpu_types_text())
     signature = types.signature("EPYC-v4") if profile.measures_signature else None
     point = VcpuPoint(launch.kernel, profile, signature, 1, launch.vcpus)
-    assert measure(technologies()["sev-snp"], launch.build.component, point).hex() == launch.digest
+    assert measure(technologies()["sev-snp"], launch.build.image, point).hex() == launch.digest

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from catalog.firmware.igvm.igvm_component import PLATFORMS, IgvmComponent
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.launch.igvm.igvm_component import PLATFORMS, IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.igvm.reduce_igvm import reduce_igvm
 from catalog.launch.technology import technologies
 from catalog.spec import embedded
 from tests.real.shared import SHARED
@@ -52,9 +53,7 @@ REFUSED = {
 def component(name: str) -> IgvmComponent:
     data = (FOLDER / "files" / name).read_bytes()
     file = IgvmFile.parse(lzma.decompress(data) if name.endswith(".xz") else data)
-    return IgvmComponent.from_file(
-        file, [(one.igvm, one.technologies) for one in embedded.loaders().values() if one.igvm]
-    )
+    return reduce_igvm(file, [(one.igvm, one.technologies) for one in embedded.loaders().values() if one.igvm])
 
 
 def launched(name: str, technology: str, loader: str) -> tuple[str, str | None]:

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.abi.page_info import PAGE_SIZE, PageType
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.page_info import PAGE_SIZE, PageType, fold
 from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
+from catalog.firmware.igvm.igvm_component import (
+    MAX_AFTER,
+    IgvmComponent,
+    IgvmContext,
+    IgvmPlatform,
+    KernelPage,
+    NoKernelPage,
+)
 from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
-from catalog.launch.igvm.igvm_component import IgvmComponent, IgvmContext, IgvmPlatform
+from catalog.launch.chain import VcpuChain
+from catalog.launch.igvm.kernel_pages import after_kernel_page, hashes_page
 from catalog.launch.igvm_rules import IgvmRules
+from catalog.launch.kernel_hashes_area import NOT_COMPUTABLE
 from catalog.launch.point import MAX_VCPUS
 from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
 from catalog.launch.update import LaunchUpdate
 from catalog.values import IntEnum
 
 _FEATURES_AT = REGISTERS["sev_features"][0]
 _BASE_AT = 8  # in a segment: u16 selector, u16 attrib, u32 limit, u64 base
 
+_NO_KERNEL_PAGE = {
+    NoKernelPage.PARAMETERS: "the file inserts a parameter area where the kernel hashes go",
+    NoKernelPage.VMSA: "the file has a VMSA where the kernel hashes go",
+    NoKernelPage.CPUID: "the file has a CPUID page where the kernel hashes go",
+    NoKernelPage.LATER_PAGES: f"{NOT_COMPUTABLE}: more than {MAX_AFTER:,} pages follow the kernel hashes page",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class IgvmLaunch:
     """An IGVM file that a VMM launches under a technology.
 
-    vmm: a profile with a table [igvm]. measures_vcpus: whether the digest depends on the number of vCPUs.
+    vmm: a profile; one without a table [igvm] launches nothing.
+    kernel_hashes: what the VMM passes; None if it passes none.
+    measures_vcpus: whether the digest depends on the number of vCPUs.
     """
 
     image: IgvmComponent
     technology: str
     vmm: VmmProfile
+    kernel_hashes: KernelHashes | None = None
 
     @property
     def rules(self) -> IgvmRules:
@@ -56,6 +80,8 @@ class IgvmLaunch:
     @property
     def blocker(self) -> str | None:
         """Why the file cannot be launched with any number of vCPUs, or None."""
+        if not self.vmm.igvm:
+            return f"{self.vmm.name} launches firmware images, and this is an IGVM file"
         if self.technology not in self.vmm.technologies:
             return f"{self.vmm.name} does not launch {self.technology}"
         if self.technology not in self.image.platforms:
@@ -75,18 +101,76 @@ class IgvmLaunch:
             return f"{self.vmm.name} does not know pages of type {_names(unknown_types)} under {self.technology}"
         if self.platform.overlaps and self.rules.refuses_overlaps:
             return f"{self.vmm.name} refuses pages at an address that has another page"
-        return self._contexts_blocker()
+        if self.rules.of_pages not in self.platform.states:
+            return f"{NOT_COMPUTABLE}: the record of the file is older than the rules of {self.vmm.name}"
+        return self._kernel_blocker() or self._contexts_blocker()
 
     def vcpus_blocker(self, vcpus: int) -> str | None:
         """Why the file cannot be launched with this number of vCPUs, or None."""
         if self.measures_vcpus and self.vcpus_of_contexts > vcpus:
-            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, and the guest fewer vCPUs: {vcpus}"
+            return f"the file has a context for vCPU {self.vcpus_of_contexts - 1}, and the guest has fewer vCPUs"
         return None
+
+    def point_blocker(self, vcpus: int | None, signature: VcpuSignature | None) -> str | None:
+        """Why no launch has this number of vCPUs and this vCPU signature, or None. None: not measured."""
+        if (vcpus is not None) != self.measures_vcpus:
+            return f"{self.vmm.name} {'measures' if vcpus is None else 'does not measure'} the number of vCPUs"
+        if reason := self.vcpus_blocker(vcpus or 0):
+            return reason
+        if (signature is not None) != self.uses_signature(vcpus or 0):
+            verb = "measures" if signature is None else "does not measure"
+            return f"{self.vmm.name} {verb} the vCPU signature of this launch"
+        return None
+
+    def uses_signature(self, vcpus: int) -> bool:
+        """Whether the digest with so many vCPUs depends on the vCPU signature: one has no context in the file."""
+        return self.measures_signature and vcpus > len(self.platform.contexts)
+
+    def digest(self, vcpus: int | None, signature: VcpuSignature | None) -> LaunchDigest:
+        """The launch digest of what no blocker refuses."""
+        technology, state = technology_named(self.technology), self.baseline
+        for update in self.vmsa_updates(vcpus or 0, signature):
+            state = technology.extend(state, update)
+        return technology.finish(state)
+
+    @property
+    def vcpus_before(self) -> int:
+        """vCPUs in the state of `chain`."""
+        return self.vcpus_of_contexts - 1
+
+    def chain(self, signature: VcpuSignature | None) -> VcpuChain:
+        """The launch after the VMSAs of all contexts but the last; each step adds a vCPU. For `measures_vcpus` alone.
+
+        signature: None if only the first step is asked for, which depends on none.
+        """
+        technology, state = technology_named(self.technology), self.baseline
+        *before, last, reset = self.vmsa_updates(self.vcpus_of_contexts + 1, signature)
+        for update in before:
+            state = technology.extend(state, update)
+        return VcpuChain(state, last, reset)
+
+    def vmsa_hashes(self, vcpus: int | None, signature: VcpuSignature | None) -> tuple[bytes | None, bytes | None]:
+        """SHA-256 of the VMSA page of the BSP and of every AP; None if there is none, or if those of APs may differ."""
+        if self.technology == "sev":
+            return None, None
+        pages = {one.vcpu: self._page(one) for one in self.platform.contexts}
+        if self.measures_vcpus:
+            reset = self._reset_page(signature)
+            bsp, of_aps = pages.get(0, reset), {reset} if self.vcpus_of_contexts == 1 and vcpus != 1 else set()
+        else:
+            bsp, of_aps = pages.get(0, b""), {page for vcpu, page in pages.items() if vcpu}
+        ap = of_aps.pop() if len(of_aps) == 1 else b""
+        return _sha256(bsp), _sha256(ap)
 
     @property
     def baseline(self) -> Any:
         """The state of the technology after all pages: SNP launch digest, or Sha256State."""
-        state = self.platform.states[self.rules.of_pages]
+        state, gpa = self.platform.states[self.rules.of_pages], self.rules.kernel_hashes_gpa
+        if self.kernel_hashes and gpa is not None:
+            page = self.platform.kernel_pages.get(self.rules.of_kernel_page)
+            if isinstance(page, KernelPage):
+                return after_kernel_page(page, gpa, self.kernel_hashes)
+            return fold(state.digest, hashes_page(gpa, self.kernel_hashes))
         return state.digest if self.technology == "sev-snp" else Sha256State(state.digest, b"", state.hashed)
 
     def vmsa_updates(self, vcpus: int, signature: VcpuSignature | None) -> Iterator[LaunchUpdate]:
@@ -95,7 +179,7 @@ class IgvmLaunch:
         if gpa is None:
             return
         for vcpu in range(vcpus) if self.measures_vcpus else sorted(contexts):
-            page = contexts[vcpu].page if vcpu in contexts else self._reset_page(signature)
+            page = self._page(contexts[vcpu]) if vcpu in contexts else self._reset_page(signature)
             yield LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
 
     @property
@@ -117,6 +201,24 @@ class IgvmLaunch:
     def _reset_page(self, signature: VcpuSignature | None) -> bytes:
         return self.vmm.vmsa_page(RESET_EIP, signature or VcpuSignature(0), self.sev_features, bsp=True)
 
+    def _page(self, context: IgvmContext) -> bytes:
+        """The VMSA that is launched for a context."""
+        if self.rules.vmsa_fields is None or self.rules.refuses_other_fields:
+            return context.page
+        page = bytearray(self._reset_page(None))
+        for at, size in map(_place, self.rules.vmsa_fields):
+            page[at : at + size] = context.page[at : at + size]
+        return bytes(page)
+
+    def _kernel_blocker(self) -> str | None:
+        """Why the kernel hashes cannot be measured; None if they can, or if there are none."""
+        if self.kernel_hashes is None:
+            return None
+        if self.rules.kernel_hashes_gpa is None:
+            return f"{self.vmm.name} passes no kernel hashes with an IGVM file"
+        page = self.platform.kernel_pages.get(self.rules.of_kernel_page)
+        return _NO_KERNEL_PAGE[page] if isinstance(page, NoKernelPage) else None
+
     def _contexts_blocker(self) -> str | None:
         contexts, numbers = self.platform.contexts, [one.vcpu for one in self.platform.contexts]
         if len(set(numbers)) < len(numbers) and self.rules.vmsas_at_end:
@@ -129,7 +231,7 @@ class IgvmLaunch:
 
     def _context_blocker(self, one: IgvmContext) -> str | None:
         """Why a VMM that sets registers, and no whole VMSA, refuses a context, or would not launch what it has."""
-        if self.rules.vmsa_fields is None:
+        if self.rules.vmsa_fields is None or not self.rules.refuses_other_fields:
             return None
         where = f"{self.vmm.name} refuses the context of vCPU {one.vcpu}"
         if one.gpa != self.rules.vmsa_gpa:
@@ -146,6 +248,11 @@ class IgvmLaunch:
         return None
 
 
+def _sha256(page: bytes) -> bytes | None:
+    """None without a page."""
+    return hashlib.sha256(page).digest() if page else None
+
+
 def _names(kinds: Iterable[IntEnum]) -> str:
     return ", ".join(kind.name for kind in sorted(kinds))
 
@@ -159,12 +266,16 @@ def _base(one: IgvmContext, segment: str) -> bytes:
     return one.page[at : at + 8]
 
 
+def _place(field: str) -> tuple[int, int]:
+    """Offset and size in bytes of a segment or register of a VMSA."""
+    if field in SEGMENTS:
+        return SEGMENTS[field], SEGMENT.size
+    return REGISTERS[field][0], struct.calcsize("<" + REGISTERS[field][1])
+
+
 def _first_set(page: bytes, fields: frozenset[str]) -> int | None:
     """Offset of the first byte that is not zero and lies in none of these segments and registers, or None."""
     rest = bytearray(page)
-    for name in fields:
-        at = SEGMENTS.get(name)
-        size = SEGMENT.size if at is not None else struct.calcsize("<" + REGISTERS[name][1])
-        at = REGISTERS[name][0] if at is None else at
+    for at, size in map(_place, fields):
         rest[at : at + size] = bytes(size)
     return next((at for at, byte in enumerate(rest) if byte), None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice
+from operator import eq, le
 from typing import NamedTuple
 
 from catalog.abi.page_info import PAGE_SIZE, PageType
@@ -22,7 +23,7 @@ from catalog.firmware.igvm.igvm_layout import (
     VpContext,
 )
 from catalog.firmware.igvm.igvm_types import PageDataType
-from catalog.firmware.igvm.page_run import PageRun
+from catalog.firmware.igvm.page_run import PageRun, contiguous_parts
 from catalog.launch.igvm_rules import IgvmRules
 
 _PAGES_OF_2MB = 512
@@ -61,6 +62,8 @@ class LoadedPages(NamedTuple):
 
     def by_address(self) -> LoadedPages:
         """The same pages in ascending order of their addresses; those with one address stay in their order."""
+        if all(map(le, self.gpas, islice(self.gpas, 1, None))):
+            return self
         order = sorted(range(len(self.gpas)), key=self.gpas.__getitem__)
         return LoadedPages(*(array(one.typecode, map(one.__getitem__, order)) for one in self))
 
@@ -69,7 +72,7 @@ def loaded_pages(file: IgvmFile, mask: int, rules: IgvmRules) -> LoadedPages:
     """The pages of the platform with this mask; with its VMSAs, if they are launched where the file has them."""
     made, areas = LoadedPages.none(), dict[int, int]()
     region = _Region()
-    for _, one in file.headers():
+    for _, one in file.headers:
         if isinstance(one, PageRun):
             for begin, like, pages in _alike(one, mask, rules):
                 if rules.order == "regions":
@@ -89,7 +92,7 @@ def loaded_pages(file: IgvmFile, mask: int, rules: IgvmRules) -> LoadedPages:
 def overlaps(file: IgvmFile, mask: int) -> int:
     """Pages of a platform, parameter areas included, at an address that has another page or a VMSA."""
     gpas, areas, vmsas = array("Q"), dict[int, int](), set[int]()
-    for _, one in file.headers():
+    for _, one in file.headers:
         if isinstance(one, PageRun):
             for begin, end in one.uniform_parts():
                 if one.masks[begin] & mask and one.flags[begin] & IS_2MB:
@@ -104,7 +107,7 @@ def overlaps(file: IgvmFile, mask: int) -> int:
         elif isinstance(one, VpContext) and one.mask & mask:
             vmsas.add(one.gpa)
     ordered = sorted(gpas)
-    equal = sum(1 for gpa, following in pairwise(ordered) if gpa == following)
+    equal: int = sum(map(eq, ordered, islice(ordered, 1, None)))
     return equal + sum(1 for gpa in vmsas if bisect_left(ordered, gpa) < bisect_right(ordered, gpa))
 
 
@@ -122,9 +125,7 @@ class _Region:
         """Append pages, and what ended before them to `made`. number: of the header of the first."""
         _, gpas, offsets = pages
         headers = len(gpas) // like.pages
-        begin = len(gpas) - like.pages
-        while begin and gpas[begin - 1] + PAGE_SIZE == gpas[begin] and bool(offsets[begin - 1]) == bool(offsets[begin]):
-            begin -= like.pages
+        *_, (begin, _) = contiguous_parts(gpas, offsets, PAGE_SIZE)
         if begin or self._next != (number, gpas[0], like, bool(offsets[0])):
             made.extend(self.pages)
             made.extend(LoadedPages(*(one[:begin] for one in pages)))
@@ -159,8 +160,8 @@ def _alike(run: PageRun, mask: int, rules: IgvmRules) -> Iterator[tuple[int, _Li
 
 
 def _pages(kind: PageType, gpas: array[int], offsets: array[int], rules: IgvmRules) -> LoadedPages:
-    if kind is PageType.NORMAL and rules.zero_type is not kind and 0 in offsets:
-        kinds = array("B", (kind if offset else rules.zero_type for offset in offsets))
+    if kind is PageType.NORMAL and rules.zero_type is not kind:
+        kinds = array("B", bytes(map(bool, offsets)).translate(bytes((rules.zero_type, kind)) + bytes(254)))
     else:
         kinds = array("B", bytes((kind,)) * len(gpas))
     return LoadedPages(kinds, gpas, offsets)

@@ -20,6 +20,7 @@ from catalog.abi.page_info import (
 from catalog.abi.vcpu_start import SNP_ACTIVE
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.metadata import Area, Section, SectionType
+from catalog.launch.buildigvm import buildigvm_blocker, buildigvm_updates
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha384_chains
@@ -84,6 +85,8 @@ class SevSnp(Technology):
         if not point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} lacks bit 0, SNPActive, which the guest runs with"
         rules = _rules(point)
+        if rules.sections_of_buildigvm:
+            return buildigvm_blocker(firmware) or self.kernel_hashes_blocker(firmware, point)
         for section in firmware.sections:
             if section.kind not in rules.page_types:
                 return f"{point.vmm.name} does not know metadata sections of type {section.name}"
@@ -136,6 +139,8 @@ def _section_runs(
     firmware: FirmwareComponent, rules: SnpLaunchRules, hashes: KernelHashes | None
 ) -> tuple[UpdateRun, ...]:
     """The sections in file order; CPUID comes last if the VMM does so. Launches share those before the hashes page."""
+    if rules.sections_of_buildigvm:
+        return tuple(UpdateRun((update,)) for update in buildigvm_updates(firmware, rules))
     sections = list(firmware.sections)
     if rules.cpuid_last:
         sections.sort(key=lambda section: section.kind == SectionType.CPUID)  # stable
