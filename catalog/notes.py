@@ -24,6 +24,7 @@ CODES = {
     "corim-policy-not-compared": WARNING,
     "debug-allowed": DANGER,
     "deprecated": WARNING,
+    "digest-covers-igvm-file": WARNING,
     "digest-covers-no-kernel": WARNING,
     "digest-ignores-input": INFO,
     "digest-not-found": INFO,

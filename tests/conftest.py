@@ -25,6 +25,7 @@ from tests.support.catalogs import build, made
 from tests.support.cli import Run
 from tests.support.forked_ldcat import forked_ldcat
 from tests.support.hosts import Host
+from tests.support.igvm_files import write_igvm_files
 from tests.support.published_logs import Place, Publisher
 from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_inputs, write_spec
 
@@ -164,6 +165,13 @@ def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 def few_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """A catalog that keeps only distinguished digests; must not be changed."""
     return made(tmp_path_factory.mktemp("few"), FEW + ODD)
+
+
+@pytest.fixture(scope="session")
+def igvm_files(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """A catalog of the launches of IGVM files; they are in the folder inputs beside it."""
+    folder = tmp_path_factory.mktemp("igvm")
+    return build(write_igvm_files(folder / "inputs"), folder / "catalog")
 
 
 @pytest.fixture

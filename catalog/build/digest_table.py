@@ -120,7 +120,8 @@ class DigestTable:
 def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> dict[str, Any]:
     """The values of _SWEEP_FIELDS for a sweep. pages: cache of the hashes of VMSA pages."""
     config = sweep.config
-    key = (config.base or config.image.reset_vector, config.vmm, *config.sweep_axes())
+    launched = config.base or (config.key if config.igvm else config.image.reset_vector)
+    key = (launched, config.vmm, *config.sweep_axes())
     if key not in pages:
         pages[key] = _page_hashes(sweep)
     made = dict(zip(("bsp_vmsa_sha256", "ap_vmsa_sha256"), pages[key], strict=True))
@@ -129,8 +130,8 @@ def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | N
 
 def _page_hashes(sweep: VcpuSweep) -> tuple[bytes | None, bytes | None]:
     """SHA-256 of the VMSA page of the BSP, and of an AP even if there is only one vCPU; None: not measured or known."""
-    config = sweep.at(sweep.vcpus[0])
-    if config.base or not isinstance(config.point, VcpuPoint):
+    config = sweep.at(sweep.vcpus[-1])
+    if config.base or config.igvm or not isinstance(config.point, VcpuPoint):
         return config.vmsa_page_hashes()
     return vmsa_page_hashes(config.image, config.point)
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from catalog.abi.digest import LaunchDigest
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import VcpuPoint
@@ -44,12 +45,15 @@ def measure_row(sweep: VcpuSweep, vcpus: int | None) -> LaunchDigest:
 
 
 def vcpu_chains(sweeps: Sequence[VcpuSweep]) -> list[VcpuChain]:
-    """The chain of each sweep. All are of one technology, which measures vCPUs."""
+    """The chain of each sweep. All are of one technology, and measure vCPUs."""
     technology = technologies()[sweeps[0].config.technology]
     chains: list[VcpuChain] = []
     for firmware, same in itertools.groupby(sweeps, key=lambda sweep: sweep.config.firmware):
         if firmware is None:
             chains += [sweep.config.base.chain for sweep in same if sweep.config.base]
+            continue
+        if isinstance(firmware, IgvmComponent):
+            chains += [launch.chain(sweep.config.vcpu_signature) for sweep in same if (launch := sweep.config.igvm)]
             continue
         measurer = Measurer(technology, firmware)
         points = (sweep.at(sweep.vcpus[0]).point for sweep in same)
@@ -68,7 +72,7 @@ def _alike(sweeps: Sequence[VcpuSweep]) -> Iterable[list[int]]:
 def _measure(sweeps: Sequence[VcpuSweep], counts: Sequence[int | None], backend: HashBackend) -> list[Digests]:
     """For each sweep, its digests after each count, one after the other."""
     technology = technologies()[sweeps[0].config.technology]
-    if not technology.measures_vcpus:
+    if counts[0] is None:
         return [measure_row(sweep, None).value for sweep in sweeps]
     before = sweeps[0].config.vcpus_before
     return technology.fold_chains(vcpu_chains(sweeps), [count - before for count in counts if count], backend)

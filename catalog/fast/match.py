@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from catalog.notes import Note, worst_first
-from catalog.rows.fields import AXES, BESIDE_COMPONENTS
+from catalog.rows.fields import AXES, BESIDE_COMPONENTS, is_from_igvm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Match:
             refused = [refusal_note(self.refused)] if self.refused else []
             return worst_first([*notes, *refused, inferred_note(self.base)])
         if self.kernel_hashes is None:
-            notes.append(no_kernel_note(technology))
+            notes.append(no_kernel_note(technology, from_igvm=is_from_igvm(self.row)))
         else:
             notes.append(kernel_note(self.kernel_hashes_enforced, self.firmware["version"]))
         notes += launch_notes(technology, self.launchable, self.launchable_reason)
@@ -240,8 +240,14 @@ def revocation_notes(revocation: tuple[str, str] | None) -> list[Note]:
     return [Note(revocation[0], "{} by the publisher of this log: {}".format(*revocation))]
 
 
-def no_kernel_note(technology: str) -> Note:
-    """The note for a launch without kernel hashes: what is known about the booted kernel."""
+def no_kernel_note(technology: str, *, from_igvm: bool = False) -> Note:
+    """The note for a launch without kernel hashes: what is known about the booted kernel.
+
+    from_igvm: whether an IGVM file was launched, which may have a kernel in it.
+    """
+    if from_igvm:
+        text = "the launch digest covers the pages of the IGVM file; whether a kernel is among them is not known"
+        return Note("digest-covers-igvm-file", text)
     if technology in TAKING_KERNEL_HASHES:
         text = "no kernel hashes were measured: the host chose what the firmware boots"
     else:

@@ -172,7 +172,8 @@ class PackedCatalog:
     def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
         signature, features, vcpus = row
         names = self._names
-        if len({group.vmm is None, features is None, vcpus is None}) != 1:
+        from_igvm = group.vmm is not None and features is None
+        if not from_igvm and len({group.vmm is None, features is None, vcpus is None}) != 1:
             raise DamagedBlock("the index has a group that lacks an axis")
         named = (None, None) if group.vmm is None else tuple(names.record(PROFILES, group.vmm))
         vmm, title, hosted = (*named, None)[:3]

@@ -129,7 +129,7 @@ FIELDS = (
     Field(
         "firmware_sha256",
         Hash(32),
-        "SHA-256 of the firmware image; null: it is not known.",
+        "SHA-256 of the firmware image or IGVM file; null: it is not known.",
         of=lambda config: config.firmware and config.firmware.sha256,
         label="firmware SHA-256",
         role=COMPONENT,
@@ -174,7 +174,7 @@ FIELDS = (
     Field(
         "vcpus",
         Count(),
-        "Number of vCPUs; null: no vCPU is measured.",
+        "Number of vCPUs; null: the digest does not depend on it.",
         of=lambda config: config.vcpus,
         label="vCPUs",
         plural="vCPU counts",
@@ -194,7 +194,7 @@ FIELDS = (
     Field(
         "sev_features",
         Bits(64),
-        "SEV_FEATURES of the VMSA, offset 0x3B0; null: no VMSA is measured.",
+        "SEV_FEATURES of the VMSA, offset 0x3B0; null: no VMSA is measured, or those of an IGVM file are.",
         of=lambda config: config.sev_features,
         role=AXIS,
     ),
@@ -248,6 +248,11 @@ BESIDE_COMPONENTS = tuple(
 def identity(values: Mapping[str, Any]) -> Any:
     """What identifies the image, or the base, that the launch of a row begins with. values: by field name."""
     return next((value for name in IDENTITY if (value := values.get(name)) is not None), None)
+
+
+def is_from_igvm(values: Mapping[str, Any]) -> bool:
+    """Whether a row is of a launch from an IGVM file: the VMM matters, and sev_features are those of the file."""
+    return values.get("vmm") is not None and values.get("sev_features") is None
 
 
 def value_in(record: Any, name: str) -> Any:

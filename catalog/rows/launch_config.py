@@ -11,9 +11,12 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.firmware.launch_image import LaunchImage
+from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import measure, technology_named
+from catalog.launch.technology import measure, refused, technology_named
 from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.rows.fields import AXES, BESIDE_COMPONENTS, COLUMNS, DIGEST, IDENTITY, INPUTS, identity
 from catalog.rows.launch_base import LaunchBase
@@ -27,7 +30,7 @@ class LaunchConfig:
     """Everything that a launch digest depends on. None: the technology or the profile does not measure it.
 
     technology: name.
-    firmware: None with a base, as kernel_hashes: neither is known.
+    firmware: an image or an IGVM file; None with a base, as kernel_hashes: neither is known.
     base: the published launch digest that this launch continues, with its own VMM, vCPU signature and sev_features.
     vcpu_signature: CPUID(1).EAX.
     sev_features: u64, including bit 0 (SNPActive).
@@ -35,7 +38,7 @@ class LaunchConfig:
     """
 
     technology: str
-    firmware: FirmwareComponent | None
+    firmware: LaunchImage | None
     kernel_hashes: KernelHashes | None = None
     vmm: VmmProfile | None = None
     vcpu_signature: VcpuSignature | None = None
@@ -51,20 +54,38 @@ class LaunchConfig:
 
     @property
     def image(self) -> FirmwareComponent:
-        """The firmware; raises MalformedRecord if it is not known."""
+        """The firmware image; raises MalformedRecord if it is not known, or if there is an IGVM file in its place."""
         if self.firmware is None:
             raise MalformedRecord("the firmware of this launch is not known: it continues a base")
+        if isinstance(self.firmware, IgvmComponent):
+            raise MalformedRecord("this launch is from an IGVM file, not from a firmware image")
         return self.firmware
+
+    @property
+    def launched(self) -> LaunchImage:
+        """The firmware image or IGVM file; raises MalformedRecord if it is not known."""
+        return self.firmware or self.image
+
+    @property
+    def igvm(self) -> IgvmLaunch | None:
+        """The launch from an IGVM file; None for any other. Raises MalformedRecord without a VMM."""
+        if not isinstance(self.firmware, IgvmComponent):
+            return None
+        if self.vmm is None:
+            raise MalformedRecord("the digest of an IGVM file depends on its loader, and no VMM is given")
+        return IgvmLaunch(self.firmware, self.technology, self.vmm, self.kernel_hashes)
 
     @property
     def key(self) -> bytes:
         """What identifies the firmware, or the base: a SHA-256, or an SNP launch digest."""
-        return self.base.facts.digest if self.base else self.image.key
+        return self.base.facts.digest if self.base else self.launched.key
 
     @property
     def vcpus_before(self) -> int:
-        """vCPUs of the base; 0 without one."""
-        return self.base.facts.vcpus if self.base else 0
+        """vCPUs in the state with which the chain begins: of the base, or of contexts of an IGVM file; 0 for others."""
+        if self.base:
+            return self.base.facts.vcpus
+        return self.igvm.vcpus_before if self.igvm else 0
 
     @property
     def blocker(self) -> str | None:
@@ -72,11 +93,18 @@ class LaunchConfig:
         if self.base:
             few = self.vcpus is not None and self.vcpus <= self.vcpus_before
             return self.base.blocker or (f"its base has {self.vcpus_before} vCPUs" if few else None)
+        if self.igvm:
+            return self._igvm_blocker(self.igvm)
         return technology_named(self.technology).launch_blocker(self.image, self.point)
+
+    def _igvm_blocker(self, launch: IgvmLaunch) -> str | None:
+        if self.sev_features is not None:
+            return "the sev_features of an IGVM file are those that the file has"
+        return launch.blocker or launch.point_blocker(self.vcpus, self.vcpu_signature)
 
     @property
     def point(self) -> Point:
-        """The configuration as `measure` takes it; raises UsageError if the profile does not allow the combination."""
+        """The configuration of an image as `measure` takes it; raises UsageError if the profile does not allow it."""
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
             return FirmwarePoint(self.kernel_hashes)
         return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, self.vcpus)
@@ -85,12 +113,18 @@ class LaunchConfig:
         """The launch digest, by `measure`. Raises CannotLaunch, UnknownName for the technology, and as `point`."""
         if self.base:
             return self.base.digest(self.vcpus or 0)
+        if self.igvm:
+            if reason := self._igvm_blocker(self.igvm):
+                raise refused(self.technology, reason)
+            return self.igvm.digest(self.vcpus, self.vcpu_signature)
         return measure(technology_named(self.technology), self.image, self.point)
 
     def vmsa_page_hashes(self) -> tuple[bytes | None, bytes | None]:
         """SHA-256 of the VMSA page of the BSP and of an AP; None if there is none, or it is not known."""
         if self.base:
             return None, self.base.ap_page_hash()
+        if self.igvm:
+            return self.igvm.vmsa_hashes(self.vcpus, self.vcpu_signature)
         point = self.point
         if not isinstance(point, VcpuPoint):
             return None, None
@@ -115,7 +149,7 @@ class LaunchConfig:
         return {
             "technology": self.technology,
             "firmware": firmware,
-            "firmware_sha256": self.image.sha256 and self.image.sha256.hex(),
+            "firmware_sha256": self.launched.sha256 and self.launched.sha256.hex(),
             **({} if kernel_hashes is None else {"kernel_hashes": kernel_hashes}),
             "kernel_sha256": hashes and hashes.kernel.hex(),
             "initrd_sha256": hashes and hashes.initrd.hex(),
@@ -150,13 +184,13 @@ class VcpuSweep:
 class LaunchComponents:
     """Components by their keys in rows.
 
-    firmware: images by SHA-256, or by SNP baseline if that is all that is known.
+    firmware: images by SHA-256, or by SNP baseline if that is all that is known; IGVM files by SHA-256.
     kernel_hashes: by SHA-256 of the table.
     vmm: VMM profiles by name.
     bases: by launch digest.
     """
 
-    firmware: Mapping[bytes, FirmwareComponent]
+    firmware: Mapping[bytes, LaunchImage]
     kernel_hashes: Mapping[bytes, KernelHashes]
     vmm: Mapping[str, VmmProfile]
     bases: Mapping[bytes, LaunchBase]
@@ -183,8 +217,8 @@ class LaunchComponents:
             raise MalformedRecord("a row has another technology, VMM, vCPU signature or sev_features than its base")
         return config
 
-    def _image(self, row: Mapping[str, Any]) -> FirmwareComponent:
-        found: FirmwareComponent = _named("firmware", identity(row), self.firmware)
+    def _image(self, row: Mapping[str, Any]) -> LaunchImage:
+        found: LaunchImage = _named("firmware", identity(row), self.firmware)
         if (found.sha256 is None) != (row["firmware_sha256"] is None):
             raise MalformedRecord("a row names its firmware by another hash than the strongest one that is known")
         return found

@@ -51,6 +51,16 @@ class Axes:
     vcpus: tuple[int, ...]
     distinguished_bits: int
 
+    @property
+    def image_vmms(self) -> tuple[VmmProfile, ...]:
+        """The profiles of VMMs that launch firmware images."""
+        return tuple(one for one in self.vmm if not one.igvm)
+
+    @property
+    def loaders(self) -> tuple[VmmProfile, ...]:
+        """The profiles of VMMs that launch IGVM files."""
+        return tuple(one for one in self.vmm if one.igvm)
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogSpec:
@@ -98,7 +108,7 @@ def load_spec(path: Path | None) -> CatalogSpec:
         text=msgspec.json.format(msgspec.json.encode(wire, order="sorted"), indent=2).decode("utf-8") + "\n",
         builds=builds,
         kernels=kernels,
-        axes=_all_axes(wire, embedded.profiles(), types),
+        axes=_all_axes(wire, embedded.all_profiles(), types, builds),
         constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
         **_imports(wire.imports, folder),
     )
@@ -124,7 +134,7 @@ def parse_spec(
         text=text.decode("utf-8"),
         builds=tuple(builds),
         kernels=(*without, *kernels),
-        axes=_all_axes(wire, profiles, types),
+        axes=_all_axes(wire, profiles, types, builds),
         constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
         bases=spec_bases(bases, profiles, types),
     )
@@ -156,7 +166,7 @@ def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | Non
     by_kind = {
         "firmware": {*embedded.builds(), *(build.name for build in builds)},
         "kernel_hashes": {NO_KERNEL, *embedded.kernels(), *(kernel.name for kernel in kernels if kernel)},
-        "vmm": set(embedded.profiles()),
+        "vmm": set(embedded.all_profiles()),
     }
     return Names(by_kind, same)
 
@@ -168,7 +178,7 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
         found |= set(matching_files(pattern, folder, "firmware file"))
     # the name is written to the catalog, where an absolute path of this machine does not belong
     for path in sorted(found):
-        builds.append(named_builds.build_of_file(folder / path, _name_of(path)))
+        builds.append(named_builds.any_build_of_file(folder / path, _name_of(path)))
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
     builds = joined_builds(builds)
@@ -193,8 +203,32 @@ def _imports(wire: ImportsWire | UnsetType, folder: Path) -> dict[str, Any]:
     return {"endorsed": found.endorsed, "documents": found.documents, "bases": bases, "notes": found.notes}
 
 
-def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:
-    return {technology_named(name).name: _axes(name, axes, profiles, types) for name, axes in wire.technologies.items()}
+def _all_axes(
+    wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes, builds: Sequence[FirmwareBuild]
+) -> Mapping[str, Axes]:
+    return {
+        technology_named(name).name: _axes(name, axes, _launching(name, axes, profiles, builds), types)
+        for name, axes in wire.technologies.items()
+    }
+
+
+def _launching(
+    technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], builds: Sequence[FirmwareBuild]
+) -> Mapping[str, VmmProfile]:
+    """The profiles that a technology may name: of VMMs that launch firmware images, IGVM files, or both.
+
+    Those of images count only where the technology measures the VMM. Raises MalformedRecord for the name of another.
+    """
+    of_images = technology_named(technology).measures_vcpus and not all(build.is_igvm for build in builds)
+    of_igvm = any(build.is_igvm for build in builds)
+    for name in wire.vmm:
+        if name in profiles and not (of_igvm if profiles[name].igvm else of_images or not of_igvm):
+            what = "IGVM files" if profiles[name].igvm else "firmware images"
+            raise MalformedRecord(
+                f"technologies.{technology}: vmm: {name} launches {what}, and none of the spec's has this technology",
+                f"name {what} under [firmware], or leave it out",
+            )
+    return {name: one for name, one in profiles.items() if (of_igvm if one.igvm else of_images or not of_igvm)}
 
 
 def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Axes:
@@ -207,14 +241,25 @@ def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], t
         distinguished_bits=_distinguished_bits(technology, wire.distinguished_bits),
     )
     measured = {field for field in Axes.__slots__ if getattr(axes, field)} - {"distinguished_bits"}
-    wanted = {"vmm", "sev_features", "vcpus"} & technology_named(technology).measured_fields
-    if any(profile.measures_signature for profile in axes.vmm):
-        wanted.add("vcpu_signatures")
+    wanted = _wanted(technology, axes)
     if missing := wanted - measured:
         raise MalformedRecord(f"{where}: no {min(missing)}", f"{technology} measures it; list its values")
-    if extra := measured - wanted - ({"vcpu_signatures"} if wanted else set()):
+    if extra := measured - wanted - ({"vcpu_signatures"} if "vcpus" in wanted else set()):
         raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
     return axes
+
+
+def _wanted(technology: str, axes: Axes) -> set[str]:
+    """The axes that a technology measures under the VMMs of a spec."""
+    measured = technology_named(technology).measured_fields
+    wanted = {"vmm"} if axes.loaders else {"vmm", "sev_features", "vcpus"} & measured
+    if axes.image_vmms:
+        wanted |= {"sev_features", "vcpus"} & measured
+    if any(vmm.igvm and vmm.igvm.resets_other_vcpus for vmm in axes.vmm):
+        wanted |= {"vcpus"} & measured
+    if "vcpus" in wanted and any(vmm.measures_signature for vmm in axes.vmm):
+        wanted.add("vcpu_signatures")
+    return wanted
 
 
 def _distinguished_bits(technology: str, bits: int) -> int:

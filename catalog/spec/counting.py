@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from catalog.errors import UsageError
+from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.launch.point import VcpuPoint
 from catalog.launch.technology import Technology, technologies
-from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Selector, matches
-from catalog.spec.cross_product import base_sweeps, kept_base_counts, kept_counts, rules_of, variants
+from catalog.spec.cross_product import (
+    base_sweeps,
+    blocker,
+    kept_base_counts,
+    kept_counts,
+    kernels_of,
+    rules_of,
+    variants,
+)
 from catalog.spec.spec_wire import NO_KERNEL
 
 MAX_ROWS = 200_000_000
@@ -70,31 +76,45 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
     features = _alike(axes.sev_features, lambda value: (value & technology.judged_features, within(value)))
     counts = _alike(axes.vcpus, _among([selector.vcpus for selector in selectors]))
     few = replace(axes, vcpu_signatures=tuple(signatures), sev_features=tuple(features), vcpus=tuple(counts))
+    each: Alike[int] = {count: (count,) for count in axes.vcpus}
     rows, sweeps, last = 0, 0, 1
-    pages: dict[tuple[bytes, bytes], int] = {}
-    for build, (kernel, same_kernels) in itertools.product(images.values(), kernels.items()):
-        name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
-        rules = rules_of(spec, technology.name, build.name, name)
-        for sweep in variants(technology, few, build.component, hashes):
-            kept = kept_counts(rules, sweep, build.name, Counter())
-            if not kept or technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point):
-                continue
-            vmsas = len(signatures[sweep.config.vcpu_signature]) if sweep.config.vcpu_signature else 1
-            vmsas *= len(features[sweep.config.sev_features]) if sweep.config.sev_features is not None else 1
-            measured = [counts[vcpus] for vcpus in kept if vcpus is not None]
-            sweeps += vmsas * len(same_kernels)
-            rows += vmsas * len(same_kernels) * (sum(map(len, measured)) if measured else 1)
-            last = max([last, *(alike[-1] for alike in measured)])
-            point = sweep.at(sweep.vcpus[0]).point
-            if isinstance(point, VcpuPoint):
-                pages[vmsa_page_hashes(build.component, point)] = vmsas
+    pages: dict[tuple[bytes | None, bytes | None], int] = {}
+    for build in images.values():
+        # the vCPUs of an IGVM file tell counts apart
+        tried, alike = (replace(few, vcpus=axes.vcpus), each) if build.is_igvm else (few, counts)
+        for kernel, same_kernels in _kernels(spec, axes, build, kernels):
+            name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
+            rules = rules_of(spec, technology.name, build.name, name)
+            for sweep in variants(technology, tried, build.component, hashes):
+                kept = kept_counts(rules, sweep, build.name, Counter())
+                if not kept or blocker(spec, sweep):
+                    continue
+                vmsas = len(signatures[sweep.config.vcpu_signature]) if sweep.config.vcpu_signature else 1
+                vmsas *= len(features[sweep.config.sev_features]) if sweep.config.sev_features is not None else 1
+                measured = [alike[vcpus] for vcpus in kept if vcpus is not None]
+                sweeps += vmsas * len(same_kernels)
+                rows += vmsas * len(same_kernels) * (sum(map(len, measured)) if measured else 1)
+                last = max([last, *(one[-1] for one in measured)])
+                hashes_of_pages = sweep.at(sweep.vcpus[0]).vmsa_page_hashes()
+                if hashes_of_pages != (None, None):
+                    pages[hashes_of_pages] = vmsas
     for base, sweep in base_sweeps(spec):
         kept, why = kept_base_counts(spec, base, sweep, Counter())
         if sweep.config.technology == technology.name and not why:
             sweeps, rows = sweeps + 1, rows + len(kept)
             last = max([last, *(vcpus for vcpus in kept if vcpus)])
-            pages[base.ap_page_hash(), b""] = 1
+            pages[base.ap_page_hash(), None] = 1
     return Count(rows, sweeps, last, sum(pages.values()))
+
+
+def _kernels(
+    spec: CatalogSpec, axes: Axes, build: FirmwareBuild, kernels: Alike[KernelRecord | None]
+) -> Iterable[tuple[KernelRecord | None, Sequence[KernelRecord | None]]]:
+    """The groups of kernel hashes tables with which a build is launched."""
+    if not build.is_igvm:
+        return kernels.items()
+    wanted = kernels_of(spec, axes, build)
+    return [(None, (None,)), *(group for group in kernels.items() if group[0] and group[0] in wanted)]
 
 
 def _alike(values: Iterable[Value], key: Callable[[Value], Hashable]) -> Alike[Value]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
-from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.firmware.kernel_record import KernelRecord
+from catalog.firmware.launch_image import LaunchImage
+from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.technology import Technology, technologies
 from catalog.rows.launch_base import LaunchBase
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
@@ -21,6 +25,8 @@ from catalog.spec.constraints import Configuration, Constraint
 from catalog.spec.spec_wire import NO_KERNEL
 
 SweepKey = tuple[str, bool, bytes, bytes, str, int, int]
+
+_DISTINGUISHED_ONLY = "the spec keeps distinguished digests only"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +63,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     lists: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists of counts are one in memory
     for name, axes in sorted(spec.axes.items()):
         technology = technologies()[name]
-        for build, kernel in itertools.product(spec.builds, spec.kernels):
+        for build, kernel in ((each, kernel) for each in spec.builds for kernel in kernels_of(spec, axes, each)):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
             rules = rules_of(spec, name, build.name, kernel_name)
@@ -65,8 +71,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
                 kept = kept_counts(rules, sweep, build.name, left_out)
                 if not kept:
                     continue
-                reason = technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point)
-                if reason:
+                if reason := blocker(spec, sweep):
                     left_out[name, build.name, reason] += len(kept)
                 else:  # two names for the same bytes give each row only once
                     key = _sort_key(sweep)
@@ -84,18 +89,52 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     return CrossProduct(tuple(sweeps[key] for key in sorted(sweeps)), reasons)
 
 
+def kernels_of(spec: CatalogSpec, axes: Axes, build: FirmwareBuild) -> Sequence[KernelRecord | None]:
+    """The kernel hashes tables with which a build is launched: loaders of IGVM files launch them without any, too."""
+    if not build.is_igvm:
+        return spec.kernels
+    with_hashes = any(one.igvm and one.igvm.kernel_hashes_gpa is not None for one in axes.loaders)
+    return (None, *(kernel for kernel in spec.kernels if kernel and with_hashes))
+
+
+def blocker(spec: CatalogSpec, sweep: VcpuSweep) -> str | None:
+    """Why no row of a sweep is in the catalog, or None."""
+    if sweep.config.igvm and spec.axes[sweep.config.technology].distinguished_bits:
+        return _DISTINGUISHED_ONLY
+    return sweep.at(sweep.vcpus[0]).blocker
+
+
 def variants(
-    technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
+    technology: Technology, axes: Axes, image: LaunchImage, hashes: KernelHashes | None
 ) -> Iterator[VcpuSweep]:
-    """Every sweep of one image and one kernel hashes table, whether it can launch or not."""
-    if not technology.measures_vcpus:
-        yield VcpuSweep(LaunchConfig(technology.name, firmware, hashes), (None,))
+    """Every sweep of one image and one kernel hashes table, or of one IGVM file, whether it can launch or not."""
+    if isinstance(image, IgvmComponent):
+        for vmm in axes.loaders:
+            if hashes is None or (vmm.igvm and vmm.igvm.kernel_hashes_gpa is not None):
+                yield from _igvm_variants(IgvmLaunch(image, technology.name, vmm, hashes), axes)
         return
-    for vmm, features in itertools.product(axes.vmm, axes.sev_features):
+    if not technology.measures_vcpus:
+        yield VcpuSweep(LaunchConfig(technology.name, image, hashes), (None,))
+        return
+    for vmm, features in itertools.product(axes.image_vmms, axes.sev_features):
         signatures: Iterable[VcpuSignature | None] = axes.vcpu_signatures if vmm.measures_signature else (None,)
         for signature in signatures:
-            config = LaunchConfig(technology.name, firmware, hashes, vmm, signature, features)
+            config = LaunchConfig(technology.name, image, hashes, vmm, signature, features)
             yield VcpuSweep(config, axes.vcpus)
+
+
+def _igvm_variants(launch: IgvmLaunch, axes: Axes) -> Iterator[VcpuSweep]:
+    """The sweeps of an IGVM file under one loader, which vary what its digest depends on."""
+    alone = LaunchConfig(launch.technology, launch.image, launch.kernel_hashes, launch.vmm)
+    if launch.blocker or not launch.measures_vcpus:
+        yield VcpuSweep(alone, (None,))
+        return
+    too_few = tuple(count for count in axes.vcpus if launch.vcpus_blocker(count))
+    enough = axes.vcpus[len(too_few) :]
+    of_contexts = tuple(count for count in enough if not launch.uses_signature(count))
+    yield from (VcpuSweep(alone, counts) for counts in (too_few, of_contexts) if counts)
+    if others := enough[len(of_contexts) :]:
+        yield from (VcpuSweep(replace(alone, vcpu_signature=one), others) for one in axes.vcpu_signatures)
 
 
 def base_sweeps(spec: CatalogSpec) -> Iterator[tuple[LaunchBase, VcpuSweep]]:
@@ -115,7 +154,7 @@ def kept_base_counts(
 ) -> tuple[tuple[int | None, ...], str | None]:
     """vCPU counts that no constraint takes away, and why no row has them, or None."""
     distinguished = spec.axes[sweep.config.technology].distinguished_bits
-    why = "the spec keeps distinguished digests only" if distinguished else base.blocker
+    why = _DISTINGUISHED_ONLY if distinguished else base.blocker
     rules = rules_of(spec, sweep.config.technology, None, None)
     return kept_counts(rules, sweep, base.facts.label, left_out), why
 

@@ -37,17 +37,18 @@ def kernels() -> Mapping[str, KernelRecord]:
 @cache
 def profiles() -> Mapping[str, VmmProfile]:
     """Every VMM profile by name, of VMMs that launch firmware images."""
-    return {name: one for name, one in _all_profiles().items() if not one.igvm}
+    return {name: one for name, one in all_profiles().items() if not one.igvm}
 
 
 @cache
 def loaders() -> Mapping[str, VmmProfile]:
     """Every VMM profile by name, of VMMs that launch IGVM files."""
-    return {name: one for name, one in _all_profiles().items() if one.igvm}
+    return {name: one for name, one in all_profiles().items() if one.igvm}
 
 
 @cache
-def _all_profiles() -> Mapping[str, VmmProfile]:
+def all_profiles() -> Mapping[str, VmmProfile]:
+    """Every VMM profile by name."""
     return _by_name("vmm", VmmProfile.parse)
 
 

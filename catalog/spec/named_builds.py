@@ -14,6 +14,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.notes import Note
 from catalog.spec import embedded
+from catalog.spec.igvm_files import component_of, read_igvm
 from catalog.spec.image_files import read_image, split_reference
 
 
@@ -33,6 +34,15 @@ def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     return build if name is None else replace(build, name=name)
 
 
+def any_build_of_file(path: Path, name: str) -> FirmwareBuild:
+    """A build from an image, an IGVM file or a record. path, name, errors: as `build_of_file`.
+
+    Of an IGVM file its component has what launches under every embedded loader need.
+    """
+    opened = read_igvm(str(path))
+    return build_of_file(path, name) if opened is None else FirmwareBuild(name, component_of(opened), None, {})
+
+
 @lru_cache(maxsize=256)
 def build_of_record(text: str) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
@@ -42,16 +52,18 @@ def build_of_record(text: str) -> FirmwareBuild:
     cannot be checked without the images; a record of one needs sections and reset vector, unless it was made from the
     whole image.
     """
-    images = {known.component.snp_baseline: known.component for known in embedded.builds().values()}
+    images = {known.image.snp_baseline: known.image for known in embedded.builds().values()}
     build = FirmwareBuild.parse(text, images)
+    if build.is_igvm:
+        return build
     for known in embedded.builds().values():
-        if known.component.key == build.component.key or known.component.snp_baseline == build.component.snp_baseline:
-            if found := build.component.contradictions(known.component):
+        if known.image.key == build.image.key or known.image.snp_baseline == build.image.snp_baseline:
+            if found := build.image.contradictions(known.image):
                 where = f"the record of {build.name} contradicts {known.name}, which has the same image"
                 raise MalformedRecord(f"{where}: {', '.join(found)}")
-            version = known.component.firmware_version or build.component.firmware_version
-            code = known.component.code or build.component.code
-            return replace(build, component=replace(known.component, firmware_version=version, code=code))
+            version = known.image.firmware_version or build.image.firmware_version
+            code = known.image.code or build.image.code
+            return replace(build, component=replace(known.image, firmware_version=version, code=code))
     return build
 
 

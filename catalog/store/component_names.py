@@ -116,7 +116,7 @@ def _image(key: bytes, builds: Sequence[FirmwareBuild], technologies: Sequence[s
         size = None if component.size is None else str(component.size)
         record += [build.name, _hex(component.sha384), size, component.kernel_hashes_enforced.value]
         if version >= WITH_BASES:
-            record += [_hex(component.sha256), component.snp_baseline.hex(), component.firmware_version]
+            record += [_hex(component.sha256), _hex(component.snp_baseline), component.firmware_version]
         record += [getattr(build.origin, name, None) for name in _ORIGIN]
         for technology in technologies:
             found = build.launchability(technology)

@@ -81,11 +81,11 @@ def liars_catalog(folder: Path) -> Path:
     lines = [f"{line.split()[0]} = {quoted(HOSTILE)}" if line.split(" ")[0] in free else line for line in record]
     (folder / "evil.toml").write_text("\n".join(lines).replace('verdict = "yes"', 'verdict = "no"'), encoding="utf-8")
     spec = write_spec(folder, _SPEC.format(hostile=quoted(HOSTILE), no_nul=quoted(NO_NUL)))
-    profiles = {name: _titled(profile) for name, profile in embedded.profiles().items()}
+    profiles = {name: _titled(profile) for name, profile in embedded.all_profiles().items()}
     types = embedded.vcpu_types_text().replace('"EPYC-Milan"', f'"EPYC-Milan", {quoted(HOSTILE)}')
     assert quoted(HOSTILE) in types
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "profiles", lambda: profiles)
+        patch.setattr(embedded, "all_profiles", lambda: profiles)
         patch.setattr(embedded, "vcpu_types_text", lambda: types)
         built = build(spec, folder / "catalog")
     path = built.folder / manifest.NAME

@@ -1,0 +1,111 @@
+"""A catalog of a folder of IGVM files: its rows are what the files give one by one, also from their records alone."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import Request
+from catalog.build.builder import BuildResult
+from catalog.launch.hashing.backends import HashBackend
+from catalog.spec import embedded
+from catalog.spec.catalog_spec import load_spec
+from catalog.spec.counting import count_rows
+from catalog.spec.cross_product import cross_product
+from catalog.store.catalog import Catalog
+from catalog.store.manifest import part_names
+from tests.support.catalogs import build, contents
+from tests.support.igvm_files import FILES, KERNEL, SPEC
+
+
+def rows(built: BuildResult) -> list[dict[str, Any]]:
+    """Every row, with its technology."""
+    found = []
+    for technology, entry in built.manifest.technologies.items():
+        for name in part_names(technology, entry.parts):
+            found += [{"technology": technology, **row} for row in pq.read_table(built.folder / name).to_pylist()]
+    return found
+
+
+def asked(row: dict[str, Any], firmware: str) -> Request:
+    kernel: dict[str, Any] = {} if row["kernel_hashes_sha256"] is None else {"kernel_sha256": KERNEL, "append": "quiet"}
+    axes = {name: row[name] for name in ("technology", "vmm", "vcpus", "vcpu_signature")}
+    return Request(firmware=firmware, **axes, **kernel)
+
+
+def test_every_row_is_what_its_file_gives(igvm_files: BuildResult) -> None:
+    catalog = Catalog.open(igvm_files.folder)
+    assert len(catalog.builds) == FILES
+    names = {build.component.key: name for name, build in catalog.builds.items()}
+    folder, bench = igvm_files.folder.parent / "inputs", Workbench(catalog.builds)
+    found = rows(igvm_files)
+    for row in found:
+        name = names[row["firmware_sha256"]]
+        assert row["sev_features"] is None
+        assert bench.measure(asked(row, str(folder / name))).digest.value == row["launch_digest"]
+        assert bench.measure(asked(row, name)).digest.value == row["launch_digest"]
+    by_loader = Counter((row["technology"], row["vmm"]) for row in found)
+    launched = {vmm for technology, vmm in by_loader if technology == "sev-snp"}
+    assert launched == embedded.loaders().keys()
+    assert by_loader["sev", "qemu-igvm"] == 1
+    assert by_loader["sev-es", "qemu-igvm"] == 1 + 2 + 3
+    inputs = [
+        tuple(
+            row[name]
+            for name in ("technology", "firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpus", "vcpu_signature")
+        )
+        for row in found
+    ]
+    assert len(inputs) == len(set(inputs))
+
+
+def test_rows_vary_in_what_is_measured_alone(igvm_files: BuildResult) -> None:
+    names = {one.component.key: Path(name).stem for name, one in Catalog.open(igvm_files.folder).builds.items()}
+    of: defaultdict[tuple[str, str], list[tuple[int | None, int | None]]] = defaultdict(list)
+    for row in rows(igvm_files):
+        if row["kernel_hashes_sha256"] is None:
+            of[names[row["firmware_sha256"]], row["vmm"]].append((row["vcpus"], row["vcpu_signature"]))
+    milan, genoa = (embedded.vcpu_types().signature(name).value for name in ("EPYC-Milan", "EPYC-Genoa"))
+    of_both = {(count, signature) for count in (3, 4, 5) for signature in (milan, genoa)}
+    assert set(of["contexts-2", "qemu-igvm"]) == {(2, None)} | of_both
+    assert set(of["gap", "qemu-igvm"]) == of_both
+    assert set(of["contexts-2", "clh-kvm-igvm"]) == {(2, None), (3, None), (4, None), (5, None)}
+    assert of["contexts-2", "hyperv-igvm"] == [(None, None)]
+    assert ("madt", "qemu-igvm") not in of
+    assert ("madt", "qemu-11-igvm") in of
+    assert ("tdx", "hyperv-igvm") not in of
+
+
+def test_what_cannot_be_launched_is_left_out_with_its_reason(igvm_files: BuildResult) -> None:
+    reasons = {(one.firmware, one.reason): one.points for one in igvm_files.manifest.left_out}
+    assert reasons["files/madt.igvm", "qemu-igvm does not know headers of type MADT"] == 1
+    few = "the file has a context for vCPU 2, and the guest has fewer vCPUs"
+    assert reasons["files/contexts-3.igvm", few] == 2 * 2 + 2 * 2  # QEMU's two; clh-kvm-igvm with and without a kernel
+    assert reasons["files/tdx.igvm", "the file has no platform for sev, only TDX"] == 1
+
+
+def test_the_size_is_known_before(igvm_files: BuildResult) -> None:
+    spec = load_spec(igvm_files.folder.parent / "inputs" / "spec.toml")
+    counts = {name: one.rows for name, one in count_rows(spec).items()}
+    assert counts == {name: entry.rows for name, entry in igvm_files.manifest.technologies.items()}
+    sweeps = Counter(sweep.config.technology for sweep in cross_product(spec).sweeps)
+    assert {name: one.sweeps for name, one in count_rows(spec).items()} == sweeps
+
+
+def test_the_same_bytes_by_every_way(igvm_files: BuildResult, tmp_path: Path) -> None:
+    spec = igvm_files.folder.parent / "inputs" / "spec.toml"
+    by_python = build(spec, tmp_path / "python", backend=HashBackend("python", "python"))
+    assert contents(by_python.folder) == contents(igvm_files.folder)
+    records = tmp_path / "records"
+    (records / "files").mkdir(parents=True)
+    for name, one in Catalog.open(igvm_files.folder).builds.items():
+        (records / f"{name}.toml").write_text(one.to_toml())
+    (records / "spec.toml").write_text(SPEC.replace("*.igvm", "*.toml"))
+    from_records = build(records / "spec.toml", tmp_path / "from-records")
+    for technology in igvm_files.manifest.technologies:
+        name = f"{technology}/launch_digests.parquet"
+        assert (from_records.folder / name).read_bytes() == (igvm_files.folder / name).read_bytes()
