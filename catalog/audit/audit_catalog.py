@@ -129,13 +129,20 @@ def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFindi
 
 def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterator[AuditFinding]:
     by_hash = {build.component.key: build for build in catalog.builds.values()}
-    by_baseline = {build.component.snp_baseline: build for build in catalog.builds.values()}
+    by_baseline = {one: build for build in catalog.builds.values() if (one := build.component.snp_baseline)}
     for image in images:
-        known = by_hash.get(image.component.key) or by_baseline.get(image.component.snp_baseline)
+        known = by_hash.get(image.component.key) or by_baseline.get(image.component.snp_baseline or b"")
         if known is None:
             yield odd("image", image.name, "no build of the catalog is this image")
-        elif not known.component.agrees_with(image.component):
+        elif not _agrees(known, image):
             yield wrong("image", image.name, f"the record of {known.name} describes another component")
+
+
+def _agrees(known: FirmwareBuild, image: FirmwareBuild) -> bool:
+    """Whether all that a record says of an image or an IGVM file is true."""
+    if known.is_igvm or image.is_igvm:
+        return known.component == image.component
+    return known.image.agrees_with(image.image)
 
 
 def _digest_findings(

@@ -208,7 +208,7 @@ class Recomputation:
     def foreign_profiles(self) -> Iterator[Difference]:
         """Yield profiles that differ from those of this version; the release is recomputed with its own."""
         for name, profile in self._profiles.items():
-            known = embedded.profiles().get(name)
+            known = embedded.all_profiles().get(name)
             if known is None or known.wire != profile.wire:
                 how = "is unknown to this version" if known is None else "differs from that of this version"
                 yield Difference(Severity.WARNING, self._number, f"its VMM profile {name} {how}", 0)
@@ -240,8 +240,9 @@ def sweep_of(components: LaunchComponents, row: Mapping[str, Any], vcpus: tuple[
     firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
     for count in (vcpus[0], vcpus[-1]):
         config = sweep.at(count)
-        if not isinstance(config.point, technology.point_type) or (
-            isinstance(config.point, FirmwarePoint) != firmware_alone
+        if not config.igvm and (
+            not isinstance(config.point, technology.point_type)
+            or isinstance(config.point, FirmwarePoint) != firmware_alone
         ):
             raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
         if reason := config.blocker:

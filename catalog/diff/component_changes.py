@@ -83,7 +83,7 @@ def _builds(catalog: Catalog) -> Facts:
     return {
         name: {
             "SHA-256": build.component.sha256.hex() if build.component.sha256 else NOT_KNOWN,
-            "SNP baseline": build.component.snp_baseline.hex(),
+            **({"SNP baseline": one.hex()} if (one := build.component.snp_baseline) else {}),
             "version": origins[name]["version"],
             "record": _record(catalog, name),
         }

@@ -66,7 +66,7 @@ class FirmwareFacts:
     @classmethod
     def of(cls, build: FirmwareBuild) -> FirmwareFacts:
         """All facts of a record."""
-        component = build.component
+        component = build.image
         return cls(
             name=build.name,
             sha256=component.sha256,

@@ -9,7 +9,8 @@ import msgspec
 
 from catalog.ask.memory_map import Range
 from catalog.fast.match_text import NOT_KNOWN, published_in
-from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.firmware.launch_image import LaunchImage
 from catalog.pages.html import markup
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_svg
 from catalog.store.catalog import Catalog
@@ -48,10 +49,15 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
     return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
 
 
-def hashes_area_text(component: FirmwareComponent) -> str:
-    """Whether an image has a kernel hashes area."""
+_HAS_AREA = "has an area"
+
+
+def hashes_area_text(component: LaunchImage) -> str:
+    """Whether an image has a kernel hashes area; an IGVM file is launched without kernel hashes."""
+    if isinstance(component, IgvmComponent):
+        return "none"
     if component.hashes_area:
-        return "has an area"
+        return _HAS_AREA
     return "none" if component.knows_hashes_area else NOT_KNOWN
 
 
@@ -66,7 +72,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
         "key": component.key.hex(),
         "hashes": " ".join(one.hex() for one in (component.sha256, component.sha384, component.snp_baseline) if one),
         "kernel_hashes": hashes_area_text(component),
-        "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
+        "enforced": component.kernel_hashes_enforced.value if hashes_area_text(component) == _HAS_AREA else "",
         "launchable": ", ".join(
             f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.known
         ),
@@ -74,7 +80,10 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
 
 
 def drawn_map(ranges: Sequence[Range], number: int, names: Sequence[str]) -> str | None:
-    """The memory map of images with the same ranges; None for more than MOST_RANGES. number: unique in its page."""
-    if len(ranges) > MOST_RANGES:
+    """The memory map of images with the same ranges; None for none and for more than MOST_RANGES.
+
+    number: unique in its page.
+    """
+    if not ranges or len(ranges) > MOST_RANGES:
         return None
     return markup(memory_map_svg(ranges, f"map-{number}", f"Memory map of {', '.join(names)}"))

@@ -120,12 +120,12 @@ def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
 
 def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
     enforced, version = str(row["kernel_hashes_enforced"]), row["version"]
-    launch = {}
+    build, launch = catalog.builds[row["name"]], {}
     for technology in catalog.manifest.known:
-        known = catalog.builds[row["name"]].launchability(technology)
+        known = build.launchability(technology)
         launch[technology] = {
             "launchable": known.verdict,
-            "no_kernel_note": no_kernel_note(technology).to_dict(),
+            "no_kernel_note": no_kernel_note(technology, from_igvm=build.is_igvm).to_dict(),
             "notes": _dicts(launch_notes(technology, known.verdict, known.reason)),
         }
     return {

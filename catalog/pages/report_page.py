@@ -32,7 +32,8 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
     """The page of a catalog or a release. root: as for `page`. Raises VerificationFailed for a damaged catalog."""
     by_map: dict[tuple[Range, ...], list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
-        by_map.setdefault(tuple(memory_map(build.component)), []).append(name)
+        if not build.is_igvm:
+            by_map.setdefault(tuple(memory_map(build.image)), []).append(name)
     return page(
         "report.html",
         root,

@@ -15,6 +15,7 @@ from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
 from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, SEARCHES_FURTHER, match_facts, published_in
 from catalog.fast.note_text import dangers, shared_notes, titled
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.log.log_reader import LogReader, open_log
 from catalog.notes import DANGER
 from catalog.pages.catalog_facts import describe_side, drawn_map, hashes_area_text, page_title
@@ -123,13 +124,13 @@ def _image_page(
     catalog: Catalog, key: str, names: Sequence[str], rows: Mapping[tuple[str, str], int], root: str
 ) -> bytes:
     component = catalog.builds[names[0]].component
-    ranges = memory_map(component)
+    ranges = [] if isinstance(component, IgvmComponent) else memory_map(component)
     launch = []
     for technology in catalog.manifest.known:
         known = catalog.builds[names[0]].launchability(technology)
         counted = f"{rows.get((key, technology), 0):,}"
         launch.append({"technology": technology, "rows": counted, **_known(known)})
-    has_no_area = component.hashes_area is None and component.knows_hashes_area
+    kernel_hashes = hashes_area_text(component)
     return page(
         "image.html",
         root,
@@ -139,11 +140,11 @@ def _image_page(
         image=[
             ("SHA-256", component.sha256.hex() if component.sha256 else NOT_KNOWN),
             ("SHA-384", component.sha384.hex() if component.sha384 else NOT_KNOWN),
-            ("SNP baseline", component.snp_baseline.hex()),
+            *([("SNP baseline", one.hex())] if (one := component.snp_baseline) else []),
             ("size", f"{component.size:,} bytes" if component.size else NOT_KNOWN),
             ("firmware version", component.firmware_version or NOT_KNOWN),
-            ("kernel hashes", hashes_area_text(component)),
-            ("enforced", "no" if has_no_area else component.kernel_hashes_enforced.value),
+            ("kernel hashes", kernel_hashes),
+            ("enforced", "no" if kernel_hashes == "none" else component.kernel_hashes_enforced.value),
         ],
         builds=[{"name": name, "facts": _origin(catalog, name)} for name in names],
         launch=launch,

@@ -23,7 +23,7 @@ from catalog.log.seen import Seen
 from catalog.notes import Note as ReaderNote
 from catalog.prove.older_proof import accepted, newest_known
 from catalog.prove.verdict import Outcome, Verdict
-from catalog.rows.fields import value_in
+from catalog.rows.fields import is_from_igvm, value_in
 from catalog.transparency import merkle
 from catalog.values import replace
 
@@ -211,7 +211,8 @@ def row_notes(row: DigestRecord | EndorsedRecord | None) -> Iterator[ReaderNote]
     if row is None or row.type != "digest" or row.technology not in known_technologies():
         return
     if value_in(row, "base_digest") is None and value_in(row, "kernel_hashes_sha256") is None:
-        yield no_kernel_note(row.technology)
+        values = {name: value_in(row, name) for name in ("vmm", "sev_features")}
+        yield no_kernel_note(row.technology, from_igvm=is_from_igvm(values))
 
 
 def judged(row: DigestRecord | EndorsedRecord) -> tuple[str, Outcome]:

@@ -152,7 +152,7 @@ def test_a_coverage_matrix() -> None:
 
 
 def test_a_memory_map() -> None:
-    ranges = memory_map(embedded.builds()[AMDSEV].component)
+    ranges = memory_map(embedded.builds()[AMDSEV].image)
     root = parsed(memory_map_svg(ranges, "map", "a map"))
     assert "firmware, 4 MiB, launched 1st" in texts(root)
     assert texts(root).count("gap of 4 KiB") == 1
