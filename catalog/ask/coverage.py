@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.launchability import launchability
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
@@ -108,11 +110,19 @@ class _Reasons:
 
     def of(self, build: FirmwareBuild, kind: Kind) -> str:
         technology = technology_named(kind.technology)
-        component = build.component
-        refused = technology.firmware_blocker(component) or technology.launch_blocker(
-            component, self._point(technology, kind)
+        if isinstance(build.component, IgvmComponent):
+            return self._of_igvm(build.component, kind) or NOT_ASKED_FOR
+        refused = technology.firmware_blocker(build.image) or technology.launch_blocker(
+            build.image, self._point(technology, kind)
         )
         return refused or NOT_ASKED_FOR
+
+    def _of_igvm(self, image: IgvmComponent, kind: Kind) -> str | None:
+        """As `of`, for any kernel and any vCPUs."""
+        if kind.vmm is None:
+            return "the digest of an IGVM file depends on its loader"
+        table = self._table if kind.kernel_hashes else None
+        return IgvmLaunch(image, kind.technology, self._profiles[kind.vmm], table).blocker
 
     def _point(self, technology: Technology, kind: Kind) -> Point:
         """Any launch of that kind: the other measured values never decide whether an image can launch."""

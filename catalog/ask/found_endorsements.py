@@ -15,6 +15,7 @@ from catalog.relate.ap_pages import TECHNOLOGY
 from catalog.relate.known_digests import KnownDigest
 from catalog.relate.related_chains import count_vcpus
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
+from catalog.rows.fields import is_from_igvm
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import Endorsements
 
@@ -94,9 +95,10 @@ def _claimed_builds(record: EndorsedRecord, catalog: Catalog) -> Iterator[str]:
     """Names of the builds of a catalog with the firmware hashes that are claimed; none if none is."""
     claims = record.claims.given()
     given = {name: claims[f"firmware_{name}"] for name in ("sha256", "sha384") if f"firmware_{name}" in claims}
-    for name, build in catalog.builds.items() if given else ():
-        known = {name: getattr(build.component, name) for name in given}
-        if all(value is not None and value.hex() == given[name] for name, value in known.items()):
+    for name, build in catalog.builds.items():
+        wanted = {"sha256": claims["igvm_sha256"]} if build.is_igvm and "igvm_sha256" in claims else given
+        known = {name: getattr(build.component, name) for name in wanted}
+        if known and all(value is not None and value.hex() == wanted[name] for name, value in known.items()):
             yield name
 
 
@@ -117,7 +119,10 @@ def _value(match: Match, claim: str) -> Any:
     if claim == "vcpus":
         return match.row["vcpus"]
     value = None
-    if claim in ("firmware_sha256", "firmware_sha384") and not match.inferred:
+    from_igvm = is_from_igvm(match.row)
+    if claim == "igvm_sha256" and from_igvm:
+        value = match.firmware["sha256"]
+    elif claim in ("firmware_sha256", "firmware_sha384") and not (match.inferred or from_igvm):
         value = match.firmware[claim.removeprefix("firmware_")]
     elif claim in ("kernel_sha256", "initrd_sha256") and match.kernel_hashes:
         value = match.kernel_hashes[claim]

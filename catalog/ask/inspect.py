@@ -67,7 +67,7 @@ class Inspection:
         """For each technology: whether the build can be measured, or why not, and whether it is expected to launch."""
         return {
             name: {
-                "measurable": "no" if (fault := technology.firmware_blocker(self.build.component)) else "yes",
+                "measurable": "no" if (fault := technology.firmware_blocker(self.build.image)) else "yes",
                 "fault": fault or "",
                 "launchable": self.build.launchability(name).verdict,
                 "reason": self.build.launchability(name).reason,
@@ -78,7 +78,7 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat inspect`: addresses and sizes as numbers, hashes in hex."""
-        component, origin = self.build.component, self.build.origin
+        component, origin = self.build.image, self.build.origin
         return {
             "name": self.build.name,
             "origin": None if origin is None else {f: getattr(origin, f) for f in origin.__struct_fields__},

@@ -12,7 +12,7 @@ import msgspec
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
-from catalog.ask.igvm.igvm_measure import MeasuredIgvm, measure_igvm
+from catalog.ask.igvm.igvm_measure import MeasuredIgvm, loader_of, measure_igvm
 from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.ask.measure_request import Request, parse_fields, request_from, signature_of
 from catalog.errors import LdcatError, UnknownName, UsageError
@@ -30,7 +30,6 @@ from catalog.notes import Note, worst_first
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
 from catalog.spec import embedded, named_builds
-from catalog.spec.igvm_files import read_igvm
 from catalog.wire import unhex
 
 _ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
@@ -147,14 +146,14 @@ class Workbench:
         Unreadable, and MalformedInput for invalid images and hashes.
         """
         if opened := self._igvm(request):
-            return measure_igvm(opened, request, [request.vcpus])[0]
+            return self._measured_igvm(opened, request, [request.vcpus])[0]
         technology = technology_named(request.technology)
         build = self._build(request)
         hashes, append = self._kernel_hashes(request)
         config, ignored = self._config(technology, build, hashes, request)
-        key = (technology.name, build.component)
+        key = (technology.name, build.image)
         if key not in self._measurers:
-            self._measurers[key] = Measurer(technology, build.component)
+            self._measurers[key] = Measurer(technology, build.image)
         return Measured(self._measurers[key].measure(config.point), build, config, ignored, append)
 
     def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[AnyMeasured]:
@@ -164,7 +163,7 @@ class Workbench:
         """
         some: Sequence[int | None] = counts or [None]
         if opened := self._igvm(request):
-            return [*measure_igvm(opened, request, some)]
+            return [*self._measured_igvm(opened, request, some)]
         if not technology_named(request.technology).measures_vcpus:
             some = some[:1]
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
@@ -190,17 +189,22 @@ class Workbench:
         }
 
     def _igvm(self, request: Request) -> OpenedIgvm | None:
-        """The IGVM file of this path; None if the firmware is none, or the name of a build."""
+        """The IGVM file that the firmware is; None for a firmware image."""
         name = request.firmware
         if name not in self._opened:
-            file = None if name in self.builds else read_igvm(name)
-            self._opened[name] = OpenedIgvm(name, file) if file else None
+            self._opened[name] = OpenedIgvm.of(name, self.builds)
         opened = self._opened[name]
         if opened and request.firmware_sha256 is not None:
-            sha256 = hashlib.sha256(opened.file.data).hexdigest()
+            sha256 = hashlib.sha256(opened.file.data).hexdigest() if opened.file else opened.whole.sha256.hex()
             if sha256 != request.firmware_sha256.lower():
                 raise UsageError(f"{name} has SHA-256 {sha256}, not the firmware_sha256 given")
         return opened
+
+    def _measured_igvm(
+        self, opened: OpenedIgvm, request: Request, counts: Sequence[int | None]
+    ) -> Sequence[MeasuredIgvm]:
+        vmm = loader_of(opened, request)  # before files of a kernel are read
+        return measure_igvm(opened, vmm, request, counts, *self._kernel_hashes(request))
 
     def _build(self, request: Request) -> FirmwareBuild:
         if request.firmware not in self._found:

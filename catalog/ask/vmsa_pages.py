@@ -202,12 +202,12 @@ class PageRequest:
         """The page of an AP, and the notes on the image that its reset vector is from."""
         if self.firmware is not None and self.reset_vector is None:
             build = named_builds.find_build(self.firmware, builds)
-            if reason := technology.launch_blocker(build.component, point):
+            if reason := technology.launch_blocker(build.image, point):
                 raise CannotLaunch(
                     f"{technology.name} cannot launch {build.name}: {reason}",
                     "--reset-vector N makes the page without a firmware",
                 )
-            _, ap = vmsa_updates(build.component, point, gpa=0)
+            _, ap = vmsa_updates(build.image, point, gpa=0)
             return ap.data, build.notes
         if self.reset_vector is not None and self.firmware is None:
             if not 0 < self.reset_vector < 1 << 32:

@@ -38,6 +38,8 @@ from tests.support.igvm_builder import (
     policy,
 )
 
+CLH, QEMU = ("clh-kvm-igvm", "clh-mshv-igvm"), ("qemu-11-igvm", "qemu-igvm")
+
 
 def inspected(data: bytes, *builds: FirmwareBuild) -> dict[str, Any]:
     return IgvmInspection(OpenedIgvm("a.igvm", IgvmFile.parse(data)), builds).to_dict()
@@ -113,10 +115,10 @@ def test_where_loaders_differ() -> None:
         "vcpus_without_context": 1,
     }
     assert found["shared_pages"][1] == {
-        "NORMAL": ["clh-mshv-igvm", "coconut-igvm", "qemu-igvm", "vanadium-igvm"],
+        "NORMAL": [*CLH, "coconut-igvm", *QEMU, "vanadium-igvm"],
         "not-measured": ["hyperv-igvm", "igvm-spec"],
     }
-    assert found["order"][1]["regions, VMSAs at-end"] == ["coconut-igvm", "qemu-igvm"]
+    assert found["order"][1]["regions, VMSAs at-end"] == ["coconut-igvm", *QEMU]
     only_vcpus = {"vcpus_without_context"}
     assert rules_that_matter(page(0x1000, 1)).keys() == only_vcpus
     assert (
@@ -129,7 +131,7 @@ def test_an_area_between_ascending_pages_makes_a_difference() -> None:
     headers = (area(), page(0x1000, 1), insert(0x2000), page(0x3000, 1))
     assert rules_that_matter(*headers).keys() == {"order", "vcpus_without_context"}
     launches = inspected(igvm_bytes(platform(), *headers))["launches"]
-    assert len({each["launch_digest"] for each in launches if each["launch_digest"]}) == 2
+    assert len({each["launch_digest"] for each in launches if each["launch_digest"]}) == 3
 
 
 def test_a_vmsa_before_pages_makes_a_difference() -> None:
@@ -145,7 +147,7 @@ def test_launches_say_whether_the_id_block_matches() -> None:
     expected = bytes.fromhex(found["vanadium-igvm"]["launch_digest"])
     with_block = inspected(igvm_bytes(*usual, id_block(expected)))["launches"]
     assert {each["vmm"]: each["id_block"] for each in with_block} == {
-        name: "matches" if name == "vanadium-igvm" else None if name == "qemu-igvm" else "differs"
+        name: "matches" if name == "vanadium-igvm" else None if name in QEMU else "differs"
         for name in embedded.loaders()
     }
     assert found["qemu-igvm"]["fault"] == "the digest depends on the vCPU type: ldcat measure computes it"
@@ -194,7 +196,7 @@ def test_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_policy_of_sev_is_read_as_such() -> None:
     found = inspected(igvm_bytes(platform(PlatformType.SEV_ES), policy(5), page(0x1000), context()))
     assert found["platforms"][0]["policy"] == {"value": "0x5", **SevPolicy.parse(5).to_dict()}
-    assert [each["vmm"] for each in found["launches"]] == ["qemu-igvm"]
+    assert [each["vmm"] for each in found["launches"]] == list(QEMU)
 
 
 def test_vmsas_at_the_end_count_as_such() -> None:
@@ -203,4 +205,4 @@ def test_vmsas_at_the_end_count_as_such() -> None:
     vmsa = bytearray(4096)
     vmsa[REGISTERS["sev_features"][0]] = 1
     found = inspected(data.replace(b"\2" * 4096, bytes(vmsa)))["platforms"][0]["differences"]
-    assert found[0]["loaders"]["regions, VMSAs at-end"] == ["coconut-igvm", "qemu-igvm"]
+    assert found[0]["loaders"]["regions, VMSAs at-end"] == ["coconut-igvm", *QEMU]

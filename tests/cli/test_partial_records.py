@@ -70,7 +70,7 @@ def test_inspect_says_what_is_not_known(run: Run, record: Path) -> None:
 
 
 def test_a_record_of_a_known_image_is_joined_or_refused(run: Run, tmp_path: Path) -> None:
-    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).component
+    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).image
     in_part = replace(known, sha256=None, sha384=None, size=None, sha256_midstate=None)
     path = tmp_path / "known.toml"
     path.write_text(FirmwareBuild("mine", in_part, None, {}).to_toml())
@@ -95,11 +95,11 @@ def _only_baseline(baseline: bytes) -> str:
 
 
 def test_a_baseline_alone_gets_the_other_facts_of_a_known_image(run: Run, tmp_path: Path) -> None:
-    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).component
+    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).image
     path = tmp_path / "mine.toml"
     path.write_text(_only_baseline(known.snp_baseline))
     assert run("measure", str(path), *LAUNCH)[:2] == run("measure", AMDSEV, *LAUNCH)[:2]
-    assert FirmwareBuild.parse(run("inspect", str(path), "-f", "toml")[1]).component == known
+    assert FirmwareBuild.parse(run("inspect", str(path), "-f", "toml")[1]).image == known
     path.write_text(_only_baseline(known.snp_baseline) + "sections = []\n")
     code, _, err = run("measure", str(path), *LAUNCH)
     assert (code, "contradicts" in err, "sections" in err) == (3, True, True)
@@ -137,7 +137,7 @@ def test_an_area_that_a_record_does_not_give_is_not_known(run: Run, record: Path
 
 def test_no_sections_are_written_as_such(record: Path) -> None:
     known = FirmwareBuild.parse(record.read_text())
-    none = replace(known, component=replace(known.component, sections=()))
+    none = replace(known, component=replace(known.image, sections=()))
     assert FirmwareBuild.parse(none.to_toml()) == none
 
 

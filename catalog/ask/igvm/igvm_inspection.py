@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,6 +16,8 @@ from catalog.ask.igvm.loader_differences import loader_differences
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digest_of_contexts
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.igvm.igvm_component import PLATFORMS
+from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.firmware.igvm.igvm_layout import (
     SnpIdBlock,
     SupportedPlatform,
@@ -25,7 +27,6 @@ from catalog.firmware.igvm.page_run import PageRun
 from catalog.firmware.known_tail import known_tails
 from catalog.firmware.metadata import PAGE_SIZE
 from catalog.firmware.ovmf import FOUR_GIB, MAX_IMAGE_SIZE
-from catalog.launch.igvm.igvm_component import PLATFORMS
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.notes import Note, worst_first
 
@@ -46,19 +47,19 @@ class IgvmInspection:
     builds: Collection[FirmwareBuild]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of `ldcat inspect`: addresses and sizes as numbers, hashes in hex."""
+        """The JSON of `ldcat inspect`: addresses and sizes as numbers, hashes in hex; null: only the file tells it."""
         file, component = self.opened.file, self.opened.whole
-        ranges = memory_ranges(file)
+        ranges = memory_ranges(file) if file else iter(())
         return {
             "name": self.opened.name,
             "kind": "igvm",
             "sha256": component.sha256.hex(),
             "sha384": component.sha384.hex(),
             "size": component.size,
-            "format_version": file.version,
-            "architecture": file.architecture,
-            "platforms": [self._platform(one) for one in file.platforms],
-            "headers": self._headers(),
+            "format_version": file and file.version,
+            "architecture": file and file.architecture,
+            "platforms": [self._platform(kind, file.platform(kind) if file else None) for kind in component.declared],
+            "headers": self._headers(file) if file else dict.fromkeys(kind.name for kind in sorted(component.headers)),
             "memory_map": [one.to_dict() for one in islice(ranges, MAX_RANGES)],
             "memory_map_more": sum(1 for _ in ranges),
             "launches": [_launch(one) for name in component.platforms for one in self.opened.launches(name)],
@@ -76,49 +77,48 @@ class IgvmInspection:
                 found.append(Note("id-block-differs", text))
         return worst_first(found)
 
-    def _platform(self, one: SupportedPlatform) -> dict[str, Any]:
-        kind = PlatformType(one.platform)
+    def _platform(self, kind: PlatformType, one: SupportedPlatform | None) -> dict[str, Any]:
+        """One platform. one: its header; None without the file."""
         technology = _TECHNOLOGIES.get(kind)
         known = self.opened.whole.platforms[technology] if technology else None
-        launches = self.opened.launches(technology) if technology else []
-        rules = {launch.vmm.name: launch.rules for launch in launches if not launch.blocker}
+        of_file = self._of_file(one, technology) if one else {}
         return {
             "platform": kind.name,
             "technology": technology,
-            "mask": one.mask,
-            "highest_vtl": one.highest_vtl,
-            "shared_gpa_boundary": one.shared_gpa_boundary,
+            "mask": one and one.mask,
+            "highest_vtl": one and one.highest_vtl,
+            "shared_gpa_boundary": one and one.shared_gpa_boundary,
             "policy": _policy(known.policy, kind) if known and known.policy is not None else None,
             "contexts": [{"vcpu": c.vcpu, "gpa": c.gpa, **_vmsa(c.page)} for c in known.contexts] if known else [],
-            "id_block": self._id_block(one.mask),
-            "firmware": self._firmware(one.mask),
-            "differences": [each.to_dict() for each in loader_differences(self.opened.file, one.mask, rules)],
+            "id_block": {"launch_digest": known.expected.hex()} if known and known.expected else None,
+            "firmware": None,
+            "differences": None,
+            **of_file,
         }
 
-    def _headers(self) -> dict[str, int]:
+    def _of_file(self, one: SupportedPlatform, technology: str | None) -> dict[str, Any]:
+        """What only the file tells of a platform."""
+        file = self.opened.file
+        assert file is not None, "its header is from there"  # noqa: S101
+        launches = self.opened.launches(technology) if technology else []
+        rules = {launch.vmm.name: launch.rules for launch in launches if not launch.blocker}
+        return {
+            "id_block": _id_block(file, one.mask),
+            "firmware": self._firmware(file, one.mask),
+            "differences": [each.to_dict() for each in loader_differences(file, one.mask, rules)],
+        }
+
+    def _headers(self, file: IgvmFile) -> dict[str, int]:
         counts: Counter[int] = Counter()
-        for kind, one in self.opened.file.headers():
+        for kind, one in file.headers:
             counts[kind] += len(one.gpas) if isinstance(one, PageRun) else 1
         return {HeaderType(kind).name: count for kind, count in sorted(counts.items())}
 
-    def _id_block(self, mask: int) -> dict[str, Any] | None:
-        for _, one in self.opened.file.headers():
-            if isinstance(one, SnpIdBlock) and one.mask & mask:
-                return {
-                    "launch_digest": one.digest.hex(),
-                    "family_id": one.family_id.hex(),
-                    "image_id": one.image_id.hex(),
-                    "version": one.version,
-                    "guest_svn": one.guest_svn,
-                    "author_key_enabled": bool(one.author_key_enabled),
-                }
-        return None
-
-    def _firmware(self, mask: int) -> dict[str, Any] | None:
+    def _firmware(self, file: IgvmFile, mask: int) -> dict[str, Any] | None:
         """The image that ends at 4 GiB, from NORMAL pages, and what is known of its end; None if there is none."""
-        pages, gpa, contents = self._pages_of_images(mask), FOUR_GIB - PAGE_SIZE, []
+        pages, gpa, contents = _pages_of_images(file, mask), FOUR_GIB - PAGE_SIZE, []
         while gpa in pages:
-            contents.append(self.opened.file.page(pages[gpa]))
+            contents.append(file.page(pages[gpa]))
             gpa -= PAGE_SIZE
         data = b"".join(reversed(contents))
         if not data:
@@ -133,17 +133,30 @@ class IgvmInspection:
             ],
         }
 
-    def _pages_of_images(self, mask: int) -> dict[int, int]:
-        """Offset of the contents of each page that may be of an image, by its address."""
-        return {
-            gpa: offset
-            for run in self._runs()
-            for gpa, own, offset, flags, data_type in zip(*run[1:6], strict=True)
-            if gpa in _IMAGES and own & mask and not flags and data_type == PageDataType.NORMAL
-        }
 
-    def _runs(self) -> Iterator[PageRun]:
-        return (one for _, one in self.opened.file.headers() if isinstance(one, PageRun))
+def _id_block(file: IgvmFile, mask: int) -> dict[str, Any] | None:
+    for _, one in file.headers:
+        if isinstance(one, SnpIdBlock) and one.mask & mask:
+            return {
+                "launch_digest": one.digest.hex(),
+                "family_id": one.family_id.hex(),
+                "image_id": one.image_id.hex(),
+                "version": one.version,
+                "guest_svn": one.guest_svn,
+                "author_key_enabled": bool(one.author_key_enabled),
+            }
+    return None
+
+
+def _pages_of_images(file: IgvmFile, mask: int) -> dict[int, int]:
+    """Offset of the contents of each page that may be of an image, by its address."""
+    return {
+        gpa: offset
+        for _, run in file.headers
+        if isinstance(run, PageRun) and max(run.gpas) >= _IMAGES.start
+        for gpa, own, offset, flags, data_type in zip(*run[1:6], strict=True)
+        if gpa in _IMAGES and own & mask and not flags and data_type == PageDataType.NORMAL
+    }
 
 
 def _launch(launch: IgvmLaunch) -> dict[str, Any]:

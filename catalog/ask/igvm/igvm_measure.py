@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.igvm.igvm_notes import file_notes
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digests_of
 from catalog.ask.measure_request import Request, signature_of
 from catalog.errors import CannotLaunch, UnknownName, UsageError
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.launch_notes import kernel_warnings
 from catalog.launch.point import check_vcpus
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.notes import Note, worst_first
+from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
 from catalog.spec import embedded
 
@@ -37,6 +40,7 @@ class MeasuredIgvm:
     """A launch digest of an IGVM file.
 
     vcpus, signature: None if the digest does not depend on them. ignored: what was given and does not matter.
+    append: the measured command line; None if only its hash is known, or if there is no kernel.
     """
 
     opened: OpenedIgvm
@@ -45,6 +49,7 @@ class MeasuredIgvm:
     vcpus: int | None
     signature: VcpuSignature | None
     ignored: tuple[str, ...]
+    append: str | None
 
     @property
     def name(self) -> str:
@@ -52,7 +57,7 @@ class MeasuredIgvm:
 
     @property
     def enforced(self) -> str:
-        """Whether the kernel hashes are enforced, which no loader passes with an IGVM file."""
+        """Whether the kernel hashes are enforced, which nobody knows of an IGVM file."""
         return "unknown"
 
     @property
@@ -60,9 +65,22 @@ class MeasuredIgvm:
         """Whether a launch is expected, of which nothing is recorded."""
         return "unknown"
 
+    def config(self) -> LaunchConfig:
+        """The launch configuration."""
+        launch = self.launch
+        return LaunchConfig(
+            launch.technology,
+            launch.image,
+            launch.kernel_hashes,
+            launch.vmm,
+            vcpu_signature=self.signature,
+            vcpus=self.vcpus,
+        )
+
     def warnings(self) -> list[Note]:
-        """What is odd about the file, and that the secure processor refuses the launch because of the ID block."""
-        return [note for note in self._of_file() if note.severity in ("danger", "warning")]
+        """What is odd about the file and its kernel, and that the secure processor refuses it for its ID block."""
+        found = [note for note in self._of_file() if note.severity in ("danger", "warning")]
+        return [*found, *(kernel_warnings(self.name, self.enforced) if self.launch.kernel_hashes else [])]
 
     def notes(self) -> list[Note]:
         """Notes: of less weight than warnings."""
@@ -84,19 +102,20 @@ class MeasuredIgvm:
         sev_features: those of the file's VMSAs. policy: guest policy. id_block_digest: what the ID block expects.
         """
         policy, expected = self.launch.platform.policy, self.launch.platform.expected
+        hashes = self.launch.kernel_hashes
         return {
             "launch_digest": self.digest.hex(),
             "technology": self.launch.technology,
             "firmware": self.name,
             "firmware_sha256": self.launch.image.sha256.hex(),
-            "kernel_sha256": None,
-            "initrd_sha256": None,
-            "cmdline_sha256": None,
+            "kernel_sha256": hashes and hashes.kernel.hex(),
+            "initrd_sha256": hashes and hashes.initrd.hex(),
+            "cmdline_sha256": hashes and hashes.cmdline.hex(),
             "vmm": self.launch.vmm.name,
             "vcpus": self.vcpus,
             "vcpu_signature": self.signature and str(self.signature),
             "sev_features": f"{self.launch.sev_features:#x}" if self.launch.platform.contexts else None,
-            "append": None,
+            "append": self.append,
             "kernel_hashes_enforced": self.enforced,
             "launchable": self.verdict,
             "policy": None if policy is None else f"{policy:#x}",
@@ -120,22 +139,31 @@ class MeasuredIgvm:
         return [Note("id-block-differs", f"{text}: under {under} the secure processor refuses the launch")]
 
 
-def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | None]) -> list[MeasuredIgvm]:
+def measure_igvm(
+    opened: OpenedIgvm,
+    vmm: VmmProfile,
+    request: Request,
+    counts: Sequence[int | None],
+    hashes: KernelHashes | None,
+    append: str | None,
+) -> list[MeasuredIgvm]:
     """The launch digests of a request for each vCPU count; one if the digest does not depend on it.
+
+    vmm: of `loader_of`. hashes, append: the kernel hashes of the request, and its command line if that is known.
 
     Raises UsageError for missing or contradictory fields, UnknownName, CannotLaunch.
     """
-    technology, vmm = technology_named(request.technology).name, _loader(opened.name, request)
+    technology = technology_named(request.technology).name
     for count in counts:
         check_vcpus(1 if count is None else count)
-    launch = IgvmLaunch(opened.component(vmm.name, technology), technology, vmm)
+    launch = IgvmLaunch(opened.component(vmm.name, technology), technology, vmm, hashes)
     if reason := launch.blocker:
         hint = "ldcat inspect shows what each loader launches of it"
         raise CannotLaunch(f"{technology} cannot launch this: {reason}", hint)
     signature = signature_of(request)
     if request.sev_features is not None:
         parse_number(request.sev_features)
-    uses_signature = any(_resets(launch, n or 0) for n in counts)
+    uses_signature = any(launch.uses_signature(n or 0) for n in counts)
     given = {
         "vcpus": counts[0] is not None and not launch.measures_vcpus,
         "vCPU type": signature is not None and not uses_signature,
@@ -143,17 +171,13 @@ def measure_igvm(opened: OpenedIgvm, request: Request, counts: Sequence[int | No
     }
     ignored = tuple(what for what, is_ignored in given.items() if is_ignored)
     if not launch.measures_vcpus:
-        return [MeasuredIgvm(opened, digests_of(launch, [1], None)[1], launch, None, None, ignored)]
+        return [MeasuredIgvm(opened, digests_of(launch, [1], None)[1], launch, None, None, ignored, append)]
     numbers = [_checked(launch, count, signature) for count in counts]
     digests = digests_of(launch, numbers, signature)
     return [
-        MeasuredIgvm(opened, digests[n], launch, n, signature if _resets(launch, n) else None, ignored) for n in numbers
+        MeasuredIgvm(opened, digests[n], launch, n, signature if launch.uses_signature(n) else None, ignored, append)
+        for n in numbers
     ]
-
-
-def _resets(launch: IgvmLaunch, vcpus: int) -> bool:
-    """Whether the digest depends on the vCPU signature."""
-    return launch.measures_signature and vcpus > len(launch.platform.contexts)
 
 
 def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | None) -> int:
@@ -162,7 +186,7 @@ def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | N
         raise UsageError(f"{launch.vmm.name} measures every vCPU, but no number of vCPUs is given", "give --vcpus")
     if reason := launch.vcpus_blocker(vcpus):
         raise CannotLaunch(f"{launch.technology} cannot launch this: {reason}")
-    if _resets(launch, vcpus) and signature is None:
+    if launch.uses_signature(vcpus) and signature is None:
         raise UsageError(
             f"{launch.vmm.name} measures the signature of vCPUs without a context in the file, and none is given",
             "give --vcpu-type NAME, --vcpu-signature NUMBER, or family, model and stepping",
@@ -170,15 +194,24 @@ def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | N
     return vcpus
 
 
-def _loader(name: str, request: Request) -> VmmProfile:
-    loaders = {key: one for key, one in embedded.loaders().items() if request.technology in one.technologies}
+def loader_of(opened: OpenedIgvm, request: Request) -> VmmProfile:
+    """The profile of the loader of a request.
+
+    Raises UsageError without one, and for a kernel that it passes no hashes of; UnknownName.
+    """
+    name, technology = opened.name, technology_named(request.technology).name
+    loaders = {key: one for key, one in embedded.loaders().items() if technology in one.technologies}
     known = f"one of: {', '.join(loaders)}"
-    if given := [option for field, option in _KERNEL.items() if getattr(request, field) is not None]:
-        raise UsageError(f"{given[0]} is given, but no loader measures kernel hashes with an IGVM file", "leave it out")
     if request.vmm is None:
         raise UsageError(f"the digest of an IGVM file depends on its loader, but no VMM is given for {name}", known)
     if request.vmm in embedded.profiles():
         raise UsageError(f"{request.vmm} launches firmware images, and {name} is an IGVM file", known)
     if request.vmm not in embedded.loaders():
         raise UnknownName("loader of IGVM files", request.vmm, embedded.loaders())
-    return embedded.loaders()[request.vmm]
+    loader = embedded.loaders()[request.vmm]
+    if given := [option for field, option in _KERNEL.items() if getattr(request, field) is not None]:
+        takes = [name for name, one in loaders.items() if one.igvm and one.igvm.kernel_hashes_gpa is not None]
+        if loader.name not in takes:
+            hint = f"leave it out; with them launch: {', '.join(takes) or 'none'}"
+            raise UsageError(f"{given[0]} is given, but {loader.name} passes no kernel hashes with an IGVM file", hint)
+    return loader

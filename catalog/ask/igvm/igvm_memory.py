@@ -20,7 +20,7 @@ from catalog.firmware.igvm.igvm_layout import (
     VpContext,
 )
 from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
-from catalog.firmware.igvm.page_run import PageRun
+from catalog.firmware.igvm.page_run import PageRun, contiguous_parts
 from catalog.firmware.metadata import PAGE_SIZE
 
 _LARGE_PAGE = PAGE_SIZE << 9
@@ -51,7 +51,7 @@ def memory_ranges(file: IgvmFile) -> Iterator[MemoryRange]:
     """The ranges of all platforms; pages that follow one another and are alike are one range."""
     parameters = _parameters(file)
     areas: dict[int, int] = {}
-    for _, one in file.headers():
+    for _, one in file.headers:
         if isinstance(one, PageRun):
             for begin, end in one.uniform_parts():
                 yield from _pages(file, one, begin, end)
@@ -73,7 +73,7 @@ def memory_ranges(file: IgvmFile) -> Iterator[MemoryRange]:
 def _parameters(file: IgvmFile) -> dict[int, list[str]]:
     """Names of what the loader writes into each parameter area."""
     found: dict[int, list[str]] = defaultdict(list)
-    for kind, one in file.headers():
+    for kind, one in file.headers:
         if isinstance(one, Parameter):
             found[one.area].append(HeaderType(kind).name.removesuffix("_PARAMETER"))
     return found
@@ -82,12 +82,8 @@ def _parameters(file: IgvmFile) -> dict[int, list[str]]:
 def _pages(file: IgvmFile, run: PageRun, begin: int, end: int) -> Iterator[MemoryRange]:
     """The ranges of a part of a run with one mask, flags and type."""
     size = _LARGE_PAGE if run.flags[begin] & IS_2MB else PAGE_SIZE
-    for last in range(begin, end):
-        gpa, offset = run.gpas[last], run.file_offsets[last]
-        is_end = last + 1 == end or run.gpas[last + 1] != gpa + size or bool(run.file_offsets[last + 1]) != bool(offset)
-        if is_end:
-            yield _range(file, run, begin, last + 1, size)
-            begin = last + 1
+    for first, after in contiguous_parts(run.gpas[begin:end], run.file_offsets[begin:end], size):
+        yield _range(file, run, begin + first, begin + after, size)
 
 
 def _range(file: IgvmFile, run: PageRun, begin: int, end: int, size: int) -> MemoryRange:

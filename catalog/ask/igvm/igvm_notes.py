@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.notes import Note
 
 
-def file_notes(file: IgvmFile, component: IgvmComponent) -> tuple[Note, ...]:
-    """What implementations let pass although the format forbids it, or the file's author may not know."""
+def file_notes(file: IgvmFile | None, component: IgvmComponent) -> tuple[Note, ...]:
+    """What implementations let pass although the format forbids it, or the file's author may not know.
+
+    file: None if only the component is known.
+    """
     found = []
-    if file.padded:
+    if file and file.padded:
         text = f"headers whose padding is not zero, as the format demands: {file.padded:,}"
         found.append(Note("igvm-padding-not-zero", text))
-    if file.undeclared:
+    if file and file.undeclared:
         text = f"masks of headers have bits of platforms that the file does not declare: {file.undeclared:#x}"
         found.append(Note("igvm-mask-undeclared", text))
-    if file.ignored:
-        kinds = ", ".join(f"{kind:#x}" for kind in file.ignored[:8]) + (", ..." if len(file.ignored) > 8 else "")
+    if component.ignored:
+        kinds = ", ".join(f"{kind:#x}" for kind in component.ignored[:8]) + (
+            ", ..." if len(component.ignored) > 8 else ""
+        )
         text = f"headers of unknown types were passed over, which say that they may be ignored: {kinds}"
         found.append(Note("igvm-header-ignored", text))
     for technology, platform in component.platforms.items():

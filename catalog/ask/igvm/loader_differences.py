@@ -82,7 +82,7 @@ def _sequence(file: IgvmFile, mask: int, rules: IgvmRules) -> LoadedPages:
     same = replace(rules, zero_type=PageType.NORMAL, measures_shared=True, whole_large_pages=False, whole_areas=False)
     pages = loaded_pages(file, mask, same)
     if rules.vmsas_at_end:
-        contexts = [one for _, one in file.headers() if isinstance(one, VpContext) and one.mask & mask]
+        contexts = [one for _, one in file.headers if isinstance(one, VpContext) and one.mask & mask]
         for one in sorted(contexts, key=lambda context: context.vp_index):
             pages.extend(LoadedPages.one(PageType.VMSA, one.gpa, one.file_offset))
     return pages
@@ -100,7 +100,7 @@ def _unequal(one: LoadedPages, other: LoadedPages) -> int:
 
 def _counted(file: IgvmFile, mask: int) -> dict[str, int]:
     counts, areas = dict.fromkeys(("without data", "shared", "large", "long areas"), 0), dict[int, int]()
-    for _, one in file.headers():
+    for _, one in file.headers:
         if isinstance(one, PageRun):
             for begin, end in one.uniform_parts():
                 if one.masks[begin] & mask:

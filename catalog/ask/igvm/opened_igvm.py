@@ -8,32 +8,59 @@ from functools import cached_property, lru_cache
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.igvm.igvm_file import IgvmFile
-from catalog.launch.igvm.igvm_component import IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.igvm.reduce_igvm import reduce_igvm
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
+from catalog.spec.igvm_files import component_of, read_igvm
+from catalog.spec.named_builds import find_build
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedIgvm:
-    """An IGVM file. name: as it was given."""
+    """An IGVM file.
+
+    name: as it was given, or of its build. file: None if only its component is known, which is then `known`.
+    """
 
     name: str
-    file: IgvmFile
+    file: IgvmFile | None
+    known: IgvmComponent | None = None
+
+    @classmethod
+    def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> OpenedIgvm | None:
+        """An IGVM file by path, as `read_igvm`; or a build by name, SHA-256 or record. None if it is none of these.
+
+        Raises the errors of `read_igvm` and `find_build`.
+        """
+        is_hash = any(build.component.key.hex() == reference.lower() for build in builds.values())
+        if is_hash or reference in builds or reference.endswith(".toml"):
+            build = find_build(reference, builds)
+            return cls(build.name, None, build.component) if isinstance(build.component, IgvmComponent) else None
+        file = read_igvm(reference)
+        return cls(reference, file) if file else None
 
     @cached_property
     def whole(self) -> IgvmComponent:
-        """Its component for all known loaders."""
-        loaders = embedded.loaders().values()
-        return IgvmComponent.from_file(self.file, [(one.igvm, one.technologies) for one in loaders if one.igvm])
+        """Its component for all known loaders, or for those that its record knows."""
+        return self.known or component_of(self._file)
+
+    @property
+    def _file(self) -> IgvmFile:
+        assert self.file is not None, "one of file and component is known"  # noqa: S101
+        return self.file
 
     @lru_cache(maxsize=16)  # noqa: B019 - it lives as long as the command
     def component(self, vmm: str, technology: str) -> IgvmComponent:
         """Its component for one loader and technology."""
+        if self.known:
+            return self.known
         profile = embedded.loaders()[vmm]
         some = {technology} & {*profile.technologies}
-        return IgvmComponent.from_file(self.file, [(profile.igvm, some)] if profile.igvm else [])
+        return reduce_igvm(self._file, [(profile.igvm, some)] if profile.igvm else [])
 
     def launches(self, technology: str) -> list[IgvmLaunch]:
         """Its launches under every loader of a technology."""

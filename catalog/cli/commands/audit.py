@@ -16,7 +16,7 @@ from catalog.cli.trust_files import unsigned_trust_in
 from catalog.errors import UsageError
 from catalog.fast.match_text import fact_lines
 from catalog.rows.numbers import parse_number
-from catalog.spec.named_builds import build_of_file
+from catalog.spec.named_builds import any_build_of_file
 from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.terminal.sarif import sarif
@@ -72,7 +72,7 @@ def command(
     from catalog.audit.audit_opening import open_for_audit
     from catalog.transparency.trust import Trust
 
-    images = [build_of_file(path) for path in firmware or ()]
+    images = [any_build_of_file(path, str(path)) for path in firmware or ()]
     print_image_notes(images, quiet=quiet)
     rows = _remeasured(remeasure)
     found: list[AuditFinding] = []

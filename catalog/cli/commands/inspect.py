@@ -14,10 +14,9 @@ from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.cli.shown.igvm_lines import print_igvm
-from catalog.errors import UsageError
 from catalog.fast.match_text import published_in
+from catalog.firmware.build import FirmwareBuild
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
-from catalog.spec.igvm_files import read_igvm
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -56,8 +55,8 @@ def command(
     platforms, a memory map, VMSAs, perhaps an image inside, and a launch digest for each of its loaders.
     """
     builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
-    if firmware not in builds and (file := read_igvm(firmware)):
-        _show_igvm(IgvmInspection(OpenedIgvm(firmware, file), builds.values()), output, quiet=quiet)
+    if opened := OpenedIgvm.of(firmware, builds):
+        _show_igvm(IgvmInspection(opened, builds.values()), output, quiet=quiet)
         return
     inspection = Inspection.of(firmware, builds)
     record = inspection.to_dict()
@@ -70,12 +69,14 @@ def command(
     elif output is Format.JSONL:
         render.json_lines([record])
     else:
-        _print(record, memory_map(inspection.build.component), has_image=inspection.image is not None)
+        _print(record, memory_map(inspection.build.image), has_image=inspection.image is not None)
 
 
 def _show_igvm(inspection: IgvmInspection, output: Format, *, quiet: bool) -> None:
     if output is Format.TOML:
-        raise UsageError("an IGVM file has no record", "--format json prints all that is known of it")
+        build = FirmwareBuild(inspection.opened.name, inspection.opened.whole, None, {})
+        render.exact(build.to_toml().rstrip())
+        return
     record = inspection.to_dict()
     for note in inspection.notes():
         if note.severity in ("danger", "warning"):

@@ -42,7 +42,8 @@ def explanation_lines(
         title = titled(f"explanation {number}: {hit['technology']}", own)
         facts = list(fact_lines(hit_facts(hit), title=title))
         yield from part_lines(facts, [note for note in dangers(own) if note not in said])
-        if not hit["differs"]:
+        is_compared = not explanation.igvm or not explanation.igvm.hits or explanation.igvm.expected
+        if not hit["differs"] and is_compared:
             yield f"  = nothing differs from the {compared_with}"
         other = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
         for difference in hit["differs"]:
@@ -61,6 +62,8 @@ def explanation_lines(
 
 def searched_lines(explanation: Explanation, go_on: str | None, *, whole: bool = False) -> Iterator[str]:
     """What was searched from each baseline, and how to search longer. whole: with every axis and its values."""
+    if explanation.igvm:
+        yield explanation.igvm.line()
     for search in explanation.searches:
         yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
         if not search.searched.hits:
@@ -85,7 +88,8 @@ def hit_facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
     blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
     shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
     if hit["vmm"]:
-        values = ((field, hit[field.name]) for field in BESIDE_COMPONENTS)
+        fields = (field for field in BESIDE_COMPONENTS if field.name != "sev_features" or hit[field.name])
+        values = ((field, hit[field.name]) for field in fields)  # those of an IGVM file are measured, and not shown
         shown += [
             (field.label, "not measured" if value is None else value)
             for field, value in values

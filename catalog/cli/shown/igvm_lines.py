@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from catalog.fast.match_text import NOT_KNOWN
 from catalog.terminal import render
 
 _MOST_RANGES = 40
@@ -26,15 +27,15 @@ def print_igvm(record: dict[str, Any]) -> None:
     render.facts(_facts(record), title=record["name"])
     for platform in record["platforms"]:
         render.facts([*_platform(platform)], title=f"Platform {platform['platform']}")
-    ranges = record["memory_map"]
-    render.table(
-        ("from", "to", "size", "what", "mask"),
-        [
-            (f"{r['gpa']:#010x}", f"{r['gpa'] + r['size']:#010x}", f"{r['size']:#x}", r["what"], f"{r['mask']:#x}")
-            for r in ranges[:_MOST_RANGES]
-        ],
-        title="Guest-physical memory, in the order of the file",
-    )
+    if ranges := record["memory_map"]:
+        render.table(
+            ("from", "to", "size", "what", "mask"),
+            [
+                (f"{r['gpa']:#010x}", f"{r['gpa'] + r['size']:#010x}", f"{r['size']:#x}", r["what"], f"{r['mask']:#x}")
+                for r in ranges[:_MOST_RANGES]
+            ],
+            title="Guest-physical memory, in the order of the file",
+        )
     if more := len(ranges[_MOST_RANGES:]) + record["memory_map_more"]:
         render.line(f"  ({more:,} more ranges: --format json)")
     for platform in record["platforms"]:
@@ -42,17 +43,19 @@ def print_igvm(record: dict[str, Any]) -> None:
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
+    has_file = record["format_version"] is not None
     return [
-        ("IGVM format", f"version {record['format_version']}, {record['architecture']}"),
+        ("IGVM format", f"version {record['format_version']}, {record['architecture']}" if has_file else NOT_KNOWN),
         ("SHA-256", record["sha256"]),
         ("SHA-384", record["sha384"]),
         ("size", f"{record['size']:,} bytes"),
-        ("headers", ", ".join(f"{count:,} {name}" for name, count in record["headers"].items())),
+        ("headers", ", ".join(f"{count:,} {name}" if has_file else name for name, count in record["headers"].items())),
     ]
 
 
 def _platform(platform: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    yield "mask", f"{platform['mask']:#x}"
+    if platform["mask"] is not None:
+        yield "mask", f"{platform['mask']:#x}"
     if platform["shared_gpa_boundary"]:
         yield "shared from", f"{platform['shared_gpa_boundary']:#x}"
     if policy := platform["policy"]:
@@ -66,15 +69,14 @@ def _platform(platform: dict[str, Any]) -> Iterator[tuple[str, object]]:
         yield from _registers(one)
     if block := platform["id_block"]:
         yield "ID block", block["launch_digest"]
-        yield "  guest SVN", block["guest_svn"]
-        yield "  family ID", block["family_id"]
-        yield "  image ID", block["image_id"]
+        given = (("guest SVN", "guest_svn"), ("family ID", "family_id"), ("image ID", "image_id"))
+        yield from ((f"  {label}", block[name]) for label, name in given if name in block)
     if inside := platform["firmware"]:
         known = [name for tail in inside["known_tails"] for name in (*tail["builds"], *tail["code_of"])]
         yield "firmware inside", f"{inside['size']:,} bytes at {inside['gpa']:#x}"
         yield "  SHA-256", inside["sha256"]
         yield "  build", ", ".join(known) or "not a catalogued build"
-    for each in platform["differences"]:
+    for each in platform["differences"] or ():
         yield "loaders differ", _RULES[each["rule"]]
         for value, names in each["loaders"].items():
             yield f"  {value}", ", ".join(names)
