@@ -9,10 +9,12 @@ from typing import Any
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.igvm.opened_igvm import OpenedIgvm
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.errors import MalformedRecord, UsageError
 from catalog.explain.candidate_kernels import Kernel, KernelFiles, kernel_of_record
+from catalog.explain.igvm_hit import IgvmHit
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
@@ -43,6 +45,7 @@ class Baseline:
     signatures: vCPU signatures.
     sev_features: 64 bits each.
     vcpus: vCPU counts.
+    igvm: the launch that is expected, if it is from an IGVM file; then there are no other values.
     """
 
     source: str
@@ -53,6 +56,7 @@ class Baseline:
     signatures: Sequence[VcpuSignature] = ()
     sev_features: Sequence[int] = ()
     vcpus: Sequence[int] = ()
+    igvm: IgvmHit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class KnownInputs:
 
     builds, kernels, profiles: all of them.
     firmware, files: those of the user, which are likely to have been launched.
+    igvm: IGVM files, those of the user first.
     """
 
     builds: Sequence[FirmwareBuild]
@@ -68,6 +73,7 @@ class KnownInputs:
     profiles: Mapping[str, VmmProfile]
     firmware: Sequence[FirmwareBuild]
     files: KernelFiles
+    igvm: Sequence[FirmwareBuild] = ()
 
 
 def collect_known(
@@ -86,14 +92,26 @@ def collect_known(
 
     Raises UsageError for too many files, Unreadable, and the errors of `named_builds.find_build`.
     """
-    own = [] if catalog is None else list(catalog.builds.values())
+    own = [] if catalog is None else [build for build in catalog.builds.values() if not build.is_igvm]
     builds = {build.name: build for build in (*own, *embedded.builds().values())}
-    given = [named_builds.find_build(name, builds) for name in firmware]
+    of_igvm = {} if catalog is None else {name: one for name, one in catalog.builds.items() if one.is_igvm}
+    opened = {name: OpenedIgvm.of(name, {**builds, **of_igvm}) for name in firmware}
+    given = [named_builds.find_build(name, builds) for name, igvm in opened.items() if not igvm]
+    igvm = [FirmwareBuild(one.name, one.whole, None, {}) for one in opened.values() if one]
     files = KernelFiles(_hashed(kernels), _hashed(initrds), appends)
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
-    profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
-    return KnownInputs([*given, *builds.values()], [*files.together(), *records], profiles, given, files)
+    of_catalog = {} if catalog is None else catalog.profiles
+    profiles = {**embedded.profiles(), **{name: one for name, one in of_catalog.items() if not one.igvm}}
+    all_igvm = {one.component.key: one for one in reversed([*igvm, *of_igvm.values()])}  # one for each file
+    return KnownInputs(
+        [*given, *builds.values()],
+        [*files.together(), *records],
+        profiles,
+        given,
+        files,
+        tuple(reversed(all_igvm.values())),
+    )
 
 
 def baseline_of_files(base: Baseline, known: KnownInputs) -> Baseline | None:
@@ -128,12 +146,11 @@ def expectation(line: bytes, known: KnownInputs) -> Baseline:
         request = parse_request(line)
     except MalformedRecord as error:
         raise MalformedRecord(f"the expectation cannot be read: {error}", _EXPECTED_FORM) from error
-    measured = Workbench({build.name: build for build in known.builds}).measure(request)
+    measured = Workbench({build.name: build for build in (*known.builds, *known.igvm)}).measure(request)
     if not isinstance(measured, Measured):
-        raise UsageError(
-            f"{request.firmware} is an IGVM file, and ldcat explain compares launches of firmware images only",
-            "ldcat inspect shows its digest under each loader",
-        )
+        build = FirmwareBuild(measured.name, measured.opened.whole, None, {})
+        kernel = request.kernel_hashes or ("the kernel given" if measured.launch.kernel_hashes else "none")
+        return Baseline(EXPECTATION, [request.technology], [], [], igvm=IgvmHit(build, measured.config(), kernel))
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")
@@ -147,7 +164,8 @@ def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseli
     Raises VerificationFailed for a damaged catalog.
     """
     names = list(technologies)
-    groups = [group for group in read_axes(catalog, names) if not group.is_base]
+    of_igvm = {build.component.key.hex() for build in catalog.builds.values() if build.is_igvm}
+    groups = [one for one in read_axes(catalog, names) if not one.is_base and one.identity not in of_igvm]
     images = {group.identity for group in groups}
     tables = {group.kernel_hashes for group in groups}
     rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}

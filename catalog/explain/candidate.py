@@ -27,6 +27,16 @@ class Candidate:
     sev_features: Choice[int] | None = None
     vcpus: int | None = None
 
+    @property
+    def build(self) -> FirmwareBuild:
+        """The firmware."""
+        return self.firmware.value
+
+    @property
+    def kernel(self) -> str:
+        """The label of its kernel hashes."""
+        return self.kernel_hashes.label
+
     def config(self) -> LaunchConfig:
         """The launch configuration; without vCPUs under a technology that measures none."""
         technology, firmware, hashes = self.technology.value, self.firmware.value.component, self.kernel_hashes.value

@@ -82,7 +82,7 @@ def find_divergence(space: SearchSpace, found: Candidate, called: str = "expecte
         return None
     technology = technology_named(found.technology.value)
     launches = [_Launch(technology, one.firmware.value, one.config().point) for one in (expected, found)]
-    if technology.launch_blocker(launches[0].build.component, launches[0].point):
+    if technology.launch_blocker(launches[0].build.image, launches[0].point):
         return None
     return _part(launches[0], launches[1], called)
 
@@ -121,7 +121,7 @@ class _Launch:
     point: Point
 
     def update_runs(self) -> list[UpdateRun]:
-        return list(self.technology.update_runs(self.build.component, self.point))
+        return list(self.technology.update_runs(self.build.image, self.point))
 
     def stops(self, runs: Sequence[UpdateRun], *, vcpus: int = 0) -> Iterator[UpdateLine]:
         """The lines of update runs. vcpus: number of VMSAs before them."""
@@ -137,12 +137,12 @@ class _Launch:
         if update.data:
             return "kernel hashes page" if update.size == PAGE_SIZE else "kernel hashes table"
         pages = update.size // PAGE_SIZE
-        named = (section.name for section in self.build.component.sections if section.gpa == update.gpa)
+        named = (section.name for section in self.build.image.sections if section.gpa == update.gpa)
         what = next(named, "metadata")
         return f"{what}, {pages} {update.page_type.name} page{'' if pages == 1 else 's'}"
 
     def firmware(self) -> UpdateLine:
-        gpa = self.build.component.gpa if self.technology.measures_addresses else None
+        gpa = self.build.image.gpa if self.technology.measures_addresses else None
         return UpdateLine(f"firmware {self.build.name}", gpa, 1)
 
 
@@ -211,7 +211,7 @@ class _Difference:
 def _another_firmware(expected: _Launch, found: _Launch) -> _Difference:
     builds = (expected.build, found.build)
     key = "SNP baseline" if any(build.component.sha256 is None for build in builds) else "SHA-256"
-    hashes = (build.component.snp_baseline if key != "SHA-256" else build.component.key for build in builds)
+    hashes = (build.image.snp_baseline if key != "SHA-256" else build.component.key for build in builds)
     images = [f"{one.hex()[:16]} ({build.name})" for one, build in zip(hashes, builds, strict=True)]
     return _Difference(f"firmware {key}", images[0], images[1])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
@@ -14,6 +14,7 @@ from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.candidate_kernels import kernel_choices, no_kernel
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
+from catalog.explain.igvm_search import IgvmSearch, search_igvm
 from catalog.explain.search import SearchResult, search
 from catalog.explain.search_space import (
     MAX_COUNT,
@@ -140,6 +141,10 @@ def explain(
     else:
         target = DigestTarget(evidence.digest.value)
     host = evidence.report.cpuid if evidence.report else None
+    igvm = _search_igvm(baselines[0], known, target, evidence.technologies(), host, backend, budget)
+    if igvm and igvm.hits:
+        return Explanation((), igvm=igvm)
+    baselines = [near for near in baselines if not near.igvm]
     spaces = [build_search_space(near, known, only=evidence.technologies(), host=host) for near in baselines]
     hopeless = evidence.form.startswith(HCL_FORM)
     most = 0 if hopeless else MOST_AXES
@@ -159,10 +164,29 @@ def explain(
         searches.append(Search(near.source, space, found, most))
         if found.hits:
             break
-    explanation = Explanation(tuple(searches), hopeless=hopeless)
+    explanation = Explanation(tuple(searches), hopeless=hopeless, igvm=igvm)
     if explanation.interrupted:
         raise SearchInterrupted(explanation)
     return explanation
+
+
+def _search_igvm(
+    near: Baseline,
+    known: KnownInputs,
+    target: DigestTarget | MeasureTarget,
+    only: Sequence[str],
+    host: tuple[int, int, int] | None,
+    backend: HashBackend,
+    budget: Budget,
+) -> IgvmSearch | None:
+    """The search of IGVM files, which takes a second; None if no file is known."""
+    if not (known.igvm or near.igvm):
+        return None
+    signatures = [choice.value for choice in signature_choices(embedded.vcpu_types(), host)]
+    if near.igvm:
+        given = near.igvm.build
+        known = replace(known, igvm=(given, *(one for one in known.igvm if one.component.key != given.component.key)))
+    return search_igvm(near, known, target, only, list(dict.fromkeys(signatures)), backend, budget.is_over)
 
 
 def build_search_space(

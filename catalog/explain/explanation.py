@@ -9,6 +9,8 @@ from typing import Any
 from catalog.explain.baseline import EXPECTATION
 from catalog.explain.candidate import Candidate
 from catalog.explain.divergence import Divergence, find_divergence
+from catalog.explain.igvm_hit import IgvmHit
+from catalog.explain.igvm_search import IgvmSearch
 from catalog.explain.search import SearchResult
 from catalog.explain.search_space import (
     AXES,
@@ -123,19 +125,23 @@ class Explanation:
     searches: in order; differences are from the baseline of the first one.
     revocations: those of the log in which the catalog is published.
     hopeless: whether nothing but the baselines was tried, because no known firmware can have this digest.
+    igvm: the search of IGVM files, which comes first; None if none is known.
     """
 
     searches: tuple[Search, ...]
     revocations: Sequence[Revocation] = ()
     hopeless: bool = False
+    igvm: IgvmSearch | None = None
 
     def __repr__(self) -> str:
-        tried = sum(search.searched.tried for search in self.searches)
+        tried = sum(search.searched.tried for search in self.searches) + (self.igvm.tried if self.igvm else 0)
         count = "1 configuration" if len(self.hits) == 1 else f"{len(self.hits)} configurations"
         return f"<Explanation: {count} found, {tried:,} candidates tried>"
 
     @property
-    def hits(self) -> tuple[Candidate, ...]:
+    def hits(self) -> tuple[Candidate | IgvmHit, ...]:
+        if self.igvm and self.igvm.hits:
+            return self.igvm.hits
         return next((search.searched.hits for search in self.searches if search.searched.hits), ())
 
     @property
@@ -149,7 +155,7 @@ class Explanation:
 
     @property
     def compared_with(self) -> str:
-        return self.searches[0].source
+        return self.igvm.source if self.igvm else self.searches[0].source
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat explain`."""
@@ -159,10 +165,16 @@ class Explanation:
             "explanations": [self._hit(candidate) for candidate in self.hits],
             "interrupted": self.interrupted,
             "searched": [search.to_dict() for search in self.searches],
+            "igvm": self.igvm and self.igvm.to_dict(),
         }
 
-    def differences(self, candidate: Candidate) -> list[tuple[str, str, str]]:
-        """Axis, expected values and found value, for each axis on which the candidate differs."""
+    def differences(self, candidate: Candidate | IgvmHit) -> list[tuple[str, str, str]]:
+        """Axis, expected values and found value, for each axis on which the candidate differs.
+
+        Of an IGVM file none, unless another launch of one was expected.
+        """
+        if isinstance(candidate, IgvmHit):
+            return candidate.differences(self.igvm.expected) if self.igvm and self.igvm.expected else []
         found = []
         for name in AXES:
             axis: Axis[Any] = getattr(self.searches[0].space, name)
@@ -171,17 +183,22 @@ class Explanation:
                 found.append((name, _listed([other.label for other in axis.near]), choice.label))
         return found
 
-    def divergence(self, candidate: Candidate) -> Divergence | None:
-        """Where the candidate diverges from the baseline of the first search; None as of `find_divergence`."""
+    def divergence(self, candidate: Candidate | IgvmHit) -> Divergence | None:
+        """Where the candidate diverges from the baseline of the first search; None as of `find_divergence`.
+
+        None for a launch from an IGVM file.
+        """
+        if isinstance(candidate, IgvmHit):
+            return None
         called = "expected" if self.compared_with == EXPECTATION else "nearest"
         return find_divergence(self.searches[0].space, candidate, called)
 
-    def _hit(self, candidate: Candidate) -> dict[str, Any]:
+    def _hit(self, candidate: Candidate | IgvmHit) -> dict[str, Any]:
         differs: list[dict[str, Any]] = [
             {"axis": axis, "expected": expected, "found": is_} for axis, expected, is_ in self.differences(candidate)
         ]
         for difference in differs:
-            if difference["axis"] == "kernel_hashes":
+            if difference["axis"] == "kernel_hashes" and not isinstance(candidate, IgvmHit):
                 difference["parts"] = self._kernel_parts(candidate)
         digest = candidate.config().digest().hex()
         found = Revocations(self.revocations).status(record(candidate))
@@ -192,7 +209,7 @@ class Explanation:
             "launch_digest": digest,
             **configuration(candidate),
             "differs": differs,
-            "related": self._related(candidate),
+            "related": None if isinstance(candidate, IgvmHit) else self._related(candidate),
             "parting": parted and parted.to_dict(),
             "revocation": found and {"severity": found.severity, "reason": found.reason},
             "notes": [note.to_dict() for note in worst_first(notes)],
@@ -216,30 +233,33 @@ class Explanation:
         return min((differing_parts(found, other) for other in near), key=len, default=[]) if found else []
 
 
-def configuration(candidate: Candidate) -> dict[str, Any]:
+def configuration(candidate: Candidate | IgvmHit) -> dict[str, Any]:
     """A candidate in JSON: fields as in `ldcat measure`, with names of build and kernel."""
-    build = candidate.firmware.value
+    build, config = candidate.build, candidate.config()
     return {
-        **candidate.config().to_dict(build.name, candidate.kernel_hashes.label),
+        **config.to_dict(build.name, candidate.kernel),
         "kernel_hashes_enforced": build.component.kernel_hashes_enforced.value,
-        "launchable": launchability(build, candidate.technology.value, candidate.config().vmm).verdict,
+        "launchable": launchability(build, config.technology, config.vmm).verdict,
     }
 
 
-def record(candidate: Candidate) -> DigestRecord:
+def record(candidate: Candidate | IgvmHit) -> DigestRecord:
     """The digest record that the candidate would have in a log."""
     config = candidate.config()
     return digest_record({**config.row(), "launch_digest": config.digest().value})
 
 
-def candidate_notes(candidate: Candidate) -> list[Note]:
+def candidate_notes(candidate: Candidate | IgvmHit) -> list[Note]:
     """Notes to read before relying on the digest of a candidate."""
-    build, technology = candidate.firmware.value, candidate.technology.value
-    recorded = launchability(build, technology, candidate.config().vmm)
+    build, config = candidate.build, candidate.config()
+    technology = config.technology
+    recorded = launchability(build, technology, config.vmm)
     enforced = build.component.kernel_hashes_enforced.value
     version = build.origin.version if build.origin else None
-    measured = candidate.kernel_hashes.value is not None
-    kernel = kernel_note(enforced, version) if measured else no_kernel_note(technology)
+    if config.kernel_hashes:
+        kernel = kernel_note(enforced, version)
+    else:
+        kernel = no_kernel_note(technology, from_igvm=build.is_igvm)
     return [kernel, *launch_notes(technology, recorded.verdict, recorded.reason)]
 
 

@@ -15,6 +15,7 @@ from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.build.builder import BuildResult
 from catalog.explain.baseline import Baseline, collect_known
+from catalog.explain.candidate import Candidate
 from catalog.explain.divergence import Divergence, UpdateLine
 from catalog.explain.search_space import Choice
 from catalog.launch.technology import technology_named
@@ -29,9 +30,7 @@ def divergence_of(launched: dict[str, Any], baselines: list[Baseline]) -> Diverg
     (candidate,) = explanation.hits
     found = explanation.divergence(candidate)
     if found:
-        runs = technology_named(launched["technology"]).update_runs(
-            candidate.firmware.value.component, candidate.config().point
-        )
+        runs = technology_named(launched["technology"]).update_runs(candidate.build.image, candidate.config().point)
         updates = sum(len(run.updates) * run.repeat for run in runs)
         assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # plus the firmware
     return found
@@ -138,6 +137,7 @@ def test_another_name_of_the_same_image_is_not_a_difference(small: BuildResult) 
     )
     explanation = ask(digest, [near], catalog)
     (candidate,) = explanation.hits
+    assert isinstance(candidate, Candidate)
     found = explanation.divergence(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
     assert found
     assert (found.reasons, found.called) == (["vCPUs: 7; the nearest launch has 4"], "nearest")
