@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, Readers
 from catalog.export.exported import Export
 from catalog.export.settings import GUEST_DEFAULTS
@@ -27,9 +29,16 @@ class QemuLaunchFormat(IdBlockFormat):
     """One that also says how QEMU launches the guest, so the launch of the digest has to be known."""
 
     depends_on = frozenset({"vmm"})
+    takes_igvm: ClassVar[bool] = False
+    """Whether it says how an IGVM file is launched."""
 
     def check_rows(self, export: Export) -> None:
-        launch_row(export)
+        firmware = launch_row(export).firmware
+        if firmware and firmware.is_igvm and not self.takes_igvm:
+            raise UsageError(
+                f"this format launches a firmware image, and {firmware.name} is an IGVM file",
+                "--to igvm-id-block writes the ID block as a directive of such a file",
+            )
 
     def notes(self, export: Export) -> Sequence[Note]:
         return [*super().notes(export), *other_vmm_notes(export)]

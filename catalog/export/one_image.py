@@ -20,7 +20,12 @@ def one_image(export: Export, *, with_kernel: bool) -> tuple[FirmwareComponent, 
                 f"this format describes firmware, and that of {row.digest.hex()[:16]}... is not known",
                 "ldcat lookup says of a digest what is known",
             )
-        firmware = row.firmware.component
+        if row.firmware.is_igvm:
+            raise UsageError(
+                f"this format describes a firmware image, and {row.firmware.name} is an IGVM file",
+                "select another launch: --firmware",
+            )
+        firmware = row.firmware.image
         kernel = (row.kernel_hashes, row.append) if with_kernel else None
         found.setdefault((firmware.snp_baseline, kernel), (firmware, row))
     first, *others = found.values()

@@ -21,6 +21,7 @@ from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportRow, differing_options
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.settings import GivenFile, Settings
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.notes import Note
 from catalog.spec import embedded
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _ID_SIZE = 16
-_QEMU = "qemu-kvm-init2"
+_QEMU = ("qemu-kvm-init2",)
 """The VMM profile of the QEMU that knows ID blocks: upstream QEMU 9.1 and later, with SEV-SNP."""
+
+_QEMU_IGVM = ("qemu-igvm", "qemu-11-igvm")
+"""Those of the QEMU that knows IGVM files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def signed_id_block(export: Export) -> SignedIdBlock:
         _id(settings.family_id, "--family-id"),
         _id(settings.image_id, "--image-id"),
         guest_svn(settings),
-        guest_policy(settings).value,
+        launch_policy(row, settings).value,
     )
     auth = _auth(block.to_bytes(), settings)
     check_id_signatures(auth, block.to_bytes())
@@ -82,7 +86,7 @@ def signed_for_launch(export: Export) -> SignedIdBlock:
 def launch_row(export: Export) -> ExportRow:
     """The row of the launch that an ID block is for; raises UsageError for several digests, and if it is not known."""
     row = _only_row(export)
-    if row.firmware is None or row.vcpus is None:
+    if row.firmware is None or (row.vcpus is None and not row.firmware.is_igvm):
         raise UsageError(
             "the launch of this digest is not known, such as whether it measures kernel hashes",
             "--to id-block writes the ID block alone",
@@ -90,19 +94,34 @@ def launch_row(export: Export) -> ExportRow:
     return row
 
 
+def launch_policy(row: ExportRow, settings: Settings) -> SnpPolicy:
+    """The guest policy of a launch; raises UsageError as `guest_policy`, and if the IGVM file has another one."""
+    policy = guest_policy(settings)
+    image = row.firmware and row.firmware.component
+    own = image.platforms["sev-snp"].policy if isinstance(image, IgvmComponent) else None
+    if own is not None and own != policy.value:
+        name = row.firmware.name if row.firmware else ""
+        raise UsageError(
+            f"{name} is launched with the guest policy that it has, {own:#x}, and not {policy.value:#x}",
+            f"--policy {own:#x}",
+        )
+    return policy
+
+
 def id_block_notes(export: Export) -> Sequence[Note]:
     """What whoever launches with the ID block has to know."""
-    policy = guest_policy(export.settings)
+    policy = launch_policy(_only_row(export), export.settings)
     text = f"the secure processor refuses every launch but this one: {_described(export, policy)}"
     return [Note("id-block-launch", text), *_author_notes(export.settings), *snp_policy_notes(policy)]
 
 
 def other_vmm_notes(export: Export) -> Sequence[Note]:
     """A warning if the digest is not one of this QEMU, for formats that it reads."""
-    vmm = _only_row(export).vmm
-    if vmm in (None, _QEMU):
+    row = _only_row(export)
+    profiles, version = (_QEMU_IGVM, "10.1") if row.firmware and row.firmware.is_igvm else (_QEMU, "9.1")
+    if row.vmm in (None, *profiles):
         return []
-    text = f"the digest is of a launch by {vmm}: QEMU 9.1 and later launch with that of {_QEMU}"
+    text = f"the digest is of a launch by {row.vmm}: QEMU {version} and later launch with that of {profiles[0]}"
     return [Note("launch-of-other-vmm", text)]
 
 

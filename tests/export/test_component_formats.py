@@ -40,7 +40,7 @@ def with_firmware(**changes: Any) -> ExportRow:
     """That row with other facts of its firmware."""
     row = imported_row()
     assert row.firmware is not None
-    return replace(row, firmware=replace(row.firmware, component=replace(row.firmware.component, **changes)))
+    return replace(row, firmware=replace(row.firmware, component=replace(row.firmware.image, **changes)))
 
 
 def export(*rows: ExportRow) -> Export:
@@ -130,7 +130,7 @@ def test_metadata_of_an_image_are_what_an_import_reads() -> None:
     assert json.loads(data) == json.loads(go_metadata())
     (facts,) = read_document(data, GIVEN).firmware
     assert row.firmware is not None
-    component = row.firmware.component
+    component = row.firmware.image
     expected = FirmwareFacts(
         snp_baseline=component.snp_baseline, sections=component.sections, reset_vector=component.reset_vector
     )

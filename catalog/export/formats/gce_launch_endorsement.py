@@ -111,6 +111,8 @@ def golden_measurement(export: Export, certificate: bytes, root: bytes) -> bytes
 
 def _image_sha384(export: Export) -> bytes:
     firmware = export.all_but_vcpus().firmware
+    if firmware and firmware.is_igvm:
+        raise UsageError(f"a launch endorsement is of a firmware image, and {firmware.name} is an IGVM file")
     if firmware is None or firmware.component.sha384 is None:
         raise UsageError(
             "a launch endorsement names the firmware image by its SHA-384, which is not known of the selected digests",

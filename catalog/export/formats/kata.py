@@ -48,6 +48,7 @@ class KataSettings(QemuLaunchFormat):
         return [ExportFile.of(self.file_name, "application/toml", text.encode())]
 
     def check_rows(self, export: Export) -> None:
+        super().check_rows(export)
         if launch_row(export).kernel_hashes is None:
             raise UsageError(
                 "Kata Containers measures kernel hashes in every launch, and this one has none",

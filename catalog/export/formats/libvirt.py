@@ -46,6 +46,7 @@ class LibvirtDomain(QemuLaunchFormat):
     depends_on = frozenset({"firmware", "vmm"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:
+        self.check_rows(export)
         signed = signed_for_launch(export)
         text = _DOMAIN.format(
             vcpus=signed.row.vcpus,

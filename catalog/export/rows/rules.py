@@ -56,6 +56,11 @@ LAUNCH_UNKNOWN = Rule("launch-not-known", "the firmware is not known to launch",
 NO_KERNEL = Rule(
     "digest-covers-no-kernel", "no kernel hashes are measured: the host chooses what is booted", "--no-kernel"
 )
+IGVM_FILE = Rule(
+    "digest-covers-igvm-file",
+    "the digest covers an IGVM file, and whether a kernel is in it is not known",
+    NO_KERNEL.option,
+)
 DEPRECATED = Rule("deprecated", "deprecated by the publisher of the log", always=True)
 MAY_NOT_HALT = Rule(
     "kernel-hashes-may-not-halt",
@@ -72,6 +77,7 @@ RULES = (
     ENDORSED,
     LAUNCH_UNKNOWN,
     NO_KERNEL,
+    IGVM_FILE,
     DEPRECATED,
     MAY_NOT_HALT,
 )
@@ -159,7 +165,7 @@ def count_digests(count: int) -> str:
 
 def _build_rules(catalog: Catalog, build: Mapping[str, Any], has_kernel: bool, vmm: str | None) -> Iterator[Rule]:
     if not has_kernel:
-        yield NO_KERNEL
+        yield IGVM_FILE if catalog.builds[build["name"]].is_igvm else NO_KERNEL
     elif build["kernel_hashes_enforced"] != "yes":
         yield UNENFORCED if build["kernel_hashes_enforced"] == "no" else MAYBE_UNENFORCED
     elif not verifier_halts(build["version"]):

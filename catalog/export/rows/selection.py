@@ -13,6 +13,7 @@ from catalog.export.rows.export_rows import DIGEST_SIZE, ArrowRows, PackedDigest
 from catalog.export.rows.rules import Rule
 from catalog.rows.fields import BY_NAME
 from catalog.rows.numbers import as_ranges, parse_counts
+from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 
 _NEEDED = "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature"
@@ -58,7 +59,8 @@ def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str
         raise UsageError("nothing is selected", _NEEDED)
     if "vmm" not in given:
         raise UsageError("--vmm is missing", _NEEDED)
-    if not has_vcpus:
+    is_of_file = given["vmm"] in embedded.loaders() and "firmware_sha256" in given
+    if not (has_vcpus or is_of_file):
         raise UsageError("the selection is too wide", "add --vcpus, --vcpu-type or --vcpu-signature")
     return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
 
