@@ -82,7 +82,7 @@ class TestFirmwareOfAPlatform:
         assert (build.origin.suite, build.origin.package_sha256) == (None, None)
 
     def test_knows_what_sev_snp_needs_and_no_file_hash(self, file: Path) -> None:
-        component = build_of(file).component
+        component = build_of(file).image
         assert (component.sha256, component.sha384, component.size, component.sha256_midstate) == (None,) * 4
         assert component.reset_vector == 0x80B004
         assert component.sections
@@ -121,7 +121,7 @@ class TestFirmwareOfDebian:
     def test_has_no_for_technologies_that_cannot_launch_the_image(self, file: Path) -> None:
         build = build_of(file)
         for technology, impossible in IMPOSSIBLE.items():
-            if impossible(build.component):
+            if impossible(build.image):
                 assert build.launchability(technology).verdict == "no"
 
     def test_source_names_its_package(self, file: Path) -> None:
@@ -135,7 +135,7 @@ class TestFirmwareOfDebian:
 def test_no_two_firmware_records_are_the_same_image() -> None:
     builds = [build_of(file) for file in FIRMWARE]
     assert len({build.name for build in builds}) == len(builds)
-    assert len({build.component.key for build in builds}) == len(builds)
+    assert len({build.image.key for build in builds}) == len(builds)
 
 
 def test_records_of_one_package_have_the_same_source() -> None:

@@ -52,7 +52,7 @@ def from_images() -> dict[str, FirmwareComponent]:
 @cache
 def from_records() -> dict[str, FirmwareComponent]:
     texts = (path.read_text(encoding="utf-8") for path in (DATA / "firmware").glob("*.toml"))
-    return {build.name: build.component for build in map(FirmwareBuild.parse, texts)}
+    return {build.name: build.image for build in map(FirmwareBuild.parse, texts)}
 
 
 def kernel_hashes(row: Row) -> KernelHashes | None:

@@ -40,7 +40,7 @@ def measured(imported: Imported, hashes: KernelHashes | None, row: ExportRow) ->
     assert row.sev_features is not None
     signature = None if row.vcpu_signature is None else VcpuSignature(row.vcpu_signature)
     point = VcpuPoint(hashes, embedded.profile_named(row.vmm), signature, row.sev_features, row.vcpus)
-    return Measurer(technology_named("sev-snp"), build.component).measure(point).value
+    return Measurer(technology_named("sev-snp"), build.image).measure(point).value
 
 
 @pytest.mark.parametrize("folder", SINGLE)
@@ -106,7 +106,7 @@ def test_components_of_a_row_are_read_back_from_what_is_written_for_dstack(folde
     (row,) = export.rows
     assert row.firmware
     imported = read_document(data_of("dstack", export), GIVEN)
-    component = row.firmware.component
+    component = row.firmware.image
     assert component.hashes_area
     assert imported.firmware == (
         FirmwareFacts(
@@ -127,7 +127,7 @@ def test_components_of_a_row_are_read_back_from_what_is_written_for_dstack(folde
 def test_metadata_of_an_image_are_read_back(folder: str) -> None:
     export = vector_export(folder)
     imported = read_document(data_of("sev-snp-measure-go", export), GIVEN)
-    (component,) = {row.firmware.component for row in export.rows if row.firmware}
+    (component,) = {row.firmware.image for row in export.rows if row.firmware}
     assert imported.firmware == (
         FirmwareFacts(
             snp_baseline=component.snp_baseline, sections=component.sections, reset_vector=component.reset_vector
