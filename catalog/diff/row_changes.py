@@ -42,10 +42,10 @@ _ENCODED = [name for name in (*_COMPONENTS, *FACTS) if fields.BY_NAME[name].kind
 """Columns that are read as dictionaries, as they are stored."""
 
 _AXES = {field.name: "UBIGINT" if field.kind.arrow == "uint64" else "BIGINT" for field in fields.AXES}
-"""The other columns that determine a digest, with their SQL types. _NULLS: the values that stand for null. They are
-unambiguous: a signature has at most 32 bits, and without a profile there are neither sev_features nor vCPUs.
-"""
-_NULLS = {"vcpu_signature": 1 << 32, "sev_features": 0, "vcpus": 0}
+"""The other columns that determine a digest, with their SQL types. In tables of rows 0 stands for null."""
+
+_NULLS = {f"no_{name}": name for name in _AXES}
+"""Columns of combinations that tell null from 0, by the column of rows that they belong to."""
 
 _KEY = ("components", *_AXES)
 """The columns that determine a digest."""
@@ -114,7 +114,8 @@ class _Combinations:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        columns = [rows.column(name).combine_chunks() for name in (*_COMPONENTS, *FACTS)]
+        nulls = [pc.is_null(rows.column(name)) for name in _NULLS.values()]
+        columns = [one.combine_chunks() for one in (*map(rows.column, _COMPONENTS), *nulls, *map(rows.column, FACTS))]
         columns = [one if pa.types.is_dictionary(one.type) else one.dictionary_encode() for one in columns]
         width, code = 1, pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
         for one in columns:  # 0 is null
@@ -124,10 +125,9 @@ class _Combinations:
         found = (self._number(columns, value) for value in coded.dictionary.to_pylist())
         named = {"launch_digest": rows.column("launch_digest")}
         named["components"] = pa.array(found, pa.int32()).take(coded.indices)
-        for name, null in _NULLS.items():
-            column = rows.column(name)
-            wide = pa.uint64() if name == "sev_features" else pa.int64()
-            named[name] = pc.fill_null(column.cast(wide), null)
+        for name, kind in _AXES.items():
+            wide = pa.uint64() if kind == "UBIGINT" else pa.int64()
+            named[name] = pc.fill_null(rows.column(name).cast(wide), 0)
         return pa.table(named)
 
     def _number(self, columns: Sequence[Any], code: int) -> int:
@@ -135,7 +135,8 @@ class _Combinations:
         for one in columns:
             code, index = divmod(code, len(one.dictionary) + 1)
             values.append(one.dictionary[index - 1].as_py() if index else None)
-        components, facts = tuple(values[: len(_COMPONENTS)]), tuple(values[len(_COMPONENTS) :])
+        facts = tuple(values[len(values) - len(FACTS) :])
+        components = tuple(values[: len(values) - len(FACTS)])
         number = self._numbers.setdefault(components, len(self._numbers))
         if any(fact is not None for fact in facts):  # an older catalog lacks them
             self._facts[number] = facts
@@ -146,9 +147,9 @@ class _Combinations:
         import pyarrow as pa
 
         if self._numbers:
-            none, names = (None,) * len(FACTS), (*_COMPONENTS, *FACTS)
+            none, names = (None,) * len(FACTS), (*_COMPONENTS, *_NULLS, *FACTS)
             rows = [[number, *values, *self._facts.get(number, none)] for values, number in self._numbers.items()]
-            kinds = ["int32", *(fields.BY_NAME[name].kind.arrow for name in names)]
+            kinds = ["int32", *("bool" if name in _NULLS else fields.BY_NAME[name].kind.arrow for name in names)]
             columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
             connection.register("found", pa.table(columns, ["components", *names]))
             connection.execute("INSERT INTO combinations FROM found")
@@ -156,13 +157,11 @@ class _Combinations:
 
 def _tables() -> str:
     axes = ", ".join(f"{name} {kind}" for name, kind in _AXES.items())
-    components = ", ".join(f"{name} {fields.BY_NAME[name].kind.sql}" for name in (*_COMPONENTS, *FACTS))
+    of_field = {name: fields.BY_NAME[name].kind.sql for name in (*_COMPONENTS, *FACTS)}
+    kinds = {**{name: of_field[name] for name in _COMPONENTS}, **dict.fromkeys(_NULLS, "BOOLEAN"), **of_field}
+    components = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
     names = [name for name in INPUTS if name not in _AXES]
-    columns = [
-        f"CASE WHEN {f'vcpu_signature = {_NULLS[name]}' if name == 'vcpu_signature' else 'vmm IS NULL'} THEN NULL "
-        f"ELSE {name} END AS {name}"
-        for name in _AXES
-    ]
+    columns = [f"CASE WHEN {null} THEN NULL ELSE {name} END AS {name}" for null, name in _NULLS.items()]
     return (
         f"CREATE TABLE combinations (components INTEGER, {components}); "  # noqa: S608 - our names
         f"CREATE TABLE old_alone (launch_digest BLOB, components INTEGER, {axes}); "
