@@ -75,6 +75,17 @@ REGISTERS = {
 
 SEGMENT = struct.Struct("<HHIQ")
 
+FIELDS = {
+    **{name: (at, SEGMENT.size) for name, at in SEGMENTS.items()},
+    **{
+        f"{name}.{part}": (at + offset, bits // 8)
+        for name, at in SEGMENTS.items()
+        for (part, bits), offset in zip(SEGMENT_BITS.items(), (0, 2, 4, 8), strict=True)
+    },
+    **{name: (at, struct.calcsize(width)) for name, (at, width) in REGISTERS.items()},
+}
+"""Byte offset and size in bytes of each segment register, of each of its fields (`cs.base`), and of each register."""
+
 
 def page_of(segments: Mapping[str, tuple[int, int, int, int]], values: Mapping[str, int]) -> bytes:
     """The 4096-byte page. segments: selector, attrib, limit and base by name. values: of registers, by name.

@@ -17,6 +17,7 @@ from catalog.audit.regenerated import Regenerated, regenerate
 from catalog.audit.table_piece import table_piece
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.revocations import Revocations
 from catalog.rows.unknown import unknown_technology
@@ -140,8 +141,8 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
 
 def _agrees(known: FirmwareBuild, image: FirmwareBuild) -> bool:
     """Whether all that a record says of an image or an IGVM file is true."""
-    if known.is_igvm or image.is_igvm:
-        return known.component == image.component
+    if isinstance(known.component, IgvmComponent) and isinstance(image.component, IgvmComponent):
+        return known.component.agrees_with(image.component)
     return known.image.agrees_with(image.image)
 
 

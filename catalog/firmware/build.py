@@ -104,6 +104,8 @@ class BuildWire(Wire, frozen=True):
 
 NOT_RECORDED = LaunchableWire(verdict="unknown", reason=NOT_RECORDED_REASON, source="")
 
+NO_PLATFORM = LaunchableWire(verdict="no", reason="the file has no platform for it", source="the IGVM file")
+
 
 @dataclass(frozen=True, slots=True)
 class FirmwareBuild:
@@ -150,6 +152,8 @@ class FirmwareBuild:
 
     def launchability(self, technology: str) -> LaunchableWire:
         """The recorded launchability under a technology; NOT_RECORDED if there is none."""
+        if isinstance(self.component, IgvmComponent) and technology not in self.component.platforms:
+            return NO_PLATFORM
         return self.launchable.get(technology, NOT_RECORDED)
 
     def to_toml(self) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from catalog.abi.page_info import PageType
-from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
+from catalog.abi.vmsa_layout import FIELDS, REGISTERS
 from catalog.errors import MalformedRecord
+from catalog.firmware.igvm.igvm_component import PLATFORMS
 from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
 from catalog.wire import PageAddress, Wire
+
+_OVERLAPS_REFUSED = {
+    "launched": frozenset[str](),
+    "refused": frozenset(PLATFORMS),
+    "refused-under-snp": frozenset({"sev-snp"}),
+}
 
 
 class IgvmWire(Wire, frozen=True, kw_only=True):
@@ -28,10 +36,11 @@ class IgvmWire(Wire, frozen=True, kw_only=True):
     vmsa_gpa: PageAddress | None = None
     vmsa_fields: list[str] | None = None
     other_vmsa_fields: Literal["refused", "of-reset-state"] = "refused"
+    vmsa_bits_set: dict[str, Annotated[int, Meta(ge=0, lt=1 << 62)]] = {}
     kernel_hashes_gpa: Annotated[int, Meta(ge=0, lt=1 << 52, multiple_of=1024)] | None = None
     unknown_headers: Literal["refused", "ignored"] = "refused"
     other_platforms: Literal["checked", "filtered"] = "checked"
-    overlaps: Literal["launched", "refused"] = "launched"
+    overlaps: Literal["launched", "refused", "refused-under-snp"] = "launched"
     headers: list[str] | None = None
     data_types: list[str] | None = None
 
@@ -53,11 +62,12 @@ class IgvmRules:
     vmsa_fields: segments and registers that are taken from a VMSA; None: all.
     refuses_other_fields: whether a VMSA that sets others, or is not at vmsa_gpa, is refused; if not, they have the
     values of the reset state.
+    vmsa_bits_set: by register, bits that KVM sets in a VMSA of which it takes registers.
     kernel_hashes_gpa: where kernel hashes are written, if there are some, in a block of 1024 bytes: into the page that
     the file has there, which becomes NORMAL, or into one after all pages; None: the loader passes none.
     ignores_unknown: whether headers of types that nobody knows are passed over if they say so.
     filters_platform: whether headers of other platforms are not looked at.
-    refuses_overlaps: whether a page at an address that has another one is refused.
+    overlaps_refused: the technologies under which a page at an address that has another one is refused.
     headers, data_types: those that the loader knows; a file with another one cannot be launched.
     """
 
@@ -72,10 +82,11 @@ class IgvmRules:
     vmsa_gpa: int | None
     vmsa_fields: frozenset[str] | None
     refuses_other_fields: bool
+    vmsa_bits_set: Mapping[str, int]
     kernel_hashes_gpa: int | None
     ignores_unknown: bool
     filters_platform: bool
-    refuses_overlaps: bool
+    overlaps_refused: frozenset[str]
     headers: frozenset[HeaderType]
     data_types: frozenset[PageDataType]
 
@@ -87,7 +98,7 @@ class IgvmRules:
             data_types = PageDataType if wire.data_types is None else [PageDataType[name] for name in wire.data_types]
         except KeyError as error:
             raise MalformedRecord(f"VMM profile {profile!r}: igvm: unknown name {error}") from error
-        if unknown := {*(wire.vmsa_fields or ())} - SEGMENTS.keys() - REGISTERS.keys():
+        if unknown := {*(wire.vmsa_fields or ())} - FIELDS.keys() | {*wire.vmsa_bits_set} - REGISTERS.keys():
             raise MalformedRecord(f"VMM profile {profile!r}: igvm: unknown field of a VMSA {min(unknown)!r}")
         if (wire.vmsas == "at-end") != (wire.vmsa_gpa is not None):
             raise MalformedRecord(f"VMM profile {profile!r}: igvm: VMSAs at the end and vmsa_gpa need each other")
@@ -105,10 +116,11 @@ class IgvmRules:
             vmsa_gpa=wire.vmsa_gpa,
             vmsa_fields=None if wire.vmsa_fields is None else frozenset(wire.vmsa_fields),
             refuses_other_fields=wire.vmsa_fields is not None and wire.other_vmsa_fields == "refused",
+            vmsa_bits_set=wire.vmsa_bits_set,
             kernel_hashes_gpa=wire.kernel_hashes_gpa,
             ignores_unknown=wire.unknown_headers == "ignored",
             filters_platform=wire.other_platforms == "filtered",
-            refuses_overlaps=wire.overlaps == "refused",
+            overlaps_refused=_OVERLAPS_REFUSED[wire.overlaps],
             headers=frozenset(headers),
             data_types=frozenset(data_types),
         )

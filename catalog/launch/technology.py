@@ -130,10 +130,10 @@ def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -
     return technology.finish(state)
 
 
-def refused(technology: str, reason: str) -> CannotLaunch:
+def refused(technology: str, reason: str, hint: str | None = None) -> CannotLaunch:
     """The error for a reason of `launch_blocker`: the launch is not possible, or its digest is not."""
     said = ": " if reason.startswith(NOT_COMPUTABLE) else " cannot launch this: "
-    return CannotLaunch(f"{technology}{said}{reason}")
+    return CannotLaunch(f"{technology}{said}{reason}", hint)
 
 
 class Measurer:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
-from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.launch_image import LaunchImage
 
 
@@ -16,16 +16,28 @@ def joined_builds(builds: Sequence[FirmwareBuild]) -> list[FirmwareBuild]:
 
     No two images have the same SNP baseline, and none has two.
     """
-    facts: dict[bytes, FirmwareComponent] = {}
-    for build in (build for build in builds if not build.is_igvm):
-        known = facts.setdefault(build.image.snp_baseline, build.image)
+    facts: dict[bytes, LaunchImage] = {}
+    for build in builds:
+        key, component = _identity(build.component), build.component
         try:
-            facts[build.image.snp_baseline] = known.joined(build.image)
+            facts[key] = _joined(facts.get(key, component), component)
         except MalformedRecord as error:
             raise MalformedRecord(f"{build.name}: another build of the same image has other facts: {error}") from error
-    joined = [build if build.is_igvm else replace(build, component=facts[build.image.snp_baseline]) for build in builds]
+    joined = [replace(build, component=facts[_identity(build.component)]) for build in builds]
     by_key: dict[bytes, LaunchImage] = {}
     for build in joined:
         if by_key.setdefault(build.component.key, build.component) != build.component:
             raise MalformedRecord(f"{build.name}: another build has the same SHA-256 and other facts")
     return joined
+
+
+def _identity(image: LaunchImage) -> bytes:
+    """What two records of one image, or of one IGVM file, have in common."""
+    return image.snp_baseline or image.key
+
+
+def _joined(known: LaunchImage, other: LaunchImage) -> LaunchImage:
+    """Raises MalformedRecord if they contradict each other."""
+    if isinstance(known, IgvmComponent):
+        return known.joined(other) if isinstance(other, IgvmComponent) else known
+    return known if isinstance(other, IgvmComponent) else known.joined(other)

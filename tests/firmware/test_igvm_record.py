@@ -43,9 +43,12 @@ SNP = IgvmPlatform(
             (LaterPage(PageType.NORMAL, 0x1000, b"\7" * 48), LaterPage(PageType.SECRETS, 0x2000, bytes(48))),
         ),
         "order=address": NoKernelPage.PARAMETERS,
+        "order=regions": NoKernelPage.ABSENT,
     },
 )
-SEV = IgvmPlatform(1, HEADERS, frozenset(), (), None, None, 0, {"order=file": PageState(b"\10" * 32, 8192)})
+SEV = IgvmPlatform(
+    1, HEADERS, frozenset({PageDataType.NORMAL}), (), None, None, 0, {"order=file": PageState(b"\10" * 32, 8192)}
+)
 WHOLE = IgvmComponent(
     sha256=b"\11" * 32,
     sha384=b"\12" * 48,
@@ -98,11 +101,20 @@ SHA256 = hashlib.sha256(FULL).hexdigest()
         ("0x8000000000030000", "policy", "'policy' is not a number in 0x-hex"),
         ("mask = 0x4", "mask = 0x6", "the mask 0x6 of a platform"),
         ("mask = 0x4", "mask = 0x0", "the mask 0x0 of a platform"),
-        ("overlaps = 2", "overlaps = -1", "a number of overlaps below 0"),
+        ("overlaps = 2", "overlaps = -1", "a number of overlaps that no file has"),
+        ("overlaps = 2", f"overlaps = {1 << 60}", "a number of overlaps that no file has"),
         ("vcpu = 1", "vcpu = 3", "contexts are not in the order of their vCPUs"),
         ("gpa = 0x1000,", "gpa = 0x1001,", "multiple of 4096"),
-        (f'vmsa = "{SHA256}"', f'vmsa = "{SHA256[1:]}0"', "names the VMSA"),
+        (f'vmsa = "{SHA256}"', f'vmsa = "{SHA256[1:]}0"', "no context has the VMSA"),
+        (f'{SHA256} = "{FULL.hex()}"', "", "names the VMSA"),
         (f"{SHA256} =", f"{'0' * 64} =", "is not the SHA-256 of the page that it names"),
+        ("hashed = 8192", f"hashed = {1 << 60}", "a state of 32 bytes after 1152921504606846976"),
+        ('data_types = ["NORMAL", "SECRETS"]', "", "types of pages and PAGE_DATA need each other"),
+        ('"SEV_SNP", "TDX", ', '"SEV_SNP", "TDX", "TDX", ', "a platform is declared twice"),
+        (f"{SHA256} =", f"{'0' * 64} = 'AA'\n{SHA256} =", "is not 2 lowercase hex digits"),
+        (f'{SHA256} = "', f'{SHA256} = "0000', "a page of 4,098 bytes"),
+        (f'"NORMAL 0x1000 {"07" * 48}"', f'"VMSA 0x1000 {"07" * 48}"', "a VMSA as a page after the kernel page"),
+        ('pages = "order=file", digest = "04', f'pages = "{"a" * 401}", digest = "04', "words in a line"),
         ("hashed = 8192", "hashed = 8191", "a state of 32 bytes after 8191"),
         (f'digest = "{"04" * 48}"', f'digest = "{"04" * 32}"', "a state is not of sev-snp"),
         (f'digest = "{"04" * 48}"', f'digest = "{"04" * 33}"', "a state of 33 bytes after 0"),
@@ -151,3 +163,26 @@ def test_numbers_and_sizes_are_bounded() -> None:
         replace(WHOLE, platforms={"sev-snp": SNP, "sev": replace(SEV, expected=bytes(48))})
     with pytest.raises(MalformedRecord, match="a hash has the wrong length"):
         replace(WHOLE, sha384=b"")
+
+
+def test_a_record_made_by_fewer_loaders_agrees_with_a_later_one() -> None:
+    def with_snp(**changes: object) -> IgvmComponent:
+        return replace(WHOLE, platforms={**WHOLE.platforms, "sev-snp": replace(SNP, **changes)})
+
+    (first, state), *_ = SNP.states.items()
+    (name, page), *_ = SNP.kernel_pages.items()
+    older, other = with_snp(states={first: state}, kernel_pages={}), with_snp(states={}, kernel_pages={name: page})
+    assert older.agrees_with(WHOLE)
+    assert not WHOLE.agrees_with(older)
+    assert older.joined(WHOLE) == WHOLE.joined(older) == WHOLE
+    assert older.joined(other) == with_snp(states={first: state}, kernel_pages={name: page})
+    for wrong in (
+        with_snp(states={first: PageState(bytes(48))}),
+        with_snp(kernel_pages={name: NoKernelPage.ABSENT}),
+        with_snp(policy=7),
+        replace(WHOLE, size=4096),
+        BARE,
+    ):
+        assert not wrong.agrees_with(WHOLE)
+        with pytest.raises(MalformedRecord, match="two records of one file contradict each other"):
+            WHOLE.joined(wrong)

@@ -11,7 +11,7 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, contents_digest, fold, page_info_tail
 from catalog.abi.vcpu import VcpuSignature
-from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
+from catalog.abi.vmsa_layout import FIELDS, REGISTERS, SEGMENTS
 from catalog.firmware.igvm.igvm_component import MAX_AFTER, NoKernelPage
 from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
@@ -126,15 +126,51 @@ def test_kvm_has_its_own_values_of_what_cloud_hypervisor_does_not_set() -> None:
     vmsa = bytearray(4096)
     vmsa[REGISTERS["rip"][0]], vmsa[SEGMENTS["cs"] + 2], vmsa[REGISTERS["sev_features"][0]] = 9, 0x9B, 0x21
     vmsa[REGISTERS["g_pat"][0]], vmsa[0xFFF], vmsa[REGISTERS["dr6"][0]] = 7, 7, 7
+    vmsa[SEGMENTS["cs"] + 3], vmsa[SEGMENTS["gdtr"] + 2], vmsa[SEGMENTS["gdtr"] + 8] = 0xFC, 5, 6
     launched = launch(page(0, 1), context(0x5000, 2), hashes=None, vmsa=bytes(vmsa))
     assert (launched.blocker, launched.measures_vcpus, launched.measures_signature) == (None, True, False)
     bsp, ap = (update.data for update in launched.vmsa_updates(2, None))
     assert ap == CLH.vmsa_page(0xFFFFFFF0, VcpuSignature(0), 0x21, bsp=True)
     expected = bytearray(ap)
     for name in (*SEGMENTS, "efer", "cr0", "cr3", "cr4", "rflags", "rip", "rdx"):
-        at, size = (SEGMENTS[name], 16) if name in SEGMENTS else (REGISTERS[name][0], 8)
+        at, size = FIELDS[name]
+        if name in ("gdtr", "idtr"):  # Cloud Hypervisor sets their limit and base alone
+            at, size = at + 4, 12
         expected[at : at + size] = vmsa[at : at + size]
+    expected[REGISTERS["efer"][0] + 1] |= 0x10  # KVM sets SVME, and bit 1 of rflags
+    expected[REGISTERS["rflags"][0]] |= 2
+    expected[SEGMENTS["cs"] + 3] = 0x0C
     assert bsp == bytes(expected)
     both = [hashlib.sha256(one).digest() for one in (bsp, ap)]
     assert list(launched.vmsa_hashes(2, None)) == both
     assert launched.vmsa_hashes(1, None) == (both[0], None)
+
+
+def test_a_record_that_knows_no_kernel_page_of_these_rules_is_refused() -> None:
+    whole = launch(page(0x10000, 1))
+    older = replace(whole.image, platforms={"sev-snp": replace(whole.platform, kernel_pages={})})
+    why = "the digest cannot be computed: the record of the file is older than the rules of clh-kvm-igvm"
+    assert replace(whole, image=older).blocker == why
+    assert replace(whole, image=older, kernel_hashes=None).blocker is None
+    absent = launch(page(0x1000, 1))
+    assert list(absent.platform.kernel_pages.values()) == [NoKernelPage.ABSENT]
+    assert absent.blocker is None
+
+
+def test_rules_that_differ_in_the_address_alone_have_a_page_each() -> None:
+    rules = CLH.igvm
+    assert rules is not None
+    others = [replace(rules, kernel_hashes_gpa=gpa) for gpa in (0x20C00, None)]
+    file = IgvmFile.parse(igvm_bytes(platform(), page(0x10000, 1), page(0x20000, 1)))
+    component = reduce_igvm(file, [(one, ("sev-snp",)) for one in (rules, *others)])
+    pages = component.platforms["sev-snp"].kernel_pages
+    assert {name.rpartition("=")[2] for name in pages} == {"0x10c00", "0x20c00"}
+    assert len(set(pages.values())) == 2
+    assert len(component.platforms["sev-snp"].states) == 1
+
+
+def test_cloud_hypervisor_has_16_bits_for_the_limits_of_tables() -> None:
+    vmsa = bytearray(4096)
+    vmsa[SEGMENTS["idtr"] + 6] = 1
+    launched = launch(page(0, 1), context(0x5000, 2), hashes=None, vmsa=bytes(vmsa))
+    assert "refuses the context of vCPU 0: the limit of idtr has more than 16 bits" in (launched.blocker or "")

@@ -61,6 +61,7 @@ def vmsa_page(features: int = 1, **at: int) -> bytes:
     """A VMSA with these features. at: a byte of a segment or register."""
     made = bytearray(4096)
     made[REGISTERS["sev_features"][0]] = features
+    made[REGISTERS["efer"][0] + 1], made[REGISTERS["rflags"][0]] = 0x10, 2
     for name, value in at.items():
         made[SEGMENTS.get(name, REGISTERS.get(name, (0, ""))[0])] = value
     return bytes(made)
@@ -329,6 +330,7 @@ def test_the_component_says_what_the_file_asks_for() -> None:
         ("clh-mshv-igvm", (context(vcpu=1),), "clh-mshv-igvm loads the VMSA of vCPU 0 alone"),
         ("coconut-igvm", (context(number=2), context(number=2)), "the file has two contexts for one vCPU"),
         ("clh-mshv-igvm", (page(0x1000), page(0x1000)), "refuses pages at an address that has another page"),
+        ("qemu-igvm", (page(0x1000), page(0x1000)), "refuses pages at an address that has another page"),
         ("qemu-igvm", (header(0x80000001, b""), page(0)), "qemu-igvm refuses headers of unknown types"),
         ("coconut-igvm", (context(gpa=0x1000, number=2),), "its address is 0x1000, not 0xfffffffff000"),
     ],
@@ -344,6 +346,9 @@ def test_what_a_loader_refuses(loader: str, headers: tuple[bytes, ...], why: str
         (vmsa_page(virtual_tom=1), "it sets the byte at 0x3c8, which is not one of the registers that it knows"),
         (vmsa_page()[:0xFFF] + b"\1", "it sets the byte at 0xfff"),
         (b"\1" + vmsa_page(virtual_tom=1)[1:], "it sets the byte at 0x3c8"),
+        (vmsa_page(efer=1)[:0xD1] + b"\0" + vmsa_page()[0xD2:], "KVM sets 0x1000 in efer, and the file has 0x1"),
+        (vmsa_page(rflags=4), "KVM sets 0x2 in rflags, and the file has 0x4"),
+        (b"\0\0\0\x10" + vmsa_page()[4:], "KVM takes 12 bits of the attributes of es"),
         (vmsa_page()[:0x98] + b"\1" + vmsa_page()[0x99:], "it would launch it with the base of ldtr in tr"),
     ],
 )

@@ -26,6 +26,7 @@ SPEC = embedded.loaders()["igvm-spec"]
 def vmsa(number: int, features: int) -> bytes:
     made = bytearray(4096)
     made[REGISTERS["rip"][0]], made[REGISTERS["sev_features"][0]] = number, features
+    made[REGISTERS["efer"][0] + 1], made[REGISTERS["rflags"][0]] = 0x10, 2
     return bytes(made)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -28,7 +28,8 @@ _SNP_DIGEST = 48
 _SHA256 = 32
 _MAX_GPA = 1 << 52
 _MAX_VCPU = 1 << 16
-_RULES = re.compile(r"[A-Za-z0-9=_-]+( [A-Za-z0-9=_-]+)*")
+_MAX_IGNORED = 1 << 16
+_RULES = re.compile(r"(?=.{1,400}\Z)[A-Za-z0-9=_-]+( [A-Za-z0-9=_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class PageState:
     hashed: int = 0
 
     def __post_init__(self) -> None:
-        is_midstate = len(self.digest) == _SHA256 and self.hashed >= 0 and not self.hashed % PAGE_SIZE
+        is_midstate = len(self.digest) == _SHA256 and 0 <= self.hashed < _MAX_GPA and not self.hashed % PAGE_SIZE
         is_digest = len(self.digest) == _SNP_DIGEST and not self.hashed
         _check(is_midstate or is_digest, f"a state of {len(self.digest)} bytes after {self.hashed}")
 
@@ -73,6 +74,7 @@ class LaterPage:
         _check(0 <= self.gpa < _MAX_GPA and not self.gpa % PAGE_SIZE, f"{self.gpa:#x} is not the address of a page")
         _check(len(self.contents) == _SNP_DIGEST, f"the contents of a page as {len(self.contents)} bytes")
         _check(self.kind in HAS_CONTENTS or not any(self.contents), f"contents of a page of type {self.kind.name}")
+        _check(self.kind is not PageType.VMSA, "a VMSA as a page after the kernel page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,9 @@ class KernelPage:
 
 
 class NoKernelPage(StrEnum):
-    """Why no digest with kernel hashes follows: what else the file has at their page, or too many pages after it."""
+    """There is no page to write kernel hashes into: nothing at their address, another thing, or too much after it."""
 
+    ABSENT = "absent"
     PARAMETERS = "parameters"
     VMSA = "vmsa"
     CPUID = "cpuid"
@@ -111,7 +114,7 @@ class IgvmPlatform:
     expected: launch digest that its ID block has, 48 bytes; None without one.
     overlaps: pages, parameter areas included, at an address that has another page or a VMSA.
     states: after all pages, by `IgvmRules.of_pages`.
-    kernel_pages: by `IgvmRules.of_kernel_page`, if the file has something where the loader writes kernel hashes.
+    kernel_pages: by `IgvmRules.of_kernel_page`, of loaders that pass kernel hashes.
     """
 
     mask: int
@@ -131,9 +134,16 @@ class IgvmPlatform:
         _check(len(numbers) <= MAX_CONTEXTS, f"more than {MAX_CONTEXTS:,} contexts")
         _check(self.policy is None or 0 <= self.policy < 1 << 64, "a policy that is not a u64")
         _check(self.expected is None or len(self.expected) == _SNP_DIGEST, "an ID block without a launch digest")
-        _check(self.overlaps >= 0, "a number of overlaps below 0")
+        _check(0 <= self.overlaps < _MAX_GPA, "a number of overlaps that no file has")
+        has_pages = HeaderType.PAGE_DATA in self.headers
+        _check(has_pages == bool(self.data_types), "types of pages and PAGE_DATA need each other")
         rules = [*self.states, *self.kernel_pages]
         _check(all(map(_RULES.fullmatch, rules)), "a state whose rules are not words in a line")
+
+    @property
+    def by_rules(self) -> tuple[Mapping[str, object], Mapping[str, object]]:
+        """What depends on the rules of a loader."""
+        return self.states, self.kernel_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,8 @@ class IgvmComponent:
     def __post_init__(self) -> None:
         _check(len(self.sha256) == _SHA256 and len(self.sha384) == _SNP_DIGEST, "a hash has the wrong length")
         _check(0 < self.size <= MAX_FILE_SIZE, f"invalid size {self.size}")
+        _check(len(set(self.declared)) == len(self.declared), "a platform is declared twice")
+        _check(len(self.ignored) <= _MAX_IGNORED, f"more than {_MAX_IGNORED:,} types of headers are ignored")
         expected = {name for name, platform in PLATFORMS.items() if platform in self.declared}
         _check(self.platforms.keys() == expected, "the platforms are not those that the file declares")
         for name, platform in self.platforms.items():
@@ -179,6 +191,38 @@ class IgvmComponent:
     def key(self) -> bytes:
         """What identifies the component: SHA-256 of the file."""
         return self.sha256
+
+    def agrees_with(self, other: IgvmComponent) -> bool:
+        """Whether all that is recorded here is true of another one, which may know the states of more loaders."""
+        return self._facts() == other._facts() and all(
+            _is_part(mine, theirs)
+            for name, one in self.platforms.items()
+            for mine, theirs in zip(one.by_rules, other.platforms[name].by_rules, strict=True)
+        )
+
+    def joined(self, other: IgvmComponent) -> IgvmComponent:
+        """The states that one of two components of the same file knows; raises MalformedRecord if they differ."""
+        together = {
+            name: replace(
+                one,
+                states={**other.platforms[name].states, **one.states},
+                kernel_pages={**other.platforms[name].kernel_pages, **one.kernel_pages},
+            )
+            for name, one in self.platforms.items()
+            if name in other.platforms
+        }
+        made = replace(self, platforms=together) if together.keys() == self.platforms.keys() else self
+        _check(other.agrees_with(made), "two records of one file contradict each other")
+        return made
+
+    def _facts(self) -> IgvmComponent:
+        """All but what depends on the loaders that were known when the file was read."""
+        bare = {name: replace(one, states={}, kernel_pages={}) for name, one in self.platforms.items()}
+        return replace(self, platforms=bare)
+
+
+def _is_part(mine: Mapping[str, object], theirs: Mapping[str, object]) -> bool:
+    return all(theirs.get(name) == value for name, value in mine.items())
 
 
 def _check(is_valid: bool, what: str) -> None:

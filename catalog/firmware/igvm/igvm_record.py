@@ -44,14 +44,14 @@ class KernelPageWire(Wire, frozen=True):
     """The page in which a loader writes kernel hashes. rules: `IgvmRules.of_kernel_page`.
 
     before, page: as in KernelPage, the page as hex without the zeros at the end. after: each as type, address and, if
-    contents are measured, their SHA-384. none: why no digest with kernel hashes follows; it stands alone.
+    contents are measured, their SHA-384. none: as NoKernelPage; it stands alone.
     """
 
     rules: str
     before: str | None = None
     page: str | None = None
     after: list[str] = []
-    none: Literal["parameters", "vmsa", "cpuid", "later-pages"] | None = None
+    none: Literal["absent", "parameters", "vmsa", "cpuid", "later-pages"] | None = None
 
 
 class PlatformWire(Wire, frozen=True):
@@ -83,8 +83,11 @@ class IgvmComponentWire(Wire, frozen=True):
 
 def igvm_component(wire: IgvmComponentWire, what: str) -> IgvmComponent:
     """The component of a table; raises MalformedRecord, with a message that begins with `what`."""
-    vmsas = {sha256: _page(sha256, text, what) for sha256, text in wire.vmsas.items()}
     try:
+        vmsas = {sha256: _page(sha256, text) for sha256, text in wire.vmsas.items()}
+        named = {context.vmsa for platform in wire.platforms.values() for context in platform.contexts}
+        if unused := vmsas.keys() - named:
+            raise MalformedRecord(f"no context has the VMSA {min(unused)[:64]}")
         return IgvmComponent(
             sha256=unhex(wire.sha256, 32, "sha256"),
             sha384=unhex(wire.sha384, 48, "sha384"),
@@ -204,14 +207,16 @@ def _later_page(text: str) -> LaterPage:
     return LaterPage(PageType[kind], _number(gpa), _hex(contents, "contents") if contents else bytes(48))
 
 
-def _page(sha256: str, text: str, what: str) -> bytes:
-    page = _filled(_hex(text, f"{what}: vmsas"))
+def _page(sha256: str, text: str) -> bytes:
+    page = _filled(_hex(text, "vmsas"))
     if _sha256(page) != sha256:
-        raise MalformedRecord(f"{what}: vmsas: {sha256[:64]} is not the SHA-256 of the page that it names")
+        raise MalformedRecord(f"vmsas: {sha256[:64]} is not the SHA-256 of the page that it names")
     return page
 
 
 def _filled(page: bytes) -> bytes:
+    if len(page) > PAGE_SIZE:
+        raise MalformedRecord(f"a page of {len(page):,} bytes")
     return page.ljust(PAGE_SIZE, b"\0")
 
 

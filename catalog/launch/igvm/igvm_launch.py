@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,8 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.page_info import PAGE_SIZE, PageType, fold
 from catalog.abi.sha256 import Sha256State
 from catalog.abi.vcpu import VcpuSignature
-from catalog.abi.vcpu_start import RESET_EIP, SNP_ACTIVE
-from catalog.abi.vmsa_layout import REGISTERS, SEGMENT, SEGMENTS
+from catalog.abi.vcpu_start import RESET_EIP
+from catalog.errors import MalformedRecord
 from catalog.firmware.igvm.igvm_component import (
     MAX_AFTER,
     IgvmComponent,
@@ -26,6 +25,7 @@ from catalog.firmware.igvm.igvm_component import (
 from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
 from catalog.launch.chain import VcpuChain
 from catalog.launch.igvm.kernel_pages import after_kernel_page, hashes_page
+from catalog.launch.igvm.launched_contexts import contexts_blocker, features_of, merged_page
 from catalog.launch.igvm_rules import IgvmRules
 from catalog.launch.kernel_hashes_area import NOT_COMPUTABLE
 from catalog.launch.point import MAX_VCPUS
@@ -33,9 +33,6 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.update import LaunchUpdate
 from catalog.values import IntEnum
-
-_FEATURES_AT = REGISTERS["sev_features"][0]
-_BASE_AT = 8  # in a segment: u16 selector, u16 attrib, u32 limit, u64 base
 
 _NO_KERNEL_PAGE = {
     NoKernelPage.PARAMETERS: "the file inserts a parameter area where the kernel hashes go",
@@ -61,12 +58,16 @@ class IgvmLaunch:
 
     @property
     def rules(self) -> IgvmRules:
-        assert self.vmm.igvm is not None, "only profiles of loaders get here"  # noqa: S101
+        """The rules of the VMM; raises MalformedRecord if it launches firmware images."""
+        if self.vmm.igvm is None:
+            raise MalformedRecord(self._not_a_loader)
         return self.vmm.igvm
 
     @property
     def platform(self) -> IgvmPlatform:
-        """What the file has for this technology; `blocker` names a file that has nothing."""
+        """What the file has for this technology; raises MalformedRecord if it has nothing."""
+        if self.technology not in self.image.platforms:
+            raise MalformedRecord(self._no_platform)
         return self.image.platforms[self.technology]
 
     @property
@@ -81,12 +82,11 @@ class IgvmLaunch:
     def blocker(self) -> str | None:
         """Why the file cannot be launched with any number of vCPUs, or None."""
         if not self.vmm.igvm:
-            return f"{self.vmm.name} launches firmware images, and this is an IGVM file"
+            return self._not_a_loader
         if self.technology not in self.vmm.technologies:
             return f"{self.vmm.name} does not launch {self.technology}"
         if self.technology not in self.image.platforms:
-            declared = ", ".join(one.name for one in self.image.declared)
-            return f"the file has no platform for {self.technology}, only {declared}"
+            return self._no_platform
         if not self.platform.headers & {HeaderType.PAGE_DATA, HeaderType.PARAMETER_INSERT, HeaderType.VP_CONTEXT}:
             return f"the file has no page for {self.technology}"
         if self.vcpus_of_contexts > MAX_VCPUS:
@@ -99,11 +99,13 @@ class IgvmLaunch:
         known = self.rules.data_types if self.technology == "sev-snp" else {PageDataType.NORMAL}
         if unknown_types := self.platform.data_types - known:
             return f"{self.vmm.name} does not know pages of type {_names(unknown_types)} under {self.technology}"
-        if self.platform.overlaps and self.rules.refuses_overlaps:
+        if self.platform.overlaps and self.technology in self.rules.overlaps_refused:
             return f"{self.vmm.name} refuses pages at an address that has another page"
         if self.rules.of_pages not in self.platform.states:
-            return f"{NOT_COMPUTABLE}: the record of the file is older than the rules of {self.vmm.name}"
-        return self._kernel_blocker() or self._contexts_blocker()
+            return self._record_is_older
+        return self._kernel_blocker() or contexts_blocker(
+            self.rules, self.vmm.name, self.technology, self.platform.contexts
+        )
 
     def vcpus_blocker(self, vcpus: int) -> str | None:
         """Why the file cannot be launched with this number of vCPUs, or None."""
@@ -185,18 +187,18 @@ class IgvmLaunch:
     @property
     def vcpus_of_contexts(self) -> int:
         """The number of vCPUs for which the file has contexts, at least one."""
-        return max((one.vcpu + 1 for one in self.platform.contexts), default=1)
+        contexts = self.platform.contexts  # by vCPU
+        return contexts[-1].vcpu + 1 if contexts else 1
 
     @property
     def needs_signature(self) -> bool:
         """Whether the digest with `vcpus_of_contexts` vCPUs depends on the vCPU signature."""
-        return self.measures_signature and self.vcpus_of_contexts > len(self.platform.contexts)
+        return self.uses_signature(self.vcpus_of_contexts)
 
     @property
     def sev_features(self) -> int:
         """Those that the VMM gives to KVM, which sets bit 0 itself under SNP: of the context of vCPU 0."""
-        given = next((_features(one) for one in self.platform.contexts if one.vcpu == 0), 0)
-        return given | SNP_ACTIVE if self.technology == "sev-snp" else given
+        return features_of(self.platform.contexts, self.technology)
 
     def _reset_page(self, signature: VcpuSignature | None) -> bytes:
         return self.vmm.vmsa_page(RESET_EIP, signature or VcpuSignature(0), self.sev_features, bsp=True)
@@ -205,10 +207,7 @@ class IgvmLaunch:
         """The VMSA that is launched for a context."""
         if self.rules.vmsa_fields is None or self.rules.refuses_other_fields:
             return context.page
-        page = bytearray(self._reset_page(None))
-        for at, size in map(_place, self.rules.vmsa_fields):
-            page[at : at + size] = context.page[at : at + size]
-        return bytes(page)
+        return merged_page(self.rules, context.page, self._reset_page(None))
 
     def _kernel_blocker(self) -> str | None:
         """Why the kernel hashes cannot be measured; None if they can, or if there are none."""
@@ -217,35 +216,22 @@ class IgvmLaunch:
         if self.rules.kernel_hashes_gpa is None:
             return f"{self.vmm.name} passes no kernel hashes with an IGVM file"
         page = self.platform.kernel_pages.get(self.rules.of_kernel_page)
-        return _NO_KERNEL_PAGE[page] if isinstance(page, NoKernelPage) else None
+        if page is None:
+            return self._record_is_older
+        return _NO_KERNEL_PAGE.get(page) if isinstance(page, NoKernelPage) else None
 
-    def _contexts_blocker(self) -> str | None:
-        contexts, numbers = self.platform.contexts, [one.vcpu for one in self.platform.contexts]
-        if len(set(numbers)) < len(numbers) and self.rules.vmsas_at_end:
-            return "the file has two contexts for one vCPU"
-        if self.technology == "sev":
-            return "the file has a VP context, and a SEV guest has no VMSA" if contexts else None
-        if self.rules.boot_context_only and numbers not in ([], [0]):
-            return f"{self.vmm.name} loads the VMSA of vCPU 0 alone, and the file has others"
-        return next(filter(None, map(self._context_blocker, contexts)), None)
+    @property
+    def _not_a_loader(self) -> str:
+        return f"{self.vmm.name} launches firmware images, and this is an IGVM file"
 
-    def _context_blocker(self, one: IgvmContext) -> str | None:
-        """Why a VMM that sets registers, and no whole VMSA, refuses a context, or would not launch what it has."""
-        if self.rules.vmsa_fields is None or not self.rules.refuses_other_fields:
-            return None
-        where = f"{self.vmm.name} refuses the context of vCPU {one.vcpu}"
-        if one.gpa != self.rules.vmsa_gpa:
-            return f"{where}: its address is {one.gpa:#x}, not {self.rules.vmsa_gpa:#x}"
-        if bool(_features(one) & SNP_ACTIVE) != (self.technology == "sev-snp"):
-            return f"{where}: sev_features {_features(one):#x} is not for {self.technology}"
-        if _features(one) != self.sev_features:
-            return f"{where}: its sev_features {_features(one):#x} are not those of vCPU 0, {self.sev_features:#x}"
-        at = _first_set(one.page, self.rules.vmsa_fields)
-        if at is not None:
-            return f"{where}: it sets the byte at {at:#x}, which is not one of the registers that it knows"
-        if _base(one, "tr") != _base(one, "ldtr"):
-            return f"{where}: it would launch it with the base of ldtr in tr"
-        return None
+    @property
+    def _no_platform(self) -> str:
+        declared = ", ".join(one.name for one in self.image.declared)
+        return f"the file has no platform for {self.technology}, only {declared}"
+
+    @property
+    def _record_is_older(self) -> str:
+        return f"{NOT_COMPUTABLE}: the record of the file is older than the rules of {self.vmm.name}"
 
 
 def _sha256(page: bytes) -> bytes | None:
@@ -255,27 +241,3 @@ def _sha256(page: bytes) -> bytes | None:
 
 def _names(kinds: Iterable[IntEnum]) -> str:
     return ", ".join(kind.name for kind in sorted(kinds))
-
-
-def _features(one: IgvmContext) -> int:
-    return int(struct.unpack_from("<Q", one.page, _FEATURES_AT)[0])
-
-
-def _base(one: IgvmContext, segment: str) -> bytes:
-    at = SEGMENTS[segment] + _BASE_AT
-    return one.page[at : at + 8]
-
-
-def _place(field: str) -> tuple[int, int]:
-    """Offset and size in bytes of a segment or register of a VMSA."""
-    if field in SEGMENTS:
-        return SEGMENTS[field], SEGMENT.size
-    return REGISTERS[field][0], struct.calcsize("<" + REGISTERS[field][1])
-
-
-def _first_set(page: bytes, fields: frozenset[str]) -> int | None:
-    """Offset of the first byte that is not zero and lies in none of these segments and registers, or None."""
-    rest = bytearray(page)
-    for at, size in map(_place, fields):
-        rest[at : at + size] = bytes(size)
-    return next((at for at, byte in enumerate(rest) if byte), None)

@@ -5,7 +5,7 @@ Source: Cloud Hypervisor, vmm/src/igvm/igvm_loader.rs and vmm/src/sev.rs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -23,15 +23,14 @@ _NOT_MEASURED = bytes(48)
 
 
 def kernel_pages(
-    file: IgvmFile, mask: int, lists: Mapping[str, tuple[IgvmRules, LoadedPages]]
+    file: IgvmFile, mask: int, lists: Iterable[tuple[IgvmRules, LoadedPages]]
 ) -> Mapping[str, KernelPage | NoKernelPage]:
-    """The kernel page by `IgvmRules.of_kernel_page`. lists: the pages by rules, of loaders that pass kernel hashes."""
-    found = {
+    """The kernel page by `IgvmRules.of_kernel_page`, of rules that have one. lists: rules, each with its pages."""
+    return {
         rules.of_kernel_page: _kernel_page(file, mask, pages, rules.kernel_hashes_gpa)
-        for rules, pages in lists.values()
+        for rules, pages in lists
         if rules.kernel_hashes_gpa is not None
     }
-    return {name: page for name, page in found.items() if page}
 
 
 def hashes_page(gpa: int, hashes: KernelHashes, page: bytes = bytes(PAGE_SIZE)) -> bytes:
@@ -45,18 +44,18 @@ def hashes_page(gpa: int, hashes: KernelHashes, page: bytes = bytes(PAGE_SIZE)) 
 def after_kernel_page(page: KernelPage, gpa: int, hashes: KernelHashes) -> bytes:
     """The SNP launch digest after all pages, 48 bytes, with kernel hashes in this page. gpa: of the block of hashes."""
     digest = fold(page.before, hashes_page(gpa, hashes, page.page))
-    for later in page.after or ():
+    for later in page.after:
         digest = fold(digest, page_info_tail(later.kind, later.gpa, later.contents))
     return digest
 
 
-def _kernel_page(file: IgvmFile, mask: int, pages: LoadedPages, gpa: int) -> KernelPage | NoKernelPage | None:
-    """None if the file has nothing at the page. gpa: of the block of hashes."""
+def _kernel_page(file: IgvmFile, mask: int, pages: LoadedPages, gpa: int) -> KernelPage | NoKernelPage:
+    """gpa: of the block of hashes."""
     offset, address = gpa % PAGE_SIZE, gpa - gpa % PAGE_SIZE
     if other := _other_at(file, mask, address):
         return other
     if address not in pages.gpas:
-        return None
+        return NoKernelPage.ABSENT
     at = pages.gpas.index(address)
     if pages.kinds[at] == PageType.CPUID:
         return NoKernelPage.CPUID

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from catalog.firmware.igvm.igvm_component import PLATFORMS, IgvmComponent, IgvmContext, IgvmPlatform, PageState
 from catalog.firmware.igvm.igvm_file import IgvmFile
@@ -23,11 +23,10 @@ from catalog.launch.igvm_rules import IgvmRules
 
 def reduce_igvm(file: IgvmFile, loaders: Iterable[tuple[IgvmRules, Collection[str]]]) -> IgvmComponent:
     """What launches by these rules need of a file. loaders: rules, and the technologies that are launched by them."""
-    rules: dict[str, dict[str, IgvmRules]] = {technology: {} for technology in PLATFORMS}
+    rules: dict[str, list[IgvmRules]] = {technology: [] for technology in PLATFORMS}
     for one, technologies in loaders:
         for technology in technologies:
-            if one.kernel_hashes_gpa is not None or one.of_pages not in rules[technology]:
-                rules[technology][one.of_pages] = one
+            rules[technology].append(one)
     platforms = {
         technology: _platform(file, platform.mask, technology, rules[technology])
         for technology, kind in PLATFORMS.items()
@@ -44,7 +43,7 @@ def reduce_igvm(file: IgvmFile, loaders: Iterable[tuple[IgvmRules, Collection[st
     )
 
 
-def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, IgvmRules]) -> IgvmPlatform:
+def _platform(file: IgvmFile, mask: int, technology: str, rules: Sequence[IgvmRules]) -> IgvmPlatform:
     headers: set[int] = set()
     data_types: set[int] = set()
     contexts: list[IgvmContext] = []
@@ -68,9 +67,9 @@ def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, Ig
         elif isinstance(one, SnpIdBlock) and technology == "sev-snp":
             expected = one.digest
     lists: dict[str, LoadedPages] = {}
-    for name, rule in rules.items():
+    for rule in {one.of_pages: one for one in rules}.values():
         made = loaded_pages(file, mask, rule)
-        lists[name] = next((known for known in lists.values() if known == made), made)
+        lists[rule.of_pages] = next((known for known in lists.values() if known == made), made)
     return IgvmPlatform(
         mask=mask,
         headers=frozenset(map(HeaderType, headers)),
@@ -80,7 +79,7 @@ def _platform(file: IgvmFile, mask: int, technology: str, rules: Mapping[str, Ig
         expected=expected,
         overlaps=overlaps(file, mask),
         states=_states(file, technology, lists),
-        kernel_pages=kernel_pages(file, mask, {name: (rules[name], pages) for name, pages in lists.items()})
+        kernel_pages=kernel_pages(file, mask, ((rule, lists[rule.of_pages]) for rule in rules))
         if technology == "sev-snp"
         else {},
     )
