@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Baseline:
     signatures: vCPU signatures.
     sev_features: 64 bits each.
     vcpus: vCPU counts.
-    igvm: the launch that is expected, if it is from an IGVM file; then there are no other values.
+    igvm: the launch that is expected, if it is from an IGVM file; then only kernels has other values.
     """
 
     source: str
@@ -65,7 +65,7 @@ class KnownInputs:
 
     builds, kernels, profiles: all of them.
     firmware, files: those of the user, which are likely to have been launched.
-    igvm: IGVM files, those of the user first.
+    igvm: IGVM files, those of the user first. loaders: of them.
     """
 
     builds: Sequence[FirmwareBuild]
@@ -74,6 +74,7 @@ class KnownInputs:
     firmware: Sequence[FirmwareBuild]
     files: KernelFiles
     igvm: Sequence[FirmwareBuild] = ()
+    loaders: Mapping[str, VmmProfile] = field(default_factory=embedded.loaders)
 
 
 def collect_known(
@@ -97,7 +98,7 @@ def collect_known(
     of_igvm = {} if catalog is None else {name: one for name, one in catalog.builds.items() if one.is_igvm}
     opened = {name: OpenedIgvm.of(name, {**builds, **of_igvm}) for name in firmware}
     given = [named_builds.find_build(name, builds) for name, igvm in opened.items() if not igvm]
-    igvm = [FirmwareBuild(one.name, one.whole, None, {}) for one in opened.values() if one]
+    igvm = [one.build for one in opened.values() if one]
     files = KernelFiles(_hashed(kernels), _hashed(initrds), appends)
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
@@ -111,6 +112,7 @@ def collect_known(
         given,
         files,
         tuple(reversed(all_igvm.values())),
+        {**embedded.loaders(), **{name: one for name, one in of_catalog.items() if one.igvm}},
     )
 
 
@@ -148,9 +150,10 @@ def expectation(line: bytes, known: KnownInputs) -> Baseline:
         raise MalformedRecord(f"the expectation cannot be read: {error}", _EXPECTED_FORM) from error
     measured = Workbench({build.name: build for build in (*known.builds, *known.igvm)}).measure(request)
     if not isinstance(measured, Measured):
-        build = FirmwareBuild(measured.name, measured.opened.whole, None, {})
-        kernel = request.kernel_hashes or ("the kernel given" if measured.launch.kernel_hashes else "none")
-        return Baseline(EXPECTATION, [request.technology], [], [], igvm=IgvmHit(build, measured.config(), kernel))
+        build, hashes = measured.opened.build, measured.launch.kernel_hashes
+        kernels = [Kernel(request.kernel_hashes or "the expected kernel", hashes, measured.append)] if hashes else []
+        hit = IgvmHit(build, measured.config(), kernels[0].label if kernels else "none")
+        return Baseline(EXPECTATION, [request.technology], [], kernels, igvm=hit)
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")

@@ -134,7 +134,7 @@ class _Launch:
                 yield UpdateLine(what, update.gpa if measured and not is_vmsa else None, run.repeat)
 
     def _name(self, update: LaunchUpdate) -> str:
-        if update.data:
+        if any(update.data):  # zeros are memory that buildigvm writes
             return "kernel hashes page" if update.size == PAGE_SIZE else "kernel hashes table"
         pages = update.size // PAGE_SIZE
         named = (section.name for section in self.build.image.sections if section.gpa == update.gpa)
@@ -233,7 +233,7 @@ def _reasons(
             return [_Difference("vCPUs", counts[0], counts[1], "were expected")]
         return [_Difference(one.what, one.a, one.b) for one in differences(SaveArea(a.data), SaveArea(b.data))]
     hashes = [side.point.kernel_hashes for side in (expected, found)]
-    if hashes[0] != hashes[1] and any(update and update.data for update in (a, b)):
+    if hashes[0] != hashes[1] and any(update and any(update.data) for update in (a, b)):
         if hashes[0] is None or hashes[1] is None:
             words = ["none" if one is None else "some" for one in hashes]
             return [_Difference("kernel hashes", words[0], words[1], "were expected")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
@@ -14,7 +14,7 @@ from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.candidate_kernels import kernel_choices, no_kernel
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
-from catalog.explain.igvm_search import IgvmSearch, search_igvm
+from catalog.explain.igvm_search import IgvmSearcher, IgvmSpace
 from catalog.explain.search import SearchResult, search
 from catalog.explain.search_space import (
     MAX_COUNT,
@@ -35,6 +35,7 @@ from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
+from catalog.spec.catalog_spec import Axes
 from catalog.work.engine import Engine
 
 DEFAULT_BUDGET = 20.0
@@ -74,6 +75,11 @@ class Budget:
             size = "too large" if seconds > 0 else "too small"
             raise UsageError(f"a budget of {seconds:g} seconds is {size}", f"give up to {MAX_BUDGET:,} seconds")
         return cls(clock, clock() + seconds)
+
+    def half(self) -> Budget:
+        """A budget that ends in half of the time that is left."""
+        now = self.clock()
+        return Budget(self.clock, now + (self.end - now) / 2)
 
     def is_over(self) -> bool:
         """True if the time is over, but not the first time."""
@@ -141,9 +147,10 @@ def explain(
     else:
         target = DigestTarget(evidence.digest.value)
     host = evidence.report.cpuid if evidence.report else None
-    igvm = _search_igvm(baselines[0], known, target, evidence.technologies(), host, backend, budget)
-    if igvm and igvm.hits:
-        return Explanation((), igvm=igvm)
+    searcher = _igvm_searcher(baselines[0], known, target, evidence.technologies(), host, backend)
+    igvm = searcher.go_on(budget.half().is_over) if searcher else None
+    if igvm and (igvm.hits or igvm.interrupted):
+        return _finished(Explanation((), igvm=igvm))
     baselines = [near for near in baselines if not near.igvm]
     spaces = [build_search_space(near, known, only=evidence.technologies(), host=host) for near in baselines]
     hopeless = evidence.form.startswith(HCL_FORM)
@@ -164,29 +171,50 @@ def explain(
         searches.append(Search(near.source, space, found, most))
         if found.hits:
             break
-    explanation = Explanation(tuple(searches), hopeless=hopeless, igvm=igvm)
+    if searcher and igvm and not (igvm.is_whole or searches[-1].searched.hits or searches[-1].searched.interrupted):
+        igvm = searcher.go_on(budget.is_over)
+    return _finished(Explanation(tuple(searches), hopeless=hopeless, igvm=igvm))
+
+
+def _finished(explanation: Explanation) -> Explanation:
+    """Raises SearchInterrupted if the search was interrupted."""
     if explanation.interrupted:
         raise SearchInterrupted(explanation)
     return explanation
 
 
-def _search_igvm(
+def _igvm_searcher(
     near: Baseline,
     known: KnownInputs,
     target: DigestTarget | MeasureTarget,
     only: Sequence[str],
     host: tuple[int, int, int] | None,
     backend: HashBackend,
-    budget: Budget,
-) -> IgvmSearch | None:
-    """The search of IGVM files, which takes a second; None if no file is known."""
-    if not (known.igvm or near.igvm):
+) -> IgvmSearcher | None:
+    """The search of IGVM files; None if no file is known."""
+    builds = {near.igvm.build.component.key: near.igvm.build} if near.igvm else {}
+    for build in known.igvm:
+        builds.setdefault(build.component.key, build)
+    if not builds:
         return None
-    signatures = [choice.value for choice in signature_choices(embedded.vcpu_types(), host)]
-    if near.igvm:
-        given = near.igvm.build
-        known = replace(known, igvm=(given, *(one for one in known.igvm if one.component.key != given.component.key)))
-    return search_igvm(near, known, target, only, list(dict.fromkeys(signatures)), backend, budget.is_over)
+    expected = near.igvm and near.igvm.found.vmm
+    loaders = sorted(known.loaders.values(), key=lambda one: not expected or one.name != expected.name)
+    signatures = dict.fromkeys(choice.value for choice in signature_choices(embedded.vcpu_types(), host))
+    own = [kernel for kernel in near.kernels if kernel] if near.igvm else []
+    given = [*own, *known.files.together(), *known.files.with_parts_of(own)]
+    close = {choice.value: choice for choice in reversed(list(kernel_choices(given)))}
+    far = (choice for choice in kernel_choices(known.kernels) if choice.value not in close)
+    axes = Axes(tuple(loaders), tuple(signatures), (), tuple(range(1, MAX_COUNT + 1)), 0)
+    space = IgvmSpace(
+        near.source,
+        near.igvm,
+        tuple(builds.values()),
+        only,
+        axes,
+        tuple(reversed(close.values())),
+        tuple({choice.value: choice for choice in far}.values()),
+    )
+    return IgvmSearcher(space, target, backend)
 
 
 def build_search_space(

@@ -146,16 +146,18 @@ class Explanation:
 
     @property
     def interrupted(self) -> bool:
-        return any(search.searched.interrupted for search in self.searches)
+        of_igvm = self.igvm is not None and self.igvm.interrupted
+        return of_igvm or any(search.searched.interrupted for search in self.searches)
 
     @property
     def can_go_on(self) -> bool:
         """Whether a longer search can find more."""
-        return not self.hits and any(search.searched.left for search in self.searches)
+        of_igvm = self.igvm is not None and not self.igvm.is_whole
+        return not self.hits and (of_igvm or any(search.searched.left for search in self.searches))
 
     @property
     def compared_with(self) -> str:
-        return self.igvm.source if self.igvm else self.searches[0].source
+        return self.igvm.space.source if self.igvm else self.searches[0].source
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat explain`."""
@@ -174,7 +176,8 @@ class Explanation:
         Of an IGVM file none, unless another launch of one was expected.
         """
         if isinstance(candidate, IgvmHit):
-            return candidate.differences(self.igvm.expected) if self.igvm and self.igvm.expected else []
+            expected = self.igvm and self.igvm.space.expected
+            return candidate.differences(expected) if expected else []
         found = []
         for name in AXES:
             axis: Axis[Any] = getattr(self.searches[0].space, name)

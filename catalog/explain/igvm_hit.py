@@ -40,13 +40,12 @@ class IgvmHit:
 
     def differences(self, expected: IgvmHit) -> list[tuple[str, str, str]]:
         """Axis, expected and found value, for each axis on which this launch differs from the expected one."""
-        same_file = self.build.component.key == expected.build.component.key
+        same = {
+            "firmware": self.build.component.key == expected.build.component.key,
+            "kernel_hashes": self.found.kernel_hashes == expected.found.kernel_hashes,
+        }
         pairs = ((axis, expected.values()[axis], value) for axis, value in self.values().items())
-        return [
-            (axis, _shown(own), _shown(other))
-            for axis, own, other in pairs
-            if own != other and (axis != "firmware" or not same_file)
-        ]
+        return [(axis, _shown(own), _shown(other)) for axis, own, other in pairs if not same.get(axis, own == other)]
 
 
 def _shown(value: object) -> str:

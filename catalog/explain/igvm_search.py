@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.abi.kernel_hashes import KernelHashes
-from catalog.abi.vcpu import VcpuSignature
 from catalog.build.measuring import measure_sweeps
-from catalog.explain.baseline import Baseline, KnownInputs
-from catalog.explain.candidate_kernels import kernel_choices
 from catalog.explain.igvm_hit import IgvmHit
 from catalog.explain.search import Target
 from catalog.explain.search_space import MAX_COUNT, Choice
@@ -18,102 +15,130 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import technology_named
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
-from catalog.spec import embedded
 from catalog.spec.catalog_spec import Axes
 from catalog.spec.cross_product import variants
 
-_AT_ONCE = 256
-"""Sweeps that are hashed between two looks at the clock."""
+_AT_ONCE = 1 << 16
+"""Launches that are hashed between two looks at the clock, approximately."""
+
+_Piece = tuple[FirmwareBuild, Sequence[VcpuSweep]]
+
+
+@dataclass(frozen=True, slots=True)
+class IgvmSpace:
+    """What is tried.
+
+    source: name of the baseline. expected: the launch that was expected, if it is from an IGVM file.
+    builds: IGVM files, the likeliest first. technologies: names.
+    axes: loaders, and vCPU signatures. near, far: kernel hashes; the far ones are tried last.
+    """
+
+    source: str
+    expected: IgvmHit | None
+    builds: Sequence[FirmwareBuild]
+    technologies: Sequence[str]
+    axes: Axes
+    near: Sequence[Choice[KernelHashes | None]]
+    far: Sequence[Choice[KernelHashes | None]]
+
+    def pieces(self) -> Iterator[_Piece]:
+        """The sweeps of each file that can launch, in pieces of one technology."""
+        for kernels in (self.near, self.far):
+            for build in self.builds:
+                for name in self.technologies:
+                    for choice in kernels:
+                        yield from self._pieces(build, name, choice.value)
+
+    def _pieces(self, build: FirmwareBuild, name: str, hashes: KernelHashes | None) -> Iterator[_Piece]:
+        some: list[VcpuSweep] = []
+        for sweep in variants(technology_named(name), self.axes, build.component, hashes):
+            if not sweep.at(sweep.vcpus[0]).blocker:
+                some.append(sweep)
+            if len(some) * MAX_COUNT >= _AT_ONCE:
+                yield build, some
+                some = []
+        if some:
+            yield build, some
+
+    def label(self, hashes: KernelHashes | None) -> str:
+        return next(choice.label for choice in (*self.near, *self.far) if choice.value == hashes)
 
 
 @dataclass(frozen=True, slots=True)
 class IgvmSearch:
     """The result of a search.
 
-    files, loaders: names of what was tried. tried: number of launches. source: of its baseline.
-    expected: the launch that was expected, if it is from an IGVM file. is_whole: whether everything was tried.
+    hits: those nearest to the expected launch first. tried: number of launches. is_whole: whether all were tried.
+    interrupted: whether KeyboardInterrupt ended it.
     """
 
-    source: str
-    files: tuple[str, ...]
-    loaders: tuple[str, ...]
+    space: IgvmSpace
     hits: tuple[IgvmHit, ...]
     tried: int
-    expected: IgvmHit | None
     is_whole: bool
+    interrupted: bool
 
     def line(self) -> str:
         """What was tried, for people."""
-        files = "1 IGVM file" if len(self.files) == 1 else f"{len(self.files):,} IGVM files"
-        rest = "" if self.is_whole or self.hits else "; the budget ended it"
-        return f"{self.tried:,} launches from {files} were tried, under every loader{rest}"
+        count = len(self.space.builds)
+        files = "1 IGVM file" if count == 1 else f"{count:,} IGVM files"
+        tried = f"{self.tried:,} launches from {files} were tried"
+        if self.hits:
+            return tried
+        if not self.is_whole:
+            return f"{tried}; {'the interruption' if self.interrupted else 'the budget'} ended this search"
+        kernels = len({choice.value for choice in (*self.space.near, *self.space.far) if choice.value})
+        axes = f"{len(self.space.axes.loaders)} loaders, 1 to {MAX_COUNT} vCPUs of every known type"
+        return f"{tried}: excluded are all {axes}, and {kernels:,} kernels where a loader passes their hashes"
 
     def to_dict(self) -> dict[str, Any]:
         """The member `igvm` in the JSON of `ldcat explain`."""
-        return {"candidates": self.tried, "files": self.files, "loaders": self.loaders, "excluded": self.is_whole}
+        return {
+            "candidates": self.tried,
+            "files": [build.name for build in self.space.builds],
+            "loaders": [vmm.name for vmm in self.space.axes.loaders],
+            "excluded": self.is_whole,
+        }
 
 
-def search_igvm(
-    near: Baseline,
-    known: KnownInputs,
-    target: Target,
-    only: Sequence[str],
-    signatures: Sequence[VcpuSignature],
-    backend: HashBackend,
-    is_over: Callable[[], bool],
-) -> IgvmSearch:
-    """Try every known IGVM file until one has the digest. only, signatures: technologies and vCPU types to try."""
-    loaders = tuple(embedded.loaders().values())
-    axes = Axes(loaders, tuple(signatures), (), tuple(range(1, MAX_COUNT + 1)), 0)
-    kernels = list(kernel_choices(known.kernels))
-    hits: list[IgvmHit] = []
-    tried, is_whole = 0, True
-    for build, some in _pieces(known.igvm, kernels, axes, only):
-        if tried and is_over():
-            is_whole = False
-            break
-        found, count = _matching(some, target, backend)
-        hits += [IgvmHit(build, config, _label(config.kernel_hashes, kernels)) for config in found]
-        tried += count
-    names = tuple(build.name for build in known.igvm)
-    return IgvmSearch(
-        near.source, names, tuple(one.name for one in loaders), tuple(hits), tried, near.igvm, is_whole=is_whole
-    )
+@dataclass(slots=True)
+class IgvmSearcher:
+    """Searches a space piece by piece; it can be stopped and go on."""
 
+    space: IgvmSpace
+    target: Target
+    backend: HashBackend
+    hits: list[IgvmHit] = field(default_factory=list)
+    tried: int = 0
+    _left: Iterator[_Piece] | None = None
 
-def _pieces(
-    builds: Sequence[FirmwareBuild],
-    kernels: Sequence[Choice[KernelHashes | None]],
-    axes: Axes,
-    only: Sequence[str],
-) -> Iterator[tuple[FirmwareBuild, Sequence[VcpuSweep]]]:
-    """The sweeps of each file that can launch, those without kernel hashes first, in pieces of one technology."""
-    ordered = sorted((choice.value for choice in kernels), key=lambda hashes: hashes is not None)  # stable
-    for build in builds:
-        for technology in map(technology_named, only):
-            sweeps: list[VcpuSweep] = []
-            for hashes in dict.fromkeys(ordered):
-                some = variants(technology, axes, build.component, hashes)
-                sweeps += [sweep for sweep in some if not sweep.at(sweep.vcpus[0]).blocker]
-                if len(sweeps) >= _AT_ONCE:
-                    yield build, sweeps
-                    sweeps = []
-            if sweeps:
-                yield build, sweeps
+    def go_on(self, is_over: Callable[[], bool]) -> IgvmSearch:
+        """Try one piece after the other until one has the digest; KeyboardInterrupt is kept in the result."""
+        interrupted, is_whole = False, False
+        pieces = self._left = self._left or self.space.pieces()
+        try:
+            while not self.hits and not is_over():
+                piece = next(pieces, None)
+                if piece is None:
+                    is_whole = True
+                    break
+                self._try(*piece)
+        except KeyboardInterrupt:
+            interrupted = True
+        return IgvmSearch(self.space, self._sorted(), self.tried, is_whole, interrupted)
 
+    def _try(self, build: FirmwareBuild, sweeps: Sequence[VcpuSweep]) -> None:
+        for batch in measure_sweeps(sweeps, range(len(sweeps)), self.backend):
+            self.tried += batch.steps * len(batch.sweeps)
+            for at in self.target.among(bytes(batch.digests), batch.digest_size, self.backend):
+                sweep = sweeps[batch.sweeps[at // batch.steps]]
+                config = sweep.at(sweep.vcpus[at % batch.steps])
+                if self.target.is_it(config.digest()):  # measured again, one by one
+                    self._found(build, config)
 
-def _matching(sweeps: Sequence[VcpuSweep], target: Target, backend: HashBackend) -> tuple[list[LaunchConfig], int]:
-    """The configurations of sweeps that have the digest, measured again one by one; and how many were tried."""
-    found, tried = [], 0
-    for batch in measure_sweeps(sweeps, range(len(sweeps)), backend):
-        tried += batch.steps * len(batch.sweeps)
-        for at in target.among(bytes(batch.digests), batch.digest_size, backend):
-            sweep = sweeps[batch.sweeps[at // batch.steps]]
-            config = sweep.at(sweep.vcpus[at % batch.steps])
-            if target.is_it(config.digest()):
-                found.append(config)
-    return found, tried
+    def _found(self, build: FirmwareBuild, config: LaunchConfig) -> None:
+        self.hits.append(IgvmHit(build, config, self.space.label(config.kernel_hashes)))
 
-
-def _label(hashes: KernelHashes | None, kernels: Sequence[Choice[KernelHashes | None]]) -> str:
-    return next(choice.label for choice in kernels if choice.value == hashes)
+    def _sorted(self) -> tuple[IgvmHit, ...]:
+        expected = self.space.expected
+        return tuple(sorted(self.hits, key=lambda hit: len(hit.differences(expected)) if expected else 0))

@@ -137,7 +137,7 @@ def test_a_miss(run: Run) -> None:
     assert out.startswith("not explained: no configuration that was tried has this launch digest\n")
     assert "candidates were tried, outward from the expectation\n" in out
     assert "\n  excluded: " in out
-    assert "\naxes and values that were tried: --format json\n" in out
+    assert "\nfor the axes and values that were tried: --format json\n" in out
     assert len(out.splitlines()) <= 10
     assert "1-3, 5-1024" not in out
     document = json.loads(run("explain", NOWHERE, "--expect", BELIEVED, *BUDGET, "-f", "json")[1])

@@ -42,7 +42,7 @@ def explanation_lines(
         title = titled(f"explanation {number}: {hit['technology']}", own)
         facts = list(fact_lines(hit_facts(hit), title=title))
         yield from part_lines(facts, [note for note in dangers(own) if note not in said])
-        is_compared = not explanation.igvm or not explanation.igvm.hits or explanation.igvm.expected
+        is_compared = not explanation.igvm or not explanation.igvm.hits or explanation.igvm.space.expected
         if not hit["differs"] and is_compared:
             yield f"  = nothing differs from the {compared_with}"
         other = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
@@ -69,7 +69,7 @@ def searched_lines(explanation: Explanation, go_on: str | None, *, whole: bool =
         if not search.searched.hits:
             yield from (f"  {text}" for text in (search.summary() if whole else search.brief()))
     if not (whole or explanation.hits or explanation.hopeless):
-        yield "axes and values that were tried: --format json"
+        yield "for the axes and values that were tried: --format json"
     if explanation.hopeless and not explanation.hits:
         yield "nothing else was tried: no firmware that anybody can get gives this digest"
     if explanation.interrupted:

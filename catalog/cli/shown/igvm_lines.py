@@ -26,7 +26,8 @@ def print_igvm(record: dict[str, Any]) -> None:
     """Print what `IgvmInspection.to_dict` gives, without its notes."""
     render.facts(_facts(record), title=record["name"])
     for platform in record["platforms"]:
-        render.facts([*_platform(platform)], title=f"Platform {platform['platform']}")
+        if facts := [*_platform(platform)]:
+            render.facts(facts, title=f"Platform {platform['platform']}")
     if ranges := record["memory_map"]:
         render.table(
             ("from", "to", "size", "what", "mask"),
@@ -106,7 +107,8 @@ def _print_launches(platform: dict[str, Any], launches: Iterable[dict[str, Any]]
         found += [("launch digest", digest), ("  under", ", ".join(map(_loader, some)))]
         found += [("  ID block", some[0]["id_block"])] if some[0]["id_block"] else []
     if not found and not shown:
-        shown = [("", f"ldcat measures no {platform['platform']} platform")]
+        render.line(f"{platform['platform']}: not measured by ldcat")
+        return
     render.facts([*found, *shown], title=f"Launches on {platform['platform']}")
 
 
