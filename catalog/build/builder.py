@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ class BuildResult:
     example: a launch digest of it, in hex, to look up; None if it has no row.
     reused: rows that were taken from the previous catalog.
     continued: pieces and shards of a build on a cluster that was interrupted, which were not made again.
+    without_rows: builds without any launch digest, by name, with the main reason.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class BuildResult:
     example: str | None
     reused: int
     continued: int = 0
+    without_rows: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_catalog(
@@ -110,7 +113,8 @@ def build_catalog(
         (partial / manifest.NAME).write_bytes(made.to_json())
         _check(_Written(partial, made))
     receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
-    return BuildResult(folder, made, _example(spec, product), digests.reused, digests.continued)
+    found = digests.reused, digests.continued, product.without_rows(spec.builds)
+    return BuildResult(folder, made, _example(spec, product), *found)
 
 
 @dataclass(frozen=True, slots=True)

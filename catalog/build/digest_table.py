@@ -131,6 +131,8 @@ def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | N
 def _page_hashes(sweep: VcpuSweep) -> tuple[bytes | None, bytes | None]:
     """SHA-256 of the VMSA page of the BSP, and of an AP even if there is only one vCPU; None: not measured or known."""
     config = sweep.at(sweep.vcpus[-1])
+    if config.igvm and config.vcpus is not None:
+        return config.igvm.vmsa_hashes(max(2, config.vcpus), config.vcpu_signature)
     if config.base or config.igvm or not isinstance(config.point, VcpuPoint):
         return config.vmsa_page_hashes()
     return vmsa_page_hashes(config.image, config.point)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
@@ -95,10 +95,10 @@ def launch_row(export: Export) -> ExportRow:
 
 
 def launch_policy(row: ExportRow, settings: Settings) -> SnpPolicy:
-    """The guest policy of a launch; raises UsageError as `guest_policy`, and if the IGVM file has another one."""
-    policy = guest_policy(settings)
+    """The guest policy of a launch, if any of the IGVM file; raises UsageError for another, and as `guest_policy`."""
     image = row.firmware and row.firmware.component
     own = image.platforms["sev-snp"].policy if isinstance(image, IgvmComponent) else None
+    policy = guest_policy(settings if own is None or settings.policy is not None else replace(settings, policy=own))
     if own is not None and own != policy.value:
         name = row.firmware.name if row.firmware else ""
         raise UsageError(
@@ -111,7 +111,9 @@ def launch_policy(row: ExportRow, settings: Settings) -> SnpPolicy:
 def id_block_notes(export: Export) -> Sequence[Note]:
     """What whoever launches with the ID block has to know."""
     policy = launch_policy(_only_row(export), export.settings)
-    text = f"the secure processor refuses every launch but this one: {_described(export, policy)}"
+    others = len(export.rows) - 1
+    same = f", and {others:,} more with the same digest" if others else ""
+    text = f"the secure processor refuses every launch but this one: {_described(export, policy)}{same}"
     return [Note("id-block-launch", text), *_author_notes(export.settings), *snp_policy_notes(policy)]
 
 
@@ -119,7 +121,7 @@ def other_vmm_notes(export: Export) -> Sequence[Note]:
     """A warning if the digest is not one of this QEMU, for formats that it reads."""
     row = _only_row(export)
     profiles, version = (_QEMU_IGVM, "10.1") if row.firmware and row.firmware.is_igvm else (_QEMU, "9.1")
-    if row.vmm in (None, *profiles):
+    if any(other.vmm in (None, *profiles) for other in export.rows):
         return []
     text = f"the digest is of a launch by {row.vmm}: QEMU {version} and later launch with that of {profiles[0]}"
     return [Note("launch-of-other-vmm", text)]

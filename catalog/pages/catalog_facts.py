@@ -53,9 +53,9 @@ _HAS_AREA = "has an area"
 
 
 def hashes_area_text(component: LaunchImage) -> str:
-    """Whether an image has a kernel hashes area; an IGVM file is launched without kernel hashes."""
+    """Whether an image has a kernel hashes area; it is the loader that writes the hashes into an IGVM file."""
     if isinstance(component, IgvmComponent):
-        return "none"
+        return "as the loader of the IGVM file does"
     if component.hashes_area:
         return _HAS_AREA
     return "none" if component.knows_hashes_area else NOT_KNOWN
@@ -72,7 +72,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
         "key": component.key.hex(),
         "hashes": " ".join(one.hex() for one in (component.sha256, component.sha384, component.snp_baseline) if one),
         "kernel_hashes": hashes_area_text(component),
-        "enforced": component.kernel_hashes_enforced.value if hashes_area_text(component) == _HAS_AREA else "",
+        "enforced": "" if hashes_area_text(component) == "none" else component.kernel_hashes_enforced.value,
         "launchable": ", ".join(
             f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.known
         ),

@@ -80,4 +80,6 @@ def check_line(data: bytes) -> None:
     if len(data) > MAX_BUNDLE:
         raise MalformedInput(f"the proof bundle has more than {MAX_BUNDLE} bytes")
     if b"\n" in data.rstrip(b"\n"):
-        raise MalformedInput("more than one line: a proof bundle is one", "verify the lines one at a time")
+        raise MalformedInput(
+            "more than one line: a proof bundle is one", "verify the lines one at a time: sed -n 1p FILE is the first"
+        )

@@ -224,10 +224,10 @@ def _launching(
     for name in wire.vmm:
         if name in profiles and not (of_igvm if profiles[name].igvm else of_images or not of_igvm):
             what = "IGVM files" if profiles[name].igvm else "firmware images"
-            raise MalformedRecord(
-                f"technologies.{technology}: vmm: {name} launches {what}, and none of the spec's has this technology",
-                f"name {what} under [firmware], or leave it out",
-            )
+            where = f"technologies.{technology}: vmm: {name} launches {what}"
+            if not profiles[name].igvm and not technology_named(technology).measures_vcpus:
+                raise MalformedRecord(f"{where}, whose {technology} digests depend on no VMM", "leave it out")
+            raise MalformedRecord(f"{where}, and the spec names none", f"name {what} under [firmware], or leave it out")
     return {name: one for name, one in profiles.items() if (of_igvm if one.igvm else of_images or not of_igvm)}
 
 
@@ -245,7 +245,8 @@ def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], t
     if missing := wanted - measured:
         raise MalformedRecord(f"{where}: no {min(missing)}", f"{technology} measures it; list its values")
     if extra := measured - wanted - ({"vcpu_signatures"} if "vcpus" in wanted else set()):
-        raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
+        who = "the loaders named in vmm do" if axes.loaders and technology != "sev" else f"{technology} does"
+        raise MalformedRecord(f"{where}: {min(extra)} given", f"{who} not measure it")
     return axes
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -55,6 +55,12 @@ class CrossProduct:
     def rows(self) -> int:
         return sum(len(sweep.vcpus) for sweep in self.sweeps)
 
+    def without_rows(self, builds: Sequence[FirmwareBuild]) -> Mapping[str, str]:
+        """Builds that have no row, by name, each with the reason for which most of it was left out."""
+        launched = {sweep.config.key for sweep in self.sweeps}
+        names = {build.name for build in builds if build.component.key not in launched}
+        return {one.firmware: one.reason for one in sorted(self.left_out, key=_points) if one.firmware in names}
+
 
 def cross_product(spec: CatalogSpec) -> CrossProduct:
     """Every sweep of the spec that can launch, independent of the order of builds and tables in the spec."""
@@ -63,6 +69,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     lists: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists of counts are one in memory
     for name, axes in sorted(spec.axes.items()):
         technology = technologies()[name]
+        left_out.update({(name, one.firmware, one.reason): one.points for one in _without_vmm(spec, technology, axes)})
         for build, kernel in ((each, kernel) for each in spec.builds for kernel in kernels_of(spec, axes, each)):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
@@ -87,6 +94,20 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
             sweeps[_sort_key(sweep)] = VcpuSweep(sweep.config, lists.setdefault(kept, kept))
     reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
     return CrossProduct(tuple(sweeps[key] for key in sorted(sweeps)), reasons)
+
+
+def _without_vmm(spec: CatalogSpec, technology: Technology, axes: Axes) -> Iterator[LeftOut]:
+    """What no VMM of the spec launches, whatever the bytes of a build are."""
+    tables = sum(kernel is not None for kernel in spec.kernels)
+    silent = [one.name for one in axes.loaders if one.igvm and one.igvm.kernel_hashes_gpa is None]
+    for build in spec.builds:
+        if build.is_igvm and not axes.loaders:
+            yield LeftOut(technology.name, build.name, "the spec names no loader of IGVM files for it", 1)
+        elif build.is_igvm and tables and silent:
+            reason = f"no kernel hashes are passed with an IGVM file by {', '.join(silent)}"
+            yield LeftOut(technology.name, build.name, reason, tables * len(silent))
+        elif not build.is_igvm and technology.measures_vcpus and not axes.image_vmms:
+            yield LeftOut(technology.name, build.name, "the spec names no VMM of firmware images for it", 1)
 
 
 def kernels_of(spec: CatalogSpec, axes: Axes, build: FirmwareBuild) -> Sequence[KernelRecord | None]:
@@ -180,6 +201,10 @@ def kept_counts(
         left_out[sweep.config.technology, name, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within
     return kept
+
+
+def _points(one: LeftOut) -> int:
+    return one.points
 
 
 def _sort_key(sweep: VcpuSweep) -> SweepKey:

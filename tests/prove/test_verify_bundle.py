@@ -417,7 +417,9 @@ def test_a_refused_bundle_has_the_hint_of_its_error() -> None:
             ask(made(), trust(quorum=True))
         ],
         "a revocation was removed silently": [ask(old, seen={ORIGIN: before})],
-        "verify the lines one at a time": [verify_bundle(b"{}\n{}\n", trust(), now=NOW, seen={}, digest=None)],
+        "verify the lines one at a time: sed -n 1p FILE is the first": [
+            verify_bundle(b"{}\n{}\n", trust(), now=NOW, seen={}, digest=None)
+        ],
     }
     for hint, verdicts in found.items():
         assert all((verdict.hint or "").startswith(hint) for verdict in verdicts), hint

@@ -41,6 +41,7 @@ def vmsa(features: int, rip: int = 0) -> bytes:
     """A VMSA that every loader takes."""
     made = bytearray(4096)
     made[REGISTERS["sev_features"][0]], made[REGISTERS["rip"][0]] = features, rip
+    made[REGISTERS["efer"][0] + 1], made[REGISTERS["rflags"][0]] = 0x10, 2
     return bytes(made)
 
 

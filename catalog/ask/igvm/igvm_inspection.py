@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
-from catalog.ask.igvm.igvm_memory import memory_ranges
+from catalog.ask.igvm.igvm_memory import count_ranges, memory_ranges
 from catalog.ask.igvm.igvm_notes import file_notes
 from catalog.ask.igvm.loader_differences import loader_differences
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digest_of_contexts
@@ -49,7 +49,7 @@ class IgvmInspection:
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat inspect`: addresses and sizes as numbers, hashes in hex; null: only the file tells it."""
         file, component = self.opened.file, self.opened.whole
-        ranges = memory_ranges(file) if file else iter(())
+        ranges = list(islice(memory_ranges(file), MAX_RANGES)) if file else []
         return {
             "name": self.opened.name,
             "kind": "igvm",
@@ -60,8 +60,8 @@ class IgvmInspection:
             "architecture": file and file.architecture,
             "platforms": [self._platform(kind, file.platform(kind) if file else None) for kind in component.declared],
             "headers": self._headers(file) if file else dict.fromkeys(kind.name for kind in sorted(component.headers)),
-            "memory_map": [one.to_dict() for one in islice(ranges, MAX_RANGES)],
-            "memory_map_more": sum(1 for _ in ranges),
+            "memory_map": [one.to_dict() for one in ranges],
+            "memory_map_more": count_ranges(file) - len(ranges) if file else 0,
             "launches": [_launch(one) for name in component.platforms for one in self.opened.launches(name)],
             "notes": [note.to_dict() for note in self.notes()],
         }
@@ -85,7 +85,7 @@ class IgvmInspection:
         return {
             "platform": kind.name,
             "technology": technology,
-            "mask": one and one.mask,
+            "mask": known.mask if known else one and one.mask,
             "highest_vtl": one and one.highest_vtl,
             "shared_gpa_boundary": one and one.shared_gpa_boundary,
             "policy": _policy(known.policy, kind) if known and known.policy is not None else None,

@@ -12,12 +12,13 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.igvm.igvm_notes import file_notes
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digests_of
 from catalog.ask.measure_request import Request, signature_of
-from catalog.errors import CannotLaunch, UnknownName, UsageError
+from catalog.errors import UnknownName, UsageError
+from catalog.firmware.build import LaunchableWire
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
-from catalog.launch.launch_notes import kernel_warnings
+from catalog.launch.launch_notes import kernel_warnings, why
 from catalog.launch.point import check_vcpus
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import technology_named
+from catalog.launch.technology import refused, technology_named
 from catalog.notes import Note, worst_first
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
@@ -61,9 +62,14 @@ class MeasuredIgvm:
         return "unknown"
 
     @property
+    def launchable(self) -> LaunchableWire:
+        """What is recorded about its launch."""
+        return self.opened.build.launchability(self.launch.technology)
+
+    @property
     def verdict(self) -> str:
-        """Whether a launch is expected, of which nothing is recorded."""
-        return "unknown"
+        """Whether a launch is expected: yes, no or unknown."""
+        return self.launchable.verdict
 
     def config(self) -> LaunchConfig:
         """The launch configuration."""
@@ -80,11 +86,14 @@ class MeasuredIgvm:
     def warnings(self) -> list[Note]:
         """What is odd about the file and its kernel, and that the secure processor refuses it for its ID block."""
         found = [note for note in self._of_file() if note.severity in ("danger", "warning")]
+        if self.verdict == "no":
+            reason = why(self.launch.technology, self.launchable.reason, self.launchable.source)
+            found.append(Note("launch-not-expected", f"{self.name} is not expected to launch under {reason}"))
         return [*found, *(kernel_warnings(self.name, self.enforced) if self.launch.kernel_hashes else [])]
 
     def notes(self) -> list[Note]:
         """Notes: of less weight than warnings."""
-        text = f"no launch was seen under {self.launch.vmm.name}: ldcat list vmms and docs/igvm.md say what it rests on"
+        text = f"no launch was seen under {self.launch.vmm.name}: docs/igvm.md says what it rests on"
         notes = [note for note in self._of_file() if note.severity in ("ok", "info")]
         notes.append(Note("loader-not-observed", text))
         if self.ignored:
@@ -158,8 +167,7 @@ def measure_igvm(
         check_vcpus(1 if count is None else count)
     launch = IgvmLaunch(opened.component(vmm.name, technology), technology, vmm, hashes)
     if reason := launch.blocker:
-        hint = "ldcat inspect shows what each loader launches of it"
-        raise CannotLaunch(f"{technology} cannot launch this: {reason}", hint)
+        raise refused(technology, reason, "ldcat inspect shows what each loader launches of it")
     signature = signature_of(request)
     if request.sev_features is not None:
         parse_number(request.sev_features)
@@ -185,7 +193,7 @@ def _checked(launch: IgvmLaunch, vcpus: int | None, signature: VcpuSignature | N
     if vcpus is None:
         raise UsageError(f"{launch.vmm.name} measures every vCPU, but no number of vCPUs is given", "give --vcpus")
     if reason := launch.vcpus_blocker(vcpus):
-        raise CannotLaunch(f"{launch.technology} cannot launch this: {reason}")
+        raise refused(launch.technology, reason)
     if launch.uses_signature(vcpus) and signature is None:
         raise UsageError(
             f"{launch.vmm.name} measures the signature of vCPUs without a context in the file, and none is given",

@@ -70,6 +70,17 @@ def memory_ranges(file: IgvmFile) -> Iterator[MemoryRange]:
             yield MemoryRange(one.gpa, one.size, one.mask, "error range")
 
 
+def count_ranges(file: IgvmFile) -> int:
+    """The number of `memory_ranges`, without reading their contents."""
+    count = 0
+    for _, one in file.headers:
+        if isinstance(one, PageRun):
+            count += sum(1 for begin, end in one.uniform_parts() for _ in _parts(one, begin, end))
+        else:
+            count += isinstance(one, ParameterInsert | VpContext | RequiredMemory | ErrorRange)
+    return count
+
+
 def _parameters(file: IgvmFile) -> dict[int, list[str]]:
     """Names of what the loader writes into each parameter area."""
     found: dict[int, list[str]] = defaultdict(list)
@@ -81,9 +92,18 @@ def _parameters(file: IgvmFile) -> dict[int, list[str]]:
 
 def _pages(file: IgvmFile, run: PageRun, begin: int, end: int) -> Iterator[MemoryRange]:
     """The ranges of a part of a run with one mask, flags and type."""
-    size = _LARGE_PAGE if run.flags[begin] & IS_2MB else PAGE_SIZE
-    for first, after in contiguous_parts(run.gpas[begin:end], run.file_offsets[begin:end], size):
+    size = _page_size(run, begin)
+    for first, after in _parts(run, begin, end):
         yield _range(file, run, begin + first, begin + after, size)
+
+
+def _parts(run: PageRun, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where pages follow one another: first and end, from `begin` on."""
+    return contiguous_parts(run.gpas[begin:end], run.file_offsets[begin:end], _page_size(run, begin))
+
+
+def _page_size(run: PageRun, at: int) -> int:
+    return _LARGE_PAGE if run.flags[at] & IS_2MB else PAGE_SIZE
 
 
 def _range(file: IgvmFile, run: PageRun, begin: int, end: int, size: int) -> MemoryRange:

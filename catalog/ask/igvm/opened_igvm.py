@@ -23,12 +23,12 @@ from catalog.spec.named_builds import find_build
 class OpenedIgvm:
     """An IGVM file.
 
-    name: as it was given, or of its build. file: None if only its component is known, which is then `known`.
+    name: as it was given, or of its build. file: None if there is only the record of a build, which is then `record`.
     """
 
     name: str
     file: IgvmFile | None
-    known: IgvmComponent | None = None
+    record: FirmwareBuild | None = None
 
     @classmethod
     def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> OpenedIgvm | None:
@@ -39,14 +39,24 @@ class OpenedIgvm:
         is_hash = any(build.component.key.hex() == reference.lower() for build in builds.values())
         if is_hash or reference in builds or reference.endswith(".toml"):
             build = find_build(reference, builds)
-            return cls(build.name, None, build.component) if isinstance(build.component, IgvmComponent) else None
+            return cls(build.name, None, build) if build.is_igvm else None
         file = read_igvm(reference)
         return cls(reference, file) if file else None
 
     @cached_property
     def whole(self) -> IgvmComponent:
         """Its component for all known loaders, or for those that its record knows."""
-        return self.known or component_of(self._file)
+        return self._recorded or component_of(self._file)
+
+    @property
+    def build(self) -> FirmwareBuild:
+        """The build: that of the record, or one of which nothing is recorded."""
+        return self.record or FirmwareBuild(self.name, self.whole, None, {})
+
+    @property
+    def _recorded(self) -> IgvmComponent | None:
+        component = self.record and self.record.component
+        return component if isinstance(component, IgvmComponent) else None
 
     @property
     def _file(self) -> IgvmFile:
@@ -56,8 +66,8 @@ class OpenedIgvm:
     @lru_cache(maxsize=16)  # noqa: B019 - it lives as long as the command
     def component(self, vmm: str, technology: str) -> IgvmComponent:
         """Its component for one loader and technology."""
-        if self.known:
-            return self.known
+        if self._recorded:
+            return self._recorded
         profile = embedded.loaders()[vmm]
         some = {technology} & {*profile.technologies}
         return reduce_igvm(self._file, [(profile.igvm, some)] if profile.igvm else [])

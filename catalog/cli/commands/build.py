@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,9 @@ EXAMPLES = (
     Example("ldcat build", "Build the default catalog: every published build that is embedded", runs=False),
     Example("ldcat build spec.toml -o my-catalog", "Build what a spec describes"),
 )
+
+_NAMED = 10
+"""Builds without any launch digest that are named."""
 
 
 class EngineName(StrEnum):
@@ -143,6 +147,10 @@ def _about_the_spec(built: BuildResult, notes: Sequence[str]) -> Iterator[str]:
     if left_out := sum(entry.points for entry in built.manifest.left_out):
         counted = "1 combination was" if left_out == 1 else f"{left_out:,} combinations were"
         yield f"{counted} left out; manifest.json says which and why"
+    for name, reason in islice(built.without_rows.items(), _NAMED):
+        yield f"no launch digest of {name}: {reason}"
+    if (more := len(built.without_rows) - _NAMED) > 0:
+        yield f"no launch digest of {more:,} more builds"
     yield from notes
 
 

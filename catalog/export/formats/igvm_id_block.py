@@ -12,10 +12,11 @@ from catalog.abi.id_block import ID_BLOCK_VERSION
 from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.id_block_format import IdBlockFormat
-from catalog.export.signed_id_block import signed_id_block
-from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.export.signed_id_block import launch_row, signed_id_block
+from catalog.firmware.igvm.igvm_component import IgvmComponent, IgvmPlatform
 from catalog.firmware.igvm.igvm_layout import HEADER, LAYOUT, SnpIdBlock
 from catalog.firmware.igvm.igvm_types import HeaderType
+from catalog.notes import Note
 
 _ECDSA_P384_SHA384 = 1
 _NUMBERS = 144  # r and s, or x and y, 72 bytes each
@@ -34,7 +35,7 @@ class IgvmIdBlock(IdBlockFormat):
         signed = signed_id_block(export)
         block, auth = signed.block, signed.auth
         content = SnpIdBlock(
-            mask=_mask(signed.row),
+            mask=_platform(signed.row).mask,
             author_key_enabled=int(auth.author_key is not None),
             reserved=bytes(3),
             digest=block.measurement.value,
@@ -54,16 +55,24 @@ class IgvmIdBlock(IdBlockFormat):
         directive = HEADER.pack(HeaderType.SNP_ID_BLOCK, len(data)) + data + bytes(-len(data) % 8)
         return [ExportFile.of(self.file_name, "application/octet-stream", directive)]
 
+    def notes(self, export: Export) -> Sequence[Note]:
+        row = launch_row(export)
+        notes = list(super().notes(export))
+        if _platform(row).expected and row.firmware:
+            text = f"{row.firmware.name} has an ID block: put this one in its place, a platform has only one"
+            notes.append(Note("launch-incomplete", text))
+        return notes
 
-def _mask(row: ExportRow) -> int:
-    """The mask of the SEV-SNP platform; raises UsageError unless the launch is from an IGVM file."""
+
+def _platform(row: ExportRow) -> IgvmPlatform:
+    """The SEV-SNP platform of the file; raises UsageError unless the launch is from an IGVM file."""
     image = row.firmware and row.firmware.component
     if not isinstance(image, IgvmComponent):
         raise UsageError(
             "this format is for launches from IGVM files, and the selected one is not known to be from one",
             "--to id-block writes the ID block for any launch",
         )
-    return image.platforms["sev-snp"].mask
+    return image.platforms["sev-snp"]
 
 
 def _signature(signature: EcdsaSignature | None) -> bytes:

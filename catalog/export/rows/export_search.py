@@ -31,6 +31,7 @@ from catalog.export.rows.selection import Objection, Selected, Selection, select
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.fields import RECORD
+from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import DigestPart, digest_parts, find_part
 
@@ -69,6 +70,9 @@ def select(
         search.judge(table)
     search.add_endorsed()
     return search.result()
+
+
+_SIGNATURE = "vcpu_signature"
 
 
 class _Search:
@@ -197,11 +201,21 @@ class _Search:
         if self._selector is None:
             wanted = pa.array(self._selection.digests, table.schema.field("launch_digest").type)
             return pc.is_in(table["launch_digest"], value_set=wanted)
-        mask = selected_rows(table, self._selector)
+        mask = selected_rows(table, {name: value for name, value in self._selector.items() if name != _SIGNATURE})
+        if _SIGNATURE in self._selector:
+            own = selected_rows(table, {_SIGNATURE: self._selector[_SIGNATURE]})
+            mask = pc.and_(mask, self._or_not_measured(own, table[_SIGNATURE]))
         if self._selection.vcpus is not None:
             counts = pa.array(sorted(self._selection.vcpus), table.schema.field("vcpus").type)
-            mask = pc.and_(mask, pc.is_in(table["vcpus"], value_set=counts))
+            mask = pc.and_(mask, self._or_not_measured(pc.is_in(table["vcpus"], value_set=counts), table["vcpus"]))
         return mask
+
+    def _or_not_measured(self, mask: Any, column: Any) -> Any:
+        """Under a loader of IGVM files a digest that does not depend on vCPUs, or on their type, is that of all."""
+        import pyarrow.compute as pc
+
+        is_loader = (self._selector or {}).get("vmm") in embedded.loaders()
+        return pc.or_(mask, pc.is_null(column)) if is_loader else mask
 
     def _with_bits(self, table: pa.Table) -> pa.Table:
         """The table with three more columns: its combination of components, the rules that speak against each row, and

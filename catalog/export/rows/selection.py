@@ -61,7 +61,8 @@ def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str
         raise UsageError("--vmm is missing", _NEEDED)
     is_of_file = given["vmm"] in embedded.loaders() and "firmware_sha256" in given
     if not (has_vcpus or is_of_file):
-        raise UsageError("the selection is too wide", "add --vcpus, --vcpu-type or --vcpu-signature")
+        of_file = "--firmware, " if given["vmm"] in embedded.loaders() else ""
+        raise UsageError("the selection is too wide", f"add {of_file}--vcpus, --vcpu-type or --vcpu-signature")
     return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
 
 
