@@ -169,13 +169,12 @@ def measure_igvm(
     if reason := launch.blocker:
         raise refused(technology, reason, "ldcat inspect shows what each loader launches of it")
     signature = signature_of(request)
-    if request.sev_features is not None:
-        parse_number(request.sev_features)
+    features = None if request.sev_features is None else parse_number(request.sev_features)
     uses_signature = any(launch.uses_signature(n or 0) for n in counts)
     given = {
         "vcpus": counts[0] is not None and not launch.measures_vcpus,
         "vCPU type": signature is not None and not uses_signature,
-        "--sev-features, because those of the file are launched": request.sev_features is not None,
+        "--sev-features, because those of the file are launched": features not in (None, launch.sev_features),
     }
     ignored = tuple(what for what, is_ignored in given.items() if is_ignored)
     if not launch.measures_vcpus:

@@ -53,7 +53,7 @@ def command(
         Option(
             parser=named_path,
             metavar="FILE",
-            help="Image to compare with what the catalog records about it. May be repeated.",
+            help="Image or IGVM file to compare with what the catalog records about it. May be repeated.",
         ),
     ] = None,
     remeasure: Annotated[

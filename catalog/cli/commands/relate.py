@@ -60,8 +60,8 @@ def command(
     """Find launch digests of one launch that differ in vCPU count.
 
     All APs of an SEV-SNP launch have the same VMSA page, which is measured last. So a digest becomes that of a launch
-    with more vCPUs by equal steps, which are tried for every VMM profile, vCPU type and reset address that is known. No
-    firmware and no catalog is needed.
+    with more vCPUs by equal steps, which are tried for every VMM profile of firmware images, vCPU type and reset
+    address that is known. No firmware and no catalog is needed.
     """
     if digests.count("-") > 1:
         raise UsageError("stdin can be read only once", "give the other digests as a file")
