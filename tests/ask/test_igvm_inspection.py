@@ -203,6 +203,6 @@ def test_vmsas_at_the_end_count_as_such() -> None:
     """A VMSA without bytes that QEMU refuses, before a page."""
     data = igvm_bytes(platform(), context(number=2), page(0x2000, 1), pages=2)
     vmsa = bytearray(4096)
-    vmsa[REGISTERS["sev_features"][0]] = 1
+    vmsa[REGISTERS["sev_features"][0]], vmsa[REGISTERS["efer"][0] + 1], vmsa[REGISTERS["rflags"][0]] = 1, 0x10, 2
     found = inspected(data.replace(b"\2" * 4096, bytes(vmsa)))["platforms"][0]["differences"]
     assert found[0]["loaders"]["regions, VMSAs at-end"] == ["coconut-igvm", *QEMU]

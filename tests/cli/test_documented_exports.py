@@ -18,6 +18,7 @@ from tests.support.cli import AMDSEV, Run
 from tests.support.exports import TIME
 from tests.support.gce_keys import certificate
 from tests.support.id_block_exports import ID_KEY, key_file
+from tests.support.igvm_builder import igvm_bytes, page, platform
 from tests.support.published_logs import Place
 from tests.support.samples import write_spec
 
@@ -32,10 +33,10 @@ COMMANDS = [
 KERNEL = "debian-13-cloud-6.12.107"
 SPEC = f"""
 name = "documented"
-firmware = {{ builds = ["{AMDSEV}", "aws-ec2/ovmf_img_1"] }}
+firmware = {{ builds = ["{AMDSEV}", "aws-ec2/ovmf_img_1"], files = ["images/svsm.igvm"] }}
 kernel_hashes = {{ tables = ["none", "{KERNEL}"] }}
 [technologies.sev-snp]
-vmm = ["qemu-kvm-init2", "ec2-2023"]
+vmm = ["qemu-kvm-init2", "ec2-2023", "hyperv-igvm"]
 vcpu_signatures = ["EPYC-v4"]
 sev_features = [1]
 vcpus = ["1-8"]
@@ -59,6 +60,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("time.time", lambda: TIME + 100.0)
+    Path("images").mkdir()
+    Path("images/svsm.igvm").write_bytes(igvm_bytes(platform(), page(0x1000)))
     Place(tmp_path, build(write_spec(tmp_path, SPEC), tmp_path / "catalog"), TIME)
     secret, pkcs8 = b"a passphrase", (Encoding.PEM, PrivateFormat.PKCS8)
     Path("id.pem").write_bytes(key_file(ID_KEY, secret).data)

@@ -112,7 +112,7 @@ def test_inspect_shows_some_ranges_and_what_is_odd(run: Run, tmp_path: Path) -> 
 def test_inspect_says_so_if_a_platform_is_not_measured(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "tdx.igvm"
     file.write_bytes(igvm_bytes(platform(PlatformType.TDX), page(0x1000)))
-    assert "ldcat measures no TDX platform" in run("inspect", str(file))[1]
+    assert "TDX: not measured by ldcat" in run("inspect", str(file))[1]
 
 
 def test_loaders_are_not_taken_where_images_are_launched(run: Run) -> None:

@@ -94,7 +94,7 @@ def test_related_digests_and_many_digests_are_not_searched() -> None:
 def test_worker_processes_find_the_same() -> None:
     stage = next(search_stages((0,)))
     start = random_digest(24)
-    digests = [start, extended(start, ap_tail("ec2-2023", address=0x33), 2)]
+    digests = [start, extended(start, ap_tail("buildigvm", address=0x33), 2)]
     for backend in (REFERENCE, choose()):
         with local_engine(1, threads=backend.compiled) as engine:
             assert stage.addresses(digests, 2, engine, backend, lambda _: None) == [0x33]

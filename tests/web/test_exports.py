@@ -59,6 +59,9 @@ def options(query: dict[str, str]) -> list[str]:
     return [part for name, value in found for part in ((name,) if value == "true" else (name, value))]
 
 
+_NEED_A_KEY = ("gce-endorsement", "id-block", "igvm-id-block", "kata", "libvirt", "qemu")
+
+
 def test_every_format_has_the_bytes_and_the_sidecar_of_the_command(
     served: Service, made: Made, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +75,7 @@ def test_every_format_has_the_bytes_and_the_sidecar_of_the_command(
         served_formats()
     )
     assert {one["name"]: one["why"] for one in offered["not_offered"]} == {
-        **{name: f"{name} needs a key" for name in ("gce-endorsement", "id-block", "kata", "libvirt", "qemu")},
+        **{name: f"{name} needs a key" for name in _NEED_A_KEY},
         "in-toto": "in-toto needs a key and other files",
         "oci-layout": "oci-layout needs other files",
     }

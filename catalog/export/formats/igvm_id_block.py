@@ -12,8 +12,8 @@ from catalog.abi.id_block import ID_BLOCK_VERSION
 from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.id_block_format import IdBlockFormat
-from catalog.export.signed_id_block import launch_row, signed_id_block
-from catalog.firmware.igvm.igvm_component import IgvmComponent, IgvmPlatform
+from catalog.export.signed_id_block import signed_id_block
+from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.igvm.igvm_layout import HEADER, LAYOUT, SnpIdBlock
 from catalog.firmware.igvm.igvm_types import HeaderType
 from catalog.notes import Note
@@ -30,12 +30,16 @@ class IgvmIdBlock(IdBlockFormat):
     title = "signed ID block as a directive of an IGVM file: IGVM_VHT_SNP_ID_BLOCK"
     file_name = "id-block.igvm-directive"
     is_binary = True
+    depends_on = frozenset({"firmware"})
+
+    def check_rows(self, export: Export) -> None:
+        _mask(next(iter(export.rows)))
 
     def files(self, export: Export) -> Sequence[ExportFile]:
         signed = signed_id_block(export)
         block, auth = signed.block, signed.auth
         content = SnpIdBlock(
-            mask=_platform(signed.row).mask,
+            mask=_mask(signed.row),
             author_key_enabled=int(auth.author_key is not None),
             reserved=bytes(3),
             digest=block.measurement.value,
@@ -56,23 +60,23 @@ class IgvmIdBlock(IdBlockFormat):
         return [ExportFile.of(self.file_name, "application/octet-stream", directive)]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        row = launch_row(export)
-        notes = list(super().notes(export))
-        if _platform(row).expected and row.firmware:
-            text = f"{row.firmware.name} has an ID block: put this one in its place, a platform has only one"
+        notes, firmware = list(super().notes(export)), next(iter(export.rows)).firmware
+        image = firmware and firmware.component
+        if firmware and isinstance(image, IgvmComponent) and image.platforms["sev-snp"].expected:
+            text = f"{firmware.name} has an ID block: put this one in its place, a platform has only one"
             notes.append(Note("launch-incomplete", text))
         return notes
 
 
-def _platform(row: ExportRow) -> IgvmPlatform:
-    """The SEV-SNP platform of the file; raises UsageError unless the launch is from an IGVM file."""
+def _mask(row: ExportRow) -> int:
+    """The mask of the SEV-SNP platform; raises UsageError unless the launch is from an IGVM file."""
     image = row.firmware and row.firmware.component
     if not isinstance(image, IgvmComponent):
         raise UsageError(
             "this format is for launches from IGVM files, and the selected one is not known to be from one",
             "--to id-block writes the ID block for any launch",
         )
-    return image.platforms["sev-snp"]
+    return image.platforms["sev-snp"].mask
 
 
 def _signature(signature: EcdsaSignature | None) -> bytes:
