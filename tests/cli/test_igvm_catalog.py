@@ -319,8 +319,8 @@ def test_a_digest_that_does_not_depend_on_vcpus_is_of_all_of_them(
     code, _, err = run("export", "--to", "rvps", *chosen, *options, "-o", str(values))
     assert code == 0, err
     assert of_one in base64.b64decode(json.loads(values.read_text())["payload"]).decode()
-    options = ("--firmware", NAME, "--vmm", "hyperv-igvm", "--vcpus", "4")
-    code, _, err = run("export", "--to", "rvps", *chosen, *options, "-o", str(tmp_path / "other.json"))
+    of_file = ("--firmware", NAME, "--vmm", "hyperv-igvm", "--vcpus", "4")
+    code, _, err = run("export", "--to", "rvps", *chosen, *of_file, "-o", str(tmp_path / "other.json"))
     assert code == 0, err
     code, _, err = run("export", "--to", "rvps", *chosen, "--vmm", "hyperv-igvm")
     assert (code, "add --firmware, --vcpus, --vcpu-type" in err) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_numbers_and_sizes_are_bounded() -> None:
 
 
 def test_a_record_made_by_fewer_loaders_agrees_with_a_later_one() -> None:
-    def with_snp(**changes: object) -> IgvmComponent:
+    def with_snp(**changes: Any) -> IgvmComponent:
         return replace(WHOLE, platforms={**WHOLE.platforms, "sev-snp": replace(SNP, **changes)})
 
     (first, state), *_ = SNP.states.items()
