@@ -187,3 +187,8 @@ def test_a_record_made_by_fewer_loaders_agrees_with_a_later_one() -> None:
         assert not wrong.agrees_with(WHOLE)
         with pytest.raises(MalformedRecord, match="two records of one file contradict each other"):
             WHOLE.joined(wrong)
+
+
+def test_no_launch_is_expected_on_a_platform_that_the_file_does_not_have() -> None:
+    assert BUILD.launchability("sev-es").verdict == "no"
+    assert BUILD.launchability("sev-snp").verdict == "unknown"

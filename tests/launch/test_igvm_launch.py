@@ -13,6 +13,7 @@ import pytest
 from catalog.abi.page_info import HAS_CONTENTS, INITIAL_DIGEST, PageType, contents_digest, fold, page_info_tail
 from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vmsa_layout import REGISTERS, SEGMENTS
+from catalog.errors import MalformedRecord
 from catalog.firmware.igvm import page_run
 from catalog.firmware.igvm.igvm_file import IgvmFile
 from catalog.firmware.igvm.igvm_layout import (
@@ -414,3 +415,12 @@ def test_loaders_with_the_same_rules_for_pages_share_a_state() -> None:
     for name, value in changes.items():
         assert replace(spec, **{name: value}).of_pages != spec.of_pages
     assert replace(spec, boot_context_only=True).of_pages == spec.of_pages
+
+
+def test_a_row_that_names_no_loader_or_no_platform_has_no_launch() -> None:
+    launched = launch("qemu-igvm", page(0))
+    image = embedded.profiles()["qemu-kvm-init2"]
+    with pytest.raises(MalformedRecord, match="qemu-kvm-init2 launches firmware images, and this is an IGVM file"):
+        _ = replace(launched, vmm=image).rules
+    with pytest.raises(MalformedRecord, match="the file has no platform for sev, only SEV_SNP"):
+        _ = replace(launched, technology="sev").platform

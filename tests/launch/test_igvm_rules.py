@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
+from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 
 QEMU = embedded.loaders()["qemu-igvm"].text
@@ -19,6 +22,12 @@ def test_a_loader_is_no_vmm_for_firmware_images() -> None:
     assert embedded.loaders()["qemu-igvm"].measures_signature
 
 
+def test_a_loader_launches_no_firmware_image() -> None:
+    point = VcpuPoint(None, embedded.loaders()["qemu-igvm"], VcpuSignature(0xA00F11), 1, 2)
+    blocker = technology_named("sev-snp").vmm_blocker(point)
+    assert blocker == "qemu-igvm launches IGVM files, and this is a firmware image"
+
+
 @pytest.mark.parametrize(
     ("text", "old", "new", "why"),
     [
@@ -30,6 +39,8 @@ def test_a_loader_is_no_vmm_for_firmware_images() -> None:
         (QEMU, '"reset-state"', '"not-measured"', "[vmsa] and vCPUs in reset state need each other"),
         (SPEC, 'vcpus_without_context = "not-measured"', 'vcpus_without_context = "reset-state"', "need each other"),
         (SPEC, SPEC[SPEC.index("[igvm]") :], "", "and need [vmsa]"),
+        (SPEC, "[igvm]\n", '[igvm]\nother_vmsa_fields = "of-reset-state"\n', "needs vmsa_fields and vmsa_gpa"),
+        (QEMU, "rflags = 0x2 }\noverlaps", "flags = 0x2 }\noverlaps", "unknown field of a VMSA 'flags'"),
     ],
 )
 def test_a_broken_table_is_refused(text: str, old: str, new: str, why: str) -> None:
