@@ -16,6 +16,7 @@ from catalog.firmware.ovmf import OvmfImage
 from catalog.spec import embedded
 from tests.support.firmware_builder import PAGE, build_ovmf, packed_volume, variable_store
 from tests.support.module_builder import VERSION, volume_with_version
+from tests.support.tdvf_builder import build_tdvf
 
 
 def test_a_local_image(inputs: Path) -> None:
@@ -119,3 +120,16 @@ def test_a_platforms_build_was_published_in_a_repository() -> None:
     assert text == "virtee/sev-snp-measure-go 74f52d54c814364d04b64cc96d9b696e2697addc"
     debian = Inspection.of("sid/ovmf-amdsev/OVMF.amdsev.fd", embedded.builds()).to_dict()["origin"]
     assert published_in(debian) == "ovmf-amdsev 2026.08+ds-2 (sid)"
+
+
+def test_the_memory_and_the_digests_of_a_td(tmp_path: Path, inputs: Path) -> None:
+    (tmp_path / "tdvf.fd").write_bytes(build_tdvf())
+    image = Inspection.of(str(tmp_path / "tdvf.fd"), embedded.builds())
+    tdx = image.to_dict()["tdx"]
+    assert [one["type"] for one in tdx["sections"]] == ["BFV", "CFV", "TEMP_MEM", "TD_HOB", "TEMP_MEM"]
+    assert tdx["fault"] is None
+    assert {"single-pass", "two-pass", "mr-extend-alone", "c3-standard-4"} < tdx["mrtd"].keys()
+    none = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()["tdx"]
+    assert none == {"fault": "the image has no TDVF metadata", "sections": [], "mrtd": {}}
+    (tmp_path / "record.toml").write_text(image.build.to_toml())
+    assert Inspection.of(str(tmp_path / "record.toml"), embedded.builds()).to_dict()["tdx"] is None

@@ -52,6 +52,7 @@ from tests.fuzz.igvm_targets import IGVM_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
+from tests.fuzz.tdvf_targets import TDVF_TARGETS
 from tests.support import evidence_forms
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
 from tests.support.certificate_builder import leaf_key, pem, revocation_list
@@ -354,6 +355,7 @@ TARGETS = {
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
     **CONTAINER_TARGETS,
     **IGVM_TARGETS,
+    **TDVF_TARGETS,
     **LOG_TARGETS,
     **IMPORT_TARGETS,
 }

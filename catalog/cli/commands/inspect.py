@@ -14,8 +14,8 @@ from catalog.cli.declare.declared import Argument
 from catalog.cli.help_form import RELEASE_CODES, Example, Group
 from catalog.cli.options import FORMAT, BuildsOption, QuietOption, SkipVerifyOption, TrustOption
 from catalog.cli.shown.igvm_lines import print_igvm
+from catalog.cli.shown.tdx_lines import print_tdx
 from catalog.fast.match_text import published_in
-from catalog.firmware.build import FirmwareBuild
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -74,8 +74,7 @@ def command(
 
 def _show_igvm(inspection: IgvmInspection, output: Format, *, quiet: bool) -> None:
     if output is Format.TOML:
-        build = FirmwareBuild(inspection.opened.name, inspection.opened.whole, None, {})
-        render.exact(build.to_toml().rstrip())
+        render.exact(inspection.opened.build.to_toml().rstrip())
         return
     record = inspection.to_dict()
     for note in inspection.notes():
@@ -109,6 +108,8 @@ def _print(record: dict[str, Any], ranges: Sequence[Range], *, has_image: bool) 
     if render.is_terminal() and len(ranges) <= MOST_RANGES:
         for text in memory_map_lines(ranges):
             render.line(text)
+    if record["tdx"]:
+        print_tdx(record["tdx"])
     render.table(
         ("technology", "measurable", "expected to launch", "why", "source"),
         [
