@@ -20,7 +20,7 @@ from catalog.firmware.igvm.igvm_layout import (
     VpContext,
 )
 from catalog.firmware.igvm.igvm_types import HeaderType, PageDataType
-from catalog.firmware.igvm.page_run import PageRun, contiguous_parts
+from catalog.firmware.igvm.page_run import PageRun, contiguous_parts, count_contiguous_parts
 from catalog.firmware.metadata import PAGE_SIZE
 
 _LARGE_PAGE = PAGE_SIZE << 9
@@ -75,7 +75,9 @@ def count_ranges(file: IgvmFile) -> int:
     count = 0
     for _, one in file.headers:
         if isinstance(one, PageRun):
-            count += sum(1 for begin, end in one.uniform_parts() for _ in _parts(one, begin, end))
+            for begin, end in one.uniform_parts():
+                part = slice(begin, end)
+                count += count_contiguous_parts(one.gpas[part], one.file_offsets[part], _page_size(one, begin))
         else:
             count += isinstance(one, ParameterInsert | VpContext | RequiredMemory | ErrorRange)
     return count
@@ -93,13 +95,8 @@ def _parameters(file: IgvmFile) -> dict[int, list[str]]:
 def _pages(file: IgvmFile, run: PageRun, begin: int, end: int) -> Iterator[MemoryRange]:
     """The ranges of a part of a run with one mask, flags and type."""
     size = _page_size(run, begin)
-    for first, after in _parts(run, begin, end):
+    for first, after in contiguous_parts(run.gpas[begin:end], run.file_offsets[begin:end], size):
         yield _range(file, run, begin + first, begin + after, size)
-
-
-def _parts(run: PageRun, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where pages follow one another: first and end, from `begin` on."""
-    return contiguous_parts(run.gpas[begin:end], run.file_offsets[begin:end], _page_size(run, begin))
 
 
 def _page_size(run: PageRun, at: int) -> int:

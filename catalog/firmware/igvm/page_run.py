@@ -6,8 +6,8 @@ import re
 import struct
 from array import array
 from collections.abc import Iterator
-from itertools import count, groupby
-from operator import eq, sub
+from itertools import count, groupby, repeat
+from operator import eq, ne, or_, sub
 from typing import Literal, NamedTuple
 
 from catalog.firmware.igvm.igvm_layout import (
@@ -98,6 +98,26 @@ def contiguous_parts(gpas: array[int], offsets: array[int], size: int) -> Iterat
                 yield begin, at
                 begin = at
         yield begin, end
+
+
+def last_contiguous_part(gpas: array[int], offsets: array[int], size: int) -> int:
+    """Where the last of `contiguous_parts` begins."""
+    has_contents = bytes(map(bool, offsets))
+    begin = has_contents.rfind(1 - has_contents[-1]) + 1
+    if all(map(eq, gpas[begin:], count(gpas[begin], size))):
+        return begin
+    at = len(gpas) - 1
+    while gpas[at] - gpas[at - 1] == size:
+        at -= 1
+    return at
+
+
+def count_contiguous_parts(gpas: array[int], offsets: array[int], size: int) -> int:
+    """The number of `contiguous_parts`."""
+    has_contents = bytes(map(bool, offsets))
+    gaps = map(ne, map(sub, gpas[1:], gpas), repeat(size))
+    breaks: int = sum(map(or_, gaps, map(ne, has_contents[1:], has_contents)))
+    return breaks + 1
 
 
 def is_uniform(column: array[int]) -> bool:

@@ -23,7 +23,7 @@ from catalog.firmware.igvm.igvm_layout import (
     VpContext,
 )
 from catalog.firmware.igvm.igvm_types import PageDataType
-from catalog.firmware.igvm.page_run import PageRun, contiguous_parts
+from catalog.firmware.igvm.page_run import PageRun, last_contiguous_part
 from catalog.launch.igvm_rules import IgvmRules
 
 _PAGES_OF_2MB = 512
@@ -125,7 +125,7 @@ class _Region:
         """Append pages, and what ended before them to `made`. number: of the header of the first."""
         _, gpas, offsets = pages
         headers = len(gpas) // like.pages
-        *_, (begin, _) = contiguous_parts(gpas, offsets, PAGE_SIZE)
+        begin = last_contiguous_part(gpas, offsets, PAGE_SIZE)
         if begin or self._next != (number, gpas[0], like, bool(offsets[0])):
             made.extend(self.pages)
             made.extend(LoadedPages(*(one[:begin] for one in pages)))
