@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +17,7 @@ PAGE = st.tuples(st.integers(0, 4).map(lambda number: number * 4096), st.sampled
 def test_parts_end_where_pages_do_not_follow(pages: list[tuple[int, int]]) -> None:
     gpas, offsets = array("Q", [gpa for gpa, _ in pages]), array("I", [offset for _, offset in pages])
     parts = list(contiguous_parts(gpas, offsets, 4096))
-    follows = [
-        one[0] + 4096 == other[0] and bool(one[1]) == bool(other[1])
-        for one, other in zip(pages, pages[1:], strict=False)
-    ]
+    follows = [one[0] + 4096 == other[0] and bool(one[1]) == bool(other[1]) for one, other in pairwise(pages)]
     assert [begin for begin, _ in parts] == [0, *(at for at, does in enumerate(follows, 1) if not does)]
     assert [end for _, end in parts] == [*(begin for begin, _ in parts[1:]), len(pages)]
     assert last_contiguous_part(gpas, offsets, 4096) == parts[-1][0]
