@@ -26,6 +26,7 @@ from catalog.spec.spec_wire import NO_KERNEL
 
 SweepKey = tuple[str, bool, bytes, bytes, str, int, int]
 
+_NO_HASHES = "no kernel hashes are passed with an IGVM file"
 _DISTINGUISHED_ONLY = "the spec keeps distinguished digests only"
 
 
@@ -59,7 +60,7 @@ class CrossProduct:
         """Builds that have no row, by name, each with the reason for which most of it was left out."""
         launched = {sweep.config.key for sweep in self.sweeps}
         names = {build.name for build in builds if build.component.key not in launched}
-        return {one.firmware: one.reason for one in sorted(self.left_out, key=_points) if one.firmware in names}
+        return {one.firmware: one.reason for one in sorted(self.left_out, key=_weight) if one.firmware in names}
 
 
 def cross_product(spec: CatalogSpec) -> CrossProduct:
@@ -104,7 +105,7 @@ def _without_vmm(spec: CatalogSpec, technology: Technology, axes: Axes) -> Itera
         if build.is_igvm and not axes.loaders:
             yield LeftOut(technology.name, build.name, "the spec names no loader of IGVM files for it", 1)
         elif build.is_igvm and tables and silent:
-            reason = f"no kernel hashes are passed with an IGVM file by {', '.join(silent)}"
+            reason = f"{_NO_HASHES} by {', '.join(silent)}"
             yield LeftOut(technology.name, build.name, reason, tables * len(silent))
         elif not build.is_igvm and technology.measures_vcpus and not axes.image_vmms:
             yield LeftOut(technology.name, build.name, "the spec names no VMM of firmware images for it", 1)
@@ -203,8 +204,9 @@ def kept_counts(
     return kept
 
 
-def _points(one: LeftOut) -> int:
-    return one.points
+def _weight(one: LeftOut) -> tuple[bool, bool, int]:
+    """That a file has no platform says less than any other reason, and that it has no row with kernel hashes least."""
+    return not one.reason.startswith(_NO_HASHES), "no platform" not in one.reason, one.points
 
 
 def _sort_key(sweep: VcpuSweep) -> SweepKey:

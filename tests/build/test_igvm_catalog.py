@@ -149,6 +149,7 @@ def test_files_without_any_row_are_named(igvm_files: BuildResult, tmp_path: Path
     none = "the spec names no loader of IGVM files for it"
     assert [one.firmware for one in images.manifest.left_out if one.technology == "sev"] == ["files/sev.igvm"]
     assert {one.reason for one in images.manifest.left_out if one.technology == "sev"} == {none}
+    assert images.without_rows == {"files/sev.igvm": none}
     silent = [one for one in igvm_files.manifest.left_out if one.reason.startswith("no kernel hashes are passed")]
     assert {(one.technology, one.points) for one in silent} == {("sev", 1), ("sev-es", 1), ("sev-snp", 7)}
 
