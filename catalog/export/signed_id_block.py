@@ -21,7 +21,7 @@ from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportRow, differing_options
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.settings import GivenFile, Settings
-from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.firmware.igvm.igvm_component import IgvmComponent, IgvmPlatform
 from catalog.notes import Note
 from catalog.spec import embedded
 
@@ -94,10 +94,16 @@ def launch_row(export: Export) -> ExportRow:
     return row
 
 
+def sev_snp_platform(row: ExportRow) -> IgvmPlatform | None:
+    """What the IGVM file of a row has for SEV-SNP; None if it is not of one, or the file has nothing."""
+    image = row.firmware and row.firmware.component
+    return image.platforms.get("sev-snp") if isinstance(image, IgvmComponent) else None
+
+
 def launch_policy(row: ExportRow, settings: Settings) -> SnpPolicy:
     """The guest policy of a launch, if any of the IGVM file; raises UsageError for another, and as `guest_policy`."""
-    image = row.firmware and row.firmware.component
-    own = image.platforms["sev-snp"].policy if isinstance(image, IgvmComponent) else None
+    platform = sev_snp_platform(row)
+    own = platform.policy if platform else None
     policy = guest_policy(settings if own is None or settings.policy is not None else replace(settings, policy=own))
     if own is not None and own != policy.value:
         name = row.firmware.name if row.firmware else ""

@@ -12,8 +12,7 @@ from catalog.abi.id_block import ID_BLOCK_VERSION
 from catalog.errors import UsageError
 from catalog.export.exported import Export, ExportFile, ExportRow
 from catalog.export.id_block_format import IdBlockFormat
-from catalog.export.signed_id_block import signed_id_block
-from catalog.firmware.igvm.igvm_component import IgvmComponent
+from catalog.export.signed_id_block import sev_snp_platform, signed_id_block
 from catalog.firmware.igvm.igvm_layout import HEADER, LAYOUT, SnpIdBlock
 from catalog.firmware.igvm.igvm_types import HeaderType
 from catalog.notes import Note
@@ -60,23 +59,23 @@ class IgvmIdBlock(IdBlockFormat):
         return [ExportFile.of(self.file_name, "application/octet-stream", directive)]
 
     def notes(self, export: Export) -> Sequence[Note]:
-        notes, firmware = list(super().notes(export)), next(iter(export.rows)).firmware
-        image = firmware and firmware.component
-        if firmware and isinstance(image, IgvmComponent) and image.platforms["sev-snp"].expected:
-            text = f"{firmware.name} has an ID block: put this one in its place, a platform has only one"
+        notes, row = list(super().notes(export)), next(iter(export.rows))
+        platform = sev_snp_platform(row)
+        if platform and platform.expected and row.firmware:
+            text = f"{row.firmware.name} has an ID block: put this one in its place, a platform has only one"
             notes.append(Note("launch-incomplete", text))
         return notes
 
 
 def _mask(row: ExportRow) -> int:
     """The mask of the SEV-SNP platform; raises UsageError unless the launch is from an IGVM file."""
-    image = row.firmware and row.firmware.component
-    if not isinstance(image, IgvmComponent):
+    platform = sev_snp_platform(row)
+    if platform is None:
         raise UsageError(
             "this format is for launches from IGVM files, and the selected one is not known to be from one",
             "--to id-block writes the ID block for any launch",
         )
-    return image.platforms["sev-snp"].mask
+    return platform.mask
 
 
 def _signature(signature: EcdsaSignature | None) -> bytes:
