@@ -61,7 +61,7 @@ class IgvmInspection:
             "platforms": [self._platform(kind, file.platform(kind) if file else None) for kind in component.declared],
             "headers": self._headers(file) if file else dict.fromkeys(kind.name for kind in sorted(component.headers)),
             "memory_map": [one.to_dict() for one in ranges],
-            "memory_map_more": count_ranges(file) - len(ranges) if file else 0,
+            "memory_map_more": count_ranges(file) - len(ranges) if file and len(ranges) == MAX_RANGES else 0,
             "launches": [_launch(one) for name in component.platforms for one in self.opened.launches(name)],
             "notes": [note.to_dict() for note in self.notes()],
         }

@@ -13,7 +13,7 @@ from catalog.ask.igvm.igvm_notes import file_notes
 from catalog.ask.igvm.opened_igvm import OpenedIgvm, digests_of
 from catalog.ask.measure_request import Request, signature_of
 from catalog.errors import UnknownName, UsageError
-from catalog.firmware.build import LaunchableWire
+from catalog.firmware.build import NOT_RECORDED, LaunchableWire
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.launch_notes import kernel_warnings, why
 from catalog.launch.point import check_vcpus
@@ -64,7 +64,8 @@ class MeasuredIgvm:
     @property
     def launchable(self) -> LaunchableWire:
         """What is recorded about its launch."""
-        return self.opened.build.launchability(self.launch.technology)
+        record = self.opened.record  # the build of a file would have its states under every loader
+        return record.launchability(self.launch.technology) if record else NOT_RECORDED
 
     @property
     def verdict(self) -> str:
