@@ -1,4 +1,4 @@
-"""LaunchDigest: the value of GCTX.LD after the last launch update."""
+"""LaunchDigest: what the secure processor or module measured of a launch: GCTX.LD of AMD, MRTD of Intel."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ SEV_DIGEST_SIZE = 32
 SNP_DIGEST_SIZE = 48
 """Bytes of a SEV-SNP launch digest (SHA-384)."""
 
+TDX_DIGEST_SIZE = 48
+"""Bytes of an MRTD (SHA-384)."""
+
 _HEX = frozenset("0123456789abcdefABCDEF")
 _SIZES = (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE)
 
 
 class LaunchDigest(Value):
-    """A launch digest: 32 bytes (SEV, SEV-ES: SHA-256) or 48 bytes (SEV-SNP: SHA-384).
+    """A launch digest: 32 bytes (SEV, SEV-ES: SHA-256) or 48 bytes (SEV-SNP, TDX: SHA-384).
 
-    Source: AMD SEV API, LAUNCH_MEASURE (GCTX.LD); SEV-SNP ABI 8.17, SNP_LAUNCH_UPDATE.
+    Source: AMD SEV API, LAUNCH_MEASURE (GCTX.LD); SEV-SNP ABI 8.17, SNP_LAUNCH_UPDATE; Intel TDX module, MRTD.
     """
 
     value: bytes
@@ -29,7 +32,7 @@ class LaunchDigest(Value):
         if len(self.value) not in _SIZES:
             raise MalformedInput(
                 f"a launch digest is 32 or 48 bytes, not {len(self.value)}",
-                "SEV and SEV-ES digests are 64 hex digits, SEV-SNP digests are 96",
+                "SEV and SEV-ES digests are 64 hex digits, SEV-SNP and TDX digests are 96",
             )
 
     @classmethod
@@ -49,7 +52,7 @@ class LaunchDigest(Value):
         shown = text if len(text) <= 24 else f"{text[:21]}..."
         raise MalformedInput(
             f"{shown!r} is not a launch digest",
-            "give 64 (SEV, SEV-ES) or 96 (SEV-SNP) hex digits, or base64 of 32 or 48 bytes",
+            "give 64 (SEV, SEV-ES) or 96 (SEV-SNP, TDX) hex digits, or base64 of 32 or 48 bytes",
         )
 
     def hex(self) -> str:

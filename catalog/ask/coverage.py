@@ -11,7 +11,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
 from catalog.launch.launchability import launchability
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, VmmPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology, technology_named
 from catalog.store.catalog import Catalog
@@ -130,5 +130,7 @@ class _Reasons:
         if kind.vmm is None:
             return FirmwarePoint(table)
         profile: VmmProfile = self._profiles[kind.vmm]
+        if technology.point_type is VmmPoint:
+            return VmmPoint(table, profile)
         signature = VcpuSignature(0) if profile.measures_signature else None
         return VcpuPoint(table, profile, signature, technology.default_sev_features, 1)

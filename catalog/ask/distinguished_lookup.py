@@ -75,13 +75,14 @@ class Walker:
 
     def _config(self, group: Group, signature: int | None, features: int | None, vcpus: int) -> LaunchConfig:
         """The launch configuration of a row, from the components that the catalog has."""
-        table = None if group.kernel_hashes is None else self._packed.component(TABLES, group.kernel_hashes)
+        name = self._technology.name
+        table = None if group.kernel_hashes is None else self._packed.component(name, TABLES, group.kernel_hashes)
         identity = dict(zip(IDENTITY, self._packed.identity(group), strict=True))
         hashes = {**identity, "kernel_hashes_sha256": table}
         row = {
-            "technology": self._technology.name,
-            **{name: None if value is None else bytes.fromhex(value) for name, value in hashes.items()},
-            "vmm": None if group.vmm is None else self._packed.component(PROFILES, group.vmm),
+            "technology": name,
+            **{one: None if value is None else bytes.fromhex(value) for one, value in hashes.items()},
+            "vmm": None if group.vmm is None else self._packed.component(name, PROFILES, group.vmm),
             "vcpu_signature": signature,
             "sev_features": features,
             "vcpus": vcpus,

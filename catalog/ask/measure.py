@@ -224,12 +224,16 @@ class Workbench:
             check_vcpus(request.vcpus)
         vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
         signature = signature_of(request)
-        if not technology.measures_vcpus:
-            given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
-            ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
-            return LaunchConfig(technology.name, build.component, hashes), tuple(ignored)
+        measures_vmm = technology.measures_vmm
+        if not technology.measures_vcpus and not (measures_vmm and vmm is None):
+            given = (("vcpus", request.vcpus), ("vCPU type", signature), ("sev_features", request.sev_features))
+            others = (("kernel hashes", hashes),) if measures_vmm else (("vmm", vmm),)
+            ignored = [name for name, value in (*others, *given) if value is not None]
+            measured = (None, vmm) if measures_vmm else (hashes, None)
+            return LaunchConfig(technology.name, build.component, *measured), tuple(ignored)
         if vmm is None:
-            names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
+            able = [one for one in embedded.profiles().values() if technology.name in one.technologies]
+            names = [one.name for one in sorted(able, key=lambda one: one.wire.hosted is not None)]  # stable
             raise UsageError(f"{technology.name} depends on the VMM, but none is given", f"one of: {', '.join(names)}")
         if request.vcpus is None:
             raise UsageError(f"{technology.name} measures every vCPU, but no number of vCPUs is given")

@@ -110,7 +110,7 @@ class SaveArea:
         start = registers.segments["cs"].base & 0xFFFF0000 | registers.values["rip"] & 0xFFFF
         features = registers.values["sev_features"]
         technology = "sev-snp" if features & SNP_ACTIVE else "sev-es"
-        for profile in embedded.profiles().values():
+        for profile in embedded.vmsa_profiles().values():
             held = profile.signature_registers
             signature = VcpuSignature(registers.values[held[0]] & 0xFFFFFFFF) if held else None
             vcpu = self._made_by(profile, start, signature, features)
@@ -166,7 +166,7 @@ class PageRequest:
         if not technology.measures_vcpus:
             others = ", ".join(name for name, known in technologies().items() if known.measures_vcpus)
             raise UsageError(f"{technology.name} measures no vCPU, so it has no VMSA", f"one of: {others}")
-        names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
+        names = [name for name, known in embedded.vmsa_profiles().items() if technology.name in known.technologies]
         one_of = f"one of: {', '.join(names)}"
         if self.vmm is None:
             raise UsageError(f"{technology.name} depends on the VMM, but none is given", one_of)

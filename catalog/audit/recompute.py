@@ -14,7 +14,6 @@ from catalog.build.generation import chunks
 from catalog.build.measuring import measure_sweeps
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
 from catalog.log.leaves.row_text import NONE
 from catalog.log.leaves.sorted_rows import SweepColumns
@@ -29,6 +28,8 @@ from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
 from catalog.work.engine import Engine
 from catalog.work.progress import Progress
+
+_AXES = ("vmm", "vcpu_signature", "sev_features")
 
 GROUPED = tuple(name for name in INPUTS if name != "vcpus")
 """Fields that the rows of a sweep have in common: all inputs but the vCPU count."""
@@ -237,12 +238,12 @@ def sweep_of(components: LaunchComponents, row: Mapping[str, Any], vcpus: tuple[
         raise MalformedRecord(f"unknown technology {row['technology']!r}")
     technology = technologies()[row["technology"]]
     sweep = VcpuSweep(components.config({**row, "vcpus": None}), vcpus)
-    firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
+    measured = {name for name in _AXES if row[name] is not None} | ({"vcpus"} if None not in vcpus else set())
     for count in (vcpus[0], vcpus[-1]):
         config = sweep.at(count)
         if not config.igvm and (
             not isinstance(config.point, technology.point_type)
-            or isinstance(config.point, FirmwarePoint) != firmware_alone
+            or measured - {"vcpu_signature"} != technology.measured_fields - {"kernel_hashes", "vcpu_signature"}
         ):
             raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
         if reason := config.blocker:

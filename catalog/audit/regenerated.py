@@ -121,7 +121,7 @@ class _Comparison:
         bits = min(max(self._part_bits, shards), layout.bucket_bits)
         if index.distinguished_bits or bits < self._part_bits or index.rows > 1 << index.ordinal_bits:
             raise DamagedBlock("a build makes no such index for these rows")
-        found = indexed_sweeps(catalog, index, Names(VerifiedBytes(catalog.verified(manifest.NAMES))))
+        found = indexed_sweeps(catalog, index, Names(VerifiedBytes(catalog.verified(manifest.names_file(technology)))))
         self._catalog, self._parts, self._file, self._index, self._layout = catalog, parts, file, index, layout
         self._sweeps, self._trees = found.sweeps, trees
         self._keying = Keying(found.starts, layout.bucket_bits, index.ordinal_bits, layout.entry_size)

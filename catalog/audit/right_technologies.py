@@ -17,7 +17,7 @@ def right_technologies(catalog: Catalog, engine: Engine, backend: HashBackend) -
         name
         for name, entry in catalog.manifest.known.items()
         if entry.parts
-        and _is_as_listed(catalog, manifest.NAMES)
+        and _is_as_listed(catalog, manifest.names_file(name))
         and _is_as_listed(catalog, f"{name}/{manifest.INDEX}")
         and regenerate(catalog, name, engine=engine, backend=backend, progress=lambda _: None, trees=True).whole
     ]

@@ -11,21 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.build.component_files import write_components
 from catalog.build.endorsed_files import write_endorsed
 from catalog.build.measuring import measure_row
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.files.folder import written_whole
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.vcpu_types import VcpuTypes
-from catalog.spec import embedded
 from catalog.spec.catalog_spec import CatalogSpec
 from catalog.spec.counting import MAX_ROWS, check_rows, count_rows
 from catalog.spec.cross_product import CrossProduct, cross_product
 from catalog.state.receipts import Receipts
 from catalog.store import manifest
-from catalog.store.component_names import Numbers, component_names
-from catalog.store.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
+from catalog.store.manifest import LeftOutEntry, Manifest, parse_manifest
 from catalog.version import __version__
 from catalog.work.engine import Engine
 from catalog.work.progress import StartProgress
@@ -83,7 +81,7 @@ def build_catalog(
         written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial,
     ):
         product = cross_product(spec)
-        components, numbers = _write_components(partial, spec, backend)
+        components, numbers = write_components(partial, spec, backend)
         files = components | write_endorsed(partial, spec)
         with ThreadPoolExecutor(engine.writers) as pool:
             writers = Engine(pool, engine.writers + 1, in_process=True)
@@ -155,7 +153,7 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
         rows[sweep.config.technology, sweep.config.vmm.name if sweep.config.vmm else ""] += len(sweep.vcpus)
     if not rows:
         return None
-    kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
+    kind = max(rows, key=lambda kind: (rows[kind], kind))
     chosen = [f for f in sweeps if (f.config.technology, f.config.vmm.name if f.config.vmm else "") == kind][-1]
     return measure_row(chosen, chosen.vcpus[0]).hex()
 
@@ -177,34 +175,3 @@ def _foreign(folder: Path) -> str | None:
         return str(min(found).relative_to(folder))
     ours = {folder / name for name in (*listed, manifest.NAME)}
     return str(min(found - ours).relative_to(folder)) if found - ours else None
-
-
-def _write_components(folder: Path, spec: CatalogSpec, backend: HashBackend) -> tuple[dict[str, FileEntry], Numbers]:
-    from catalog.store import component_tables
-
-    kernels = [kernel for kernel in spec.kernels if kernel]
-    tables = {
-        manifest.FIRMWARE: (component_tables.firmware_table(spec.builds), "name"),
-        manifest.LAUNCHABLE: (component_tables.launchable_table(spec.builds, spec.axes), "firmware"),
-        manifest.KERNEL_HASHES: (component_tables.kernel_hashes_table(kernels), "name"),
-    }
-    bases = [base.facts for base in spec.bases]
-    if bases:
-        tables[manifest.BASES] = (component_tables.bases_table(bases), "name")
-    texts = {manifest.VCPU_TYPES: embedded.vcpu_types_text(), manifest.SPEC: spec.text}
-    used = {vmm.name: vmm for axes in spec.axes.values() for vmm in axes.vmm}
-    used |= {base.vmm.name: base.vmm for base in spec.bases if base.vmm}
-    texts |= {f"{manifest.VMM_FOLDER}/{name}.toml": vmm.text for name, vmm in used.items()}
-    (folder / manifest.VMM_FOLDER).mkdir(parents=True)
-    files = {}
-    for name, (rows, sorted_by) in tables.items():
-        component_tables.write_parquet(rows, folder / name, sorted_by=sorted_by)
-        files[name] = manifest.file_entry(folder / name, rows.num_rows)
-    for name, text in texts.items():
-        (folder / name).write_bytes(text.encode("utf-8"))
-        files[name] = manifest.file_entry(folder / name)
-    types = VcpuTypes.parse(embedded.vcpu_types_text())
-    numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes, bases)
-    (folder / manifest.NAMES).write_bytes(names)
-    chunks = manifest.read_chunks(folder / manifest.NAMES)
-    return files | manifest.verity_entries(folder, manifest.NAMES, chunks, backend), numbers

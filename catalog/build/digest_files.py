@@ -63,7 +63,7 @@ def write_digests(
     for name, axes in sorted(spec.axes.items()):
         sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
         rows = generation.row_count(sweeps)
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         kept = (rows >> axes.distinguished_bits) + len(sweeps) if axes.distinguished_bits else rows
         bits = generation.shard_bits(kept)
         spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)

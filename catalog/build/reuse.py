@@ -51,7 +51,7 @@ class Previous:
             self._index = Index(file, lambda part, offset, size: self._parts[part].read(offset, size))
             if self._index.distinguished_bits:
                 raise DamagedBlock("the catalog keeps distinguished digests only")
-            names = Names(self._file(manifest.NAMES))
+            names = Names(self._file(manifest.names_file(technology)))
             places = {_key(sweep): number for number, sweep in enumerate(sweeps)}
             self._starts = array("Q")
             self._numbers = array("I")

@@ -41,7 +41,7 @@ class Candidate:
         """The launch configuration; without vCPUs under a technology that measures none."""
         technology, firmware, hashes = self.technology.value, self.firmware.value.component, self.kernel_hashes.value
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
-            return LaunchConfig(technology, firmware, hashes)
+            return LaunchConfig(technology, firmware, hashes, self.vmm.value if self.vmm else None)
         signature = self.vcpu_signature.value if self.vcpu_signature else None
         features = self.sev_features.value | technology_named(technology).default_sev_features
         return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)

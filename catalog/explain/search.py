@@ -16,11 +16,9 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
 from catalog.explain.candidate import Candidate
-from catalog.explain.search_space import Choice, SearchSpace, Stage
-from catalog.explain.stages import VCPU_AXES
+from catalog.explain.search_space import Choice, SearchSpace, Stage, measured_axes
 from catalog.launch.chain import SIDE_BY_SIDE, Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import FirmwarePoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, technology_named
 from catalog.launch.update import LaunchUpdate
@@ -194,21 +192,23 @@ class _Plan:
         for technology in self.space.choices("technology", stage):
             if technology_named(technology.value).measures_vcpus:
                 yield from self._chains(stage, technology)
-            elif not VCPU_AXES & set(stage.axes):  # they would change nothing
+            elif set(stage.axes) <= measured_axes(technology.value):  # others would change nothing
                 yield from self._digests(stage, technology)
 
     def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
         """Batches of a technology that measures no vCPU."""
-        candidates: list[_Fields] = []
-        digests = []
+        candidates, digests = list[_Fields](), []
+        known = technology_named(technology.value)
+        vmms = self.space.choices("vmm", stage) if known.measures_vmm else (None,)
         for firmware in self.space.choices("firmware", stage):
-            measurer = Measurer(technology_named(technology.value), firmware.value.component)
-            for kernel_hashes in self.space.choices("kernel_hashes", stage):
+            measurer = Measurer(known, firmware.value.component)
+            for kernel_hashes, vmm in product(self.space.kernels(stage, known), vmms):
+                candidate = Candidate(technology, firmware, kernel_hashes, vmm)
                 try:
-                    digests.append(measurer.measure(FirmwarePoint(kernel_hashes.value)).value)
+                    digests.append(measurer.measure(candidate.config().point).value)
                 except CannotLaunch:
                     continue
-                candidates.append((technology, firmware, kernel_hashes))
+                candidates.append((technology, firmware, kernel_hashes, vmm))
         if candidates:
             yield self._batch(stage, candidates, (), (), b"".join(digests))
 

@@ -15,7 +15,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import technology_named
+from catalog.launch.technology import Technology, technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 
 Value = TypeVar("Value")
@@ -116,6 +116,12 @@ class SearchSpace:
         offered: Axis[Any] = getattr(self, axis)
         chosen = offered.usual if stage.usual else offered.far if axis in stage.axes else offered.near
         return tuple(c for c in chosen if c.value in self.possible) if axis == "technology" else chosen
+
+    def kernels(self, stage: Stage, technology: Technology) -> tuple[Choice[KernelHashes | None], ...]:
+        """The kernel hashes of a stage; none alone for a technology that does not measure them."""
+        return (
+            self.choices("kernel_hashes", stage) if technology.takes_kernel_hashes else (Choice(None, "not measured"),)
+        )
 
     def signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
         """The vCPU signatures of a stage; None alone for a profile that does not measure them."""

@@ -10,11 +10,8 @@ from itertools import combinations
 from typing import Any
 
 from catalog.explain.search_space import AXES, USUAL_MISTAKES, Axis, SearchSpace, Stage, measured_axes
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, VmmPoint
 from catalog.launch.technology import Technology, technology_named
-
-VCPU_AXES = frozenset({"vcpus", "vmm", "sev_features", "vcpu_signature"})
-"""Axes that change nothing under a technology that measures no vCPU."""
 
 
 def stages(space: SearchSpace, most: int) -> list[Stage]:
@@ -61,7 +58,12 @@ class CandidateCounter:
             technology = technology_named(choice.value)
             if technology.measures_vcpus:
                 total += self._with_vcpus(stage, technology)
-            elif not VCPU_AXES & set(stage.axes):
+            elif not set(stage.axes) <= measured_axes(choice.value):
+                continue
+            elif technology.measures_vmm:
+                for vmm in self.space.choices("vmm", stage):
+                    total += self._launches(stage, technology, partial(VmmPoint, vmm=vmm.value), vmm.value.name)
+            else:
                 total += self._launches(stage, technology, FirmwarePoint)
         return total
 
@@ -79,7 +81,7 @@ class CandidateCounter:
 
     def _launches(self, stage: Stage, technology: Technology, point: Callable[..., Point], vmm: str = "") -> int:
         """Pairs of firmware and kernel hashes that can launch: no blocker depends on what is hashed."""
-        tables = [choice.value for choice in self.space.choices("kernel_hashes", stage)]
+        tables = [choice.value for choice in self.space.kernels(stage, technology)]
         kinds = {table is None: table for table in tables}
         of_kind = Counter(table is None for table in tables)
         total = 0

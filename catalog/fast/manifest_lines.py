@@ -12,6 +12,9 @@ from catalog.fast.verity import DamagedBlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from catalog.fast.beneath import Files
 
 MANIFEST = "manifest.json"
@@ -85,3 +88,16 @@ def lists_file(manifest: bytes, name: str) -> bool:
 def _first_line(name: str) -> bytes:
     """The line that begins the entry of a file."""
     return f'\n    "{name}": {{\n'.encode()
+
+
+def read_listed(files: Files, manifest: bytes, name: str, sha256: Callable[[bytes], Any], *, most: int) -> bytes:
+    """A file whole, verified by its SHA-256. Raises DamagedBlock, also if it is larger than `most` bytes."""
+    listed, size = listed_file(manifest, name, "sha256")
+    try:
+        with os.fdopen(files.open(name), "rb") as file:
+            data = file.read(size + 1) if size <= most else b""
+    except OSError as error:
+        raise DamagedBlock(f"{error.filename or name}: {(error.strerror or str(error)).lower()}") from error
+    if sha256(data).digest() != listed:
+        raise DamagedBlock(f"{name} is not the file its manifest names")
+    return data

@@ -248,7 +248,9 @@ def no_kernel_note(technology: str, *, from_igvm: bool = False) -> Note:
     if from_igvm:
         text = "the launch digest covers the pages of the IGVM file; whether a kernel is among them is not known"
         return Note("digest-covers-igvm-file", text)
-    if technology in TAKING_KERNEL_HASHES:
+    if technology == "tdx":
+        text = "an MRTD covers the firmware alone: the TD measures what it boots into RTMR1 and RTMR2"
+    elif technology in TAKING_KERNEL_HASHES:
         text = "no kernel hashes were measured: the host chose what the firmware boots"
     else:
         text = "the launch digest does not cover what the firmware boots"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from _thread import allocate_lock
 
 from catalog.fast.beneath import Files
 from catalog.fast.index import Index
-from catalog.fast.manifest_lines import listed_file, listed_technologies, lists_file, read_manifest
+from catalog.fast.manifest_lines import listed_file, listed_technologies, lists_file, read_listed, read_manifest
 from catalog.fast.match import Match
 from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
@@ -84,7 +83,7 @@ class PackedCatalog:
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
             raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
         try:
-            self._names = Names(self._file(_NAMES))
+            self._names = {_NAMES: Names(self._file(_NAMES))}
             listed = listed_technologies(self._manifest)
             self.unknown = [] if technologies is None else [name for name in listed if name not in technologies]
             self.indexes = {name: self._index(name, one) for name, one in listed.items() if name not in self.unknown}
@@ -136,15 +135,7 @@ class PackedCatalog:
         """The leaves of the endorsed digests, one a line; empty if the catalog has none."""
         if not lists_file(self._manifest, _ENDORSED):
             return b""
-        sha256, size = listed_file(self._manifest, _ENDORSED, "sha256")
-        try:
-            with os.fdopen(self._files.open(_ENDORSED), "rb") as file:
-                leaves = file.read(size + 1) if size <= ENDORSED_LIMIT else b""
-        except OSError as error:
-            raise DamagedBlock(f"{error.filename or _ENDORSED}: {(error.strerror or str(error)).lower()}") from error
-        if self._sha256(leaves).digest() != sha256:
-            raise DamagedBlock(f"{_ENDORSED} is not the file its manifest names")
-        return leaves
+        return read_listed(self._files, self._manifest, _ENDORSED, self._sha256, most=ENDORSED_LIMIT)
 
     def distinguished(self, digest: bytes) -> dict[str, Index]:
         """The indexes that keep distinguished digests only, for digests of this length: see distinguished_lookup.py."""
@@ -154,13 +145,22 @@ class PackedCatalog:
             if index.distinguished_bits and index.digest_size == len(digest)
         }
 
-    def component(self, kind: int, number: int) -> str:
+    def component(self, technology: str, kind: int, number: int) -> str:
         """A component by its number in an index: SHA-256 in hex of a table, or name of a profile."""
-        return self._names.record(kind, number)[0] or ""
+        return self._names_of(technology).record(kind, number)[0] or ""
 
     def identity(self, group: Group) -> tuple[str | None, str | None, str | None]:
         """What identifies the image or the base of a group, as `Names.identity`."""
-        return self._names.identity(group.firmware)
+        return self._names[_NAMES].identity(group.firmware)
+
+    def _names_of(self, technology: str) -> Names:
+        """The component names of a technology, which may keep a file of its own (docs/index.md)."""
+        own = f"{technology}/names"
+        name = own if own in self._names or lists_file(self._manifest, own) else _NAMES
+        with self._opening:
+            if name not in self._names:
+                self._names[name] = Names(self._file(name))
+        return self._names[name]
 
     def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
         """The matches of a row: one for each combination of names of its components. row: from Group.at."""
@@ -171,9 +171,9 @@ class PackedCatalog:
 
     def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
         signature, features, vcpus = row
-        names = self._names
-        from_igvm = group.vmm is not None and features is None
-        if not from_igvm and len({group.vmm is None, features is None, vcpus is None}) != 1:
+        names = self._names_of(technology)
+        alone = group.vmm is not None and features is None  # of an IGVM file, or of a TD
+        if not alone and len({group.vmm is None, features is None, vcpus is None}) != 1:
             raise DamagedBlock("the index has a group that lacks an axis")
         named = (None, None) if group.vmm is None else tuple(names.record(PROFILES, group.vmm))
         vmm, title, hosted = (*named, None)[:3]
@@ -200,7 +200,7 @@ class PackedCatalog:
             for one in names.bases(base):
                 yield Match({**values, **facts, "base_digest": one["launch_digest"]}, base=one, **shown)
             return
-        values |= self._facts(group)
+        values |= self._facts(names, group)
         number = group.kernel_hashes
         kernels = [None] if number is None else self._once(names.kernels, number, self._sha256)
         for firmware, recorded in self._once(_builds, names, group.firmware, technology):
@@ -218,12 +218,12 @@ class PackedCatalog:
             found = self._known[key] = read(*arguments)
         return found
 
-    def _facts(self, group: Group) -> dict[str, Any]:
+    def _facts(self, names: Names, group: Group) -> dict[str, Any]:
         """The facts of a group's components; None for a fact that the catalog does not have."""
         found: dict[str, Any] = {}
         for fact in FACTS:
             kind, number = _KINDS[fact.component or ""], getattr(group, fact.component or "")
-            text = None if number is None else self._names.facts(kind, number).get(fact.name)
+            text = None if number is None else names.facts(kind, number).get(fact.name)
             found[fact.name] = None if text is None else fact.kind.parse(text if fact.kind.is_text else int(text))
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,6 +17,7 @@ from catalog.firmware.igvm.igvm_record import IgvmComponentWire, igvm_component,
 from catalog.firmware.launch_image import LaunchImage
 from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.firmware.not_recorded import NOT_RECORDED_REASON
+from catalog.firmware.tdx.tdx_record import TdxWire, tdx_facts, tdx_text
 from catalog.firmware.variable_store import Code
 from catalog.notes import Note
 from catalog.wire import U32, Wire, decode_toml, unhex
@@ -87,6 +88,7 @@ class ComponentWire(Wire, frozen=True):
     reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
     sections: list[SectionWire] | None = None
+    tdx: TdxWire | None = None
 
 
 _BARE_KEY = re.compile(r"[a-z0-9-]+")
@@ -168,7 +170,18 @@ class FirmwareBuild:
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {toml_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self.tdx_text
+
+    @property
+    def without_tdx(self) -> FirmwareBuild:
+        """The same build, whose record lacks [component.tdx]: a version that does not know TDX reads it."""
+        component = self.component
+        return self if component.tdx is None else replace(self, component=replace(component, tdx=None))
+
+    @property
+    def tdx_text(self) -> str:
+        """What the record has of TDX, at its end; empty if these facts are not known."""
+        return tdx_text(self.component.tdx) if self.component.tdx else ""
 
 
 def _image_lines(component: FirmwareComponent) -> list[str]:
@@ -234,6 +247,7 @@ def _component(wire: ComponentWire, name: str, images: Mapping[bytes, FirmwareCo
         sha256_midstate=_hash(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
         snp_baseline=baseline,
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
+        tdx=tdx_facts(wire.tdx, what) if wire.tdx else None,
         firmware_version=wire.firmware_version,
         code=Code(wire.code.size, unhex(wire.code.sha256, 32, f"{what}: code: sha256")) if wire.code else None,
     )

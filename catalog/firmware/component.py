@@ -17,6 +17,7 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.firmware_version import TEXT_PATTERN
 from catalog.firmware.metadata import PAGE_SIZE, Area, Section, metadata_fault
 from catalog.firmware.ovmf import FOUR_GIB, MAX_IMAGE_SIZE, OvmfImage
+from catalog.firmware.tdx.tdx_facts import TdxFacts
 from catalog.firmware.variable_store import Code, code_of
 from catalog.firmware.volume_contents import read_volumes
 
@@ -33,6 +34,7 @@ class FirmwareComponent:
     snp_baseline: SNP launch digest after the pages of the image, 48 bytes. It covers their contents and addresses, so
     no two images have the same.
     kernel_hashes_enforced: whether the firmware refuses a kernel that differs from the measured one.
+    tdx: what the MRTD follows from.
     firmware_version: what the firmware calls itself; None if it is not known.
     code: what follows the variable store of a combined image; None for another image, or if it is not known.
         No digest depends on these two, and components that differ in them alone are equal.
@@ -48,6 +50,7 @@ class FirmwareComponent:
     sha256_midstate: bytes | None
     snp_baseline: bytes
     kernel_hashes_enforced: Enforced
+    tdx: TdxFacts | None = None
     firmware_version: str | None = field(default=None, compare=False)
     code: Code | None = field(default=None, compare=False)
     metadata_fault: str | None = field(init=False, compare=False)
@@ -81,6 +84,7 @@ class FirmwareComponent:
             sha256_midstate=Sha256State().update(image.data).midstate,
             snp_baseline=fold_pages(INITIAL_DIGEST, PageType.NORMAL, image.gpa, image.data),
             kernel_hashes_enforced=volumes.enforcement.enforced,
+            tdx=TdxFacts.of(image),
             firmware_version=volumes.firmware_version,
             code=code_of(image.data),
         )
@@ -102,13 +106,14 @@ class FirmwareComponent:
     def contradictions(self, other: FirmwareComponent) -> list[str]:
         """Names of the facts that this component knows and that are not the same in another one.
 
-        The other one may lack facts that no digest depends on.
+        The other one may lack facts that no digest depends on, and those of TDX.
         """
         names = []
         for one in fields(self):
             own, others = getattr(self, one.name), getattr(other, one.name)
-            is_unknown = own in (None, Enforced.UNKNOWN) or (others is None and not one.compare)
-            if one.init and not is_unknown and own != others and not _is_whole(others, own):
+            may_lack = not one.compare or one.name == "tdx"  # records were made without TDX facts
+            is_unknown = own in (None, Enforced.UNKNOWN) or (others is None and may_lack)
+            if one.init and not is_unknown and not _is_part(own, others):
                 names.append(one.name)
         return names
 
@@ -123,6 +128,8 @@ class FirmwareComponent:
                 own, others = getattr(self, one.name), getattr(other, one.name)
                 if one.compare and not _agree(own, others):
                     raise MalformedRecord(f"{one.name} differs")
+                if isinstance(own, TdxFacts) and isinstance(others, TdxFacts):
+                    own = own.joined(others)
                 found[one.name] = others if _lacks(own) and not _lacks(others) else own
         return FirmwareComponent(**found)
 
@@ -150,11 +157,11 @@ def _lacks(fact: object) -> bool:
 
 def _agree(one: object, other: object) -> bool:
     """Whether two facts can be true of one image."""
-    if one == other or None in (one, other) or Enforced.UNKNOWN in (one, other):
+    return None in (one, other) or Enforced.UNKNOWN in (one, other) or _is_part(one, other) or _is_part(other, one)
+
+
+def _is_part(part: object, whole: object) -> bool:
+    """Whether the first fact says nothing else than the second, which may know more."""
+    if isinstance(whole, Area) and part == Area(whole.gpa, None):
         return True
-    return _is_whole(one, other) or _is_whole(other, one)
-
-
-def _is_whole(area: object, part: object) -> bool:
-    """Whether the second is the first area without its size."""
-    return isinstance(area, Area) and isinstance(part, Area) and part == Area(area.gpa, None)
+    return part.agrees_with(whole) if isinstance(part, TdxFacts) and isinstance(whole, TdxFacts) else part == whole

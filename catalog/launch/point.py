@@ -50,7 +50,15 @@ class VcpuPoint:
             raise UsageError(f"{self.vmm.name} does not measure the vCPU signature, so none can be given")
 
 
-Point = FirmwarePoint | VcpuPoint
+@dataclass(frozen=True, slots=True)
+class VmmPoint:
+    """A launch whose digest depends on the VMM, and on no vCPU. kernel_hashes: None, as none are measured."""
+
+    kernel_hashes: KernelHashes | None
+    vmm: VmmProfile
+
+
+Point = FirmwarePoint | VcpuPoint | VmmPoint
 
 
 def check_vcpus(vcpus: int) -> None:

@@ -14,6 +14,8 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.abi.vcpu_start import RESET_EIP, SIGNATURE
 from catalog.errors import MalformedRecord
 from catalog.firmware.metadata import SectionType
+from catalog.firmware.tdx.tdvf import TdvfSectionType
+from catalog.firmware.tdx.tdx_facts import WAYS
 from catalog.launch.igvm_rules import IgvmRules, IgvmWire
 from catalog.launch.update import LaunchUpdate
 from catalog.wire import U16, U32, PageAddress, Wire, decode_toml
@@ -55,6 +57,13 @@ class SnpWire(Wire, frozen=True):
     sections: Literal["as-listed", "buildigvm"] = "as-listed"
 
 
+class TdxWire(Wire, frozen=True):
+    """What a VMM chooses under TDX only. way: of `tdx_facts.WAYS`. sections: types of TDVF sections that it knows."""
+
+    way: str
+    sections: list[str]
+
+
 class ProfileWire(Wire, frozen=True):
     """A file of data/vmm/. hosted: the platform that alone runs this VMM, and launches its own firmware only.
 
@@ -70,6 +79,7 @@ class ProfileWire(Wire, frozen=True):
     vmsa: VmsaWire | None = None
     snp: SnpWire | None = None
     igvm: IgvmWire | None = None
+    tdx: TdxWire | None = None
     hosted: str | None = None
 
 
@@ -94,6 +104,14 @@ class SnpLaunchRules:
 
 
 @dataclass(frozen=True, eq=False)
+class TdxLaunchRules:
+    """A TDX launch under one VMM. way: of `tdx_facts.WAYS`. sections: types of TDVF sections that this VMM knows."""
+
+    way: str
+    sections: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
 class VmmProfile:
     """The launch of one VMM. A profile is equal only to itself, so that its pages can be cached."""
 
@@ -101,6 +119,7 @@ class VmmProfile:
     text: str
     snp: SnpLaunchRules | None
     igvm: IgvmRules | None = None
+    tdx: TdxLaunchRules | None = None
 
     @classmethod
     @lru_cache(maxsize=64)
@@ -117,7 +136,8 @@ class VmmProfile:
             )
         try:
             snp = _snp_rules(wire.snp, wire.name) if wire.snp else None
-            profile = cls(wire, text, snp, IgvmRules.parse(wire.igvm, wire.name) if wire.igvm else None)
+            igvm = IgvmRules.parse(wire.igvm, wire.name) if wire.igvm else None
+            profile = cls(wire, text, snp, igvm, _tdx_rules(wire.tdx, wire.name) if wire.tdx else None)
             for bsp in (True, False) if wire.vmsa else ():
                 profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
         except KeyError as error:
@@ -129,7 +149,11 @@ class VmmProfile:
         if profile.igvm:
             if profile.igvm.resets_other_vcpus != (wire.vmsa is not None) or snp:
                 raise MalformedRecord(f"VMM profile {wire.name!r}: [vmsa] and vCPUs in reset state need each other")
-        elif ("sev-snp" in wire.technologies) != (snp is not None) or not wire.vmsa:
+        elif (wire.technologies == ["tdx"]) != (wire.tdx is not None):
+            raise MalformedRecord(
+                f"VMM profile {wire.name!r}: the table [tdx] and technology tdx, alone, need each other"
+            )
+        elif not wire.tdx and (("sev-snp" in wire.technologies) != (snp is not None) or not wire.vmsa):
             raise MalformedRecord(
                 f"VMM profile {wire.name!r}: the table [snp] and technology sev-snp need each other, and need [vmsa]"
             )
@@ -175,6 +199,12 @@ class VmmProfile:
         """The launch update of one VMSA page."""
         page = self.vmsa_page(eip, signature, sev_features, bsp=bsp)
         return LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
+
+
+def _tdx_rules(wire: TdxWire, profile: str) -> TdxLaunchRules:
+    if wire.way not in WAYS:
+        raise MalformedRecord(f"VMM profile {profile!r}: tdx: unknown way {wire.way[:24]!r}")
+    return TdxLaunchRules(wire.way, frozenset(TdvfSectionType[name].value for name in wire.sections))
 
 
 def _snp_rules(wire: SnpWire, profile: str) -> SnpLaunchRules:

@@ -21,7 +21,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.kernel_hashes_area import NOT_COMPUTABLE, hashes_area_blocker
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, VmmPoint
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
 _NAME = re.compile("[a-z0-9-]{1,32}")
@@ -43,7 +43,7 @@ class Technology(ABC):
     """Bytes of a launch digest: 32 or 48."""
 
     point_type: ClassVar[type[Any]] = FirmwarePoint
-    """VcpuPoint if a VMSA for each vCPU is measured."""
+    """VcpuPoint if a VMSA for each vCPU is measured; VmmPoint if the digest depends on the VMM and on no vCPU."""
     takes_kernel_hashes: ClassVar[bool] = False
     """Whether the digest covers a kernel hashes table that the VMM passes."""
     measures_addresses: ClassVar[bool] = False
@@ -56,10 +56,19 @@ class Technology(ABC):
     """Bits of SEV_FEATURES that are used in practice beside the default, one bit for each number."""
     judged_features: ClassVar[int] = 0
     """The bits of SEV_FEATURES on which `launch_blocker` depends."""
+    keeps_components: ClassVar[bool] = False
+    """Whether what no other technology needs of components is in the technology's own folder of a catalog.
+
+    So a version of ldcat that does not know it reads the rest of the catalog (decision 78).
+    """
 
     @abstractmethod
     def baseline(self, firmware: FirmwareComponent) -> Any:
         """The state after the firmware image, from the component."""
+
+    def state_of(self, firmware: FirmwareComponent, point: Any) -> Any:  # noqa: ARG002
+        """The state before all launch updates of a configuration: the baseline, unless it depends on the VMM."""
+        return self.baseline(firmware)
 
     def update_runs(self, firmware: FirmwareComponent, point: Any) -> Iterator[UpdateRun]:  # noqa: ARG002
         """Every launch update after the firmware, in launch order; none by default."""
@@ -93,7 +102,7 @@ class Technology(ABC):
 
     def vmm_blocker(self, point: Any) -> str | None:
         """Why the VMM of a configuration does not launch this technology, or None."""
-        if not isinstance(point, VcpuPoint):
+        if isinstance(point, FirmwarePoint):
             return None
         if point.vmm.igvm:
             return f"{point.vmm.name} launches IGVM files, and this is a firmware image"
@@ -113,6 +122,11 @@ class Technology(ABC):
         return self.point_type is VcpuPoint
 
     @property
+    def measures_vmm(self) -> bool:
+        """Whether the digest of a firmware image depends on the VMM."""
+        return self.point_type is not FirmwarePoint
+
+    @property
     def measured_fields(self) -> frozenset[str]:
         """Names of the fields of its points that the digest depends on."""
         names = frozenset(field.name for field in fields(self.point_type))
@@ -123,7 +137,7 @@ def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -
     """The launch digest of one configuration; raises CannotLaunch with the reason if it cannot launch."""
     if reason := technology.launch_blocker(firmware, point):
         raise refused(technology.name, reason)
-    state = technology.baseline(firmware)
+    state = technology.state_of(firmware, point)
     for run in technology.update_runs(firmware, point):
         for update in run.updates * run.repeat:
             state = technology.extend(state, update)
@@ -150,6 +164,8 @@ class Measurer:
 
     def measure(self, point: Point) -> LaunchDigest:
         """As the function `measure`; raises CannotLaunch."""
+        if isinstance(point, VmmPoint):
+            return measure(self.technology, self.firmware, point)
         return self.technology.finish(self._fold(self._update_runs(point)))
 
     def chain(self, point: VcpuPoint) -> VcpuChain:

@@ -211,7 +211,7 @@ def row_notes(row: DigestRecord | EndorsedRecord | None) -> Iterator[ReaderNote]
     if row is None or row.type != "digest" or row.technology not in known_technologies():
         return
     if value_in(row, "base_digest") is None and value_in(row, "kernel_hashes_sha256") is None:
-        values = {name: value_in(row, name) for name in ("vmm", "sev_features")}
+        values = {name: value_in(row, name) for name in ("technology", "vmm", "sev_features")}
         yield no_kernel_note(row.technology, from_igvm=is_from_igvm(values))
 
 

@@ -111,7 +111,7 @@ def ap_pages(addresses: Sequence[int], features: Sequence[int]) -> list[ApPage]:
     features: values of sev_features.
     """
     origins = (origin for one, address in product(features, addresses) for origin in _origins(address, one))
-    return list(pages_made_by(origins, embedded.profiles()))
+    return list(pages_made_by(origins, embedded.vmsa_profiles()))
 
 
 @cache
@@ -142,7 +142,7 @@ def page_forms(upper_half: int) -> list[PageForm]:
     upper_half: of the reset address, a multiple of 65,536.
     """
     default = technology_named(TECHNOLOGY).default_sev_features
-    return list(dict.fromkeys(_form(origin, embedded.profiles()) for origin in _origins(upper_half, default)))
+    return list(dict.fromkeys(_form(origin, embedded.vmsa_profiles()) for origin in _origins(upper_half, default)))
 
 
 def _form(origin: PageOrigin, profiles: Mapping[str, VmmProfile]) -> PageForm:
@@ -157,7 +157,7 @@ def _form(origin: PageOrigin, profiles: Mapping[str, VmmProfile]) -> PageForm:
 def _origins(address: int, features: int) -> Iterator[PageOrigin]:
     """Everything that makes an AP page with a reset address and sev_features; what measures no vCPU signature first."""
     named = list(dict.fromkeys(embedded.vcpu_types().by_name.values()))
-    for profile in sorted(embedded.profiles().values(), key=lambda one: one.measures_signature):  # stable
+    for profile in sorted(embedded.vmsa_profiles().values(), key=lambda one: one.measures_signature):  # stable
         if profile.snp is None:
             continue
         for signature in named if profile.measures_signature else [None]:

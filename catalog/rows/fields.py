@@ -252,7 +252,8 @@ def identity(values: Mapping[str, Any]) -> Any:
 
 def is_from_igvm(values: Mapping[str, Any]) -> bool:
     """Whether a row is of a launch from an IGVM file: the VMM matters, and sev_features are those of the file."""
-    return values.get("vmm") is not None and values.get("sev_features") is None
+    is_of_amd = values["technology"] in ("sev", "sev-es", "sev-snp")
+    return is_of_amd and values.get("vmm") is not None and values.get("sev_features") is None
 
 
 def value_in(record: Any, name: str) -> Any:

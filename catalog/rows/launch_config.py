@@ -14,7 +14,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.launch_image import LaunchImage
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, VmmPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import measure, refused, technology_named
 from catalog.launch.vmsa_updates import vmsa_page_hashes
@@ -105,6 +105,8 @@ class LaunchConfig:
     @property
     def point(self) -> Point:
         """The configuration of an image as `measure` takes it; raises UsageError if the profile does not allow it."""
+        if self.vmm and technology_named(self.technology).point_type is VmmPoint:
+            return VmmPoint(self.kernel_hashes, self.vmm)
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
             return FirmwarePoint(self.kernel_hashes)
         return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, self.vcpus)

@@ -16,8 +16,9 @@ from catalog.fast.index import MAX_DISTINGUISHED_BITS
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.launch.point import VmmPoint
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import technology_named
+from catalog.launch.technology import Technology, technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.launch_base import LaunchBase
 from catalog.rows.numbers import parse_counts, parse_number
@@ -219,16 +220,36 @@ def _launching(
 
     Those of images count only where the technology measures the VMM. Raises MalformedRecord for the name of another.
     """
-    of_images = technology_named(technology).measures_vcpus and not all(build.is_igvm for build in builds)
+    known = technology_named(technology)
     of_igvm = any(build.is_igvm for build in builds)
+    of_images = known.measures_vmm and not all(build.is_igvm for build in builds)
     for name in wire.vmm:
-        if name in profiles and not (of_igvm if profiles[name].igvm else of_images or not of_igvm):
-            what = "IGVM files" if profiles[name].igvm else "firmware images"
-            where = f"technologies.{technology}: vmm: {name} launches {what}"
-            if not profiles[name].igvm and not technology_named(technology).measures_vcpus:
-                raise MalformedRecord(f"{where}, whose {technology} digests depend on no VMM", "leave it out")
-            raise MalformedRecord(f"{where}, and the spec names none", f"name {what} under [firmware], or leave it out")
-    return {name: one for name, one in profiles.items() if (of_igvm if one.igvm else of_images or not of_igvm)}
+        if name not in profiles or _is_asked(profiles[name], known, of_images=of_images, of_igvm=of_igvm):
+            continue
+        where = f"technologies.{technology}: vmm: {name}"
+        if _launches_tds(profiles[name]) != (known.point_type is VmmPoint):
+            names = [one.name for one in profiles.values() if technology in one.technologies]
+            raise MalformedRecord(f"{where} does not launch {technology}", f"one of: {', '.join(names)}")
+        what = "IGVM files" if profiles[name].igvm else "firmware images"
+        if not profiles[name].igvm and not known.measures_vmm:
+            raise MalformedRecord(
+                f"{where} launches {what}, whose {technology} digests depend on no VMM", "leave it out"
+            )
+        raise MalformedRecord(
+            f"{where} launches {what}, and the spec names none", f"name {what} under [firmware], or leave it out"
+        )
+    return {name: one for name, one in profiles.items() if _is_asked(one, known, of_images=of_images, of_igvm=of_igvm)}
+
+
+def _is_asked(profile: VmmProfile, technology: Technology, *, of_images: bool, of_igvm: bool) -> bool:
+    """Whether a technology may name a profile, by what it launches."""
+    if _launches_tds(profile) != (technology.point_type is VmmPoint):
+        return False
+    return of_igvm if profile.igvm else of_images or not of_igvm
+
+
+def _launches_tds(profile: VmmProfile) -> bool:
+    return profile.tdx is not None
 
 
 def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Axes:

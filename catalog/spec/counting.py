@@ -82,7 +82,7 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
     for build in images.values():
         # the vCPUs of an IGVM file tell counts apart
         tried, alike = (replace(few, vcpus=axes.vcpus), each) if build.is_igvm else (few, counts)
-        for kernel, same_kernels in _kernels(spec, axes, build, kernels):
+        for kernel, same_kernels in _kernels(spec, technology, axes, build, kernels):
             name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
             rules = rules_of(spec, technology.name, build.name, name)
             for sweep in variants(technology, tried, build.component, hashes):
@@ -108,12 +108,16 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
 
 
 def _kernels(
-    spec: CatalogSpec, axes: Axes, build: FirmwareBuild, kernels: Alike[KernelRecord | None]
+    spec: CatalogSpec,
+    technology: Technology,
+    axes: Axes,
+    build: FirmwareBuild,
+    kernels: Alike[KernelRecord | None],
 ) -> Iterable[tuple[KernelRecord | None, Sequence[KernelRecord | None]]]:
     """The groups of kernel hashes tables with which a build is launched."""
-    if not build.is_igvm:
+    if technology.takes_kernel_hashes and not build.is_igvm:
         return kernels.items()
-    wanted = kernels_of(spec, axes, build)
+    wanted = kernels_of(spec, technology, axes, build)
     return [(None, (None,)), *(group for group in kernels.items() if group[0] and group[0] in wanted)]
 
 

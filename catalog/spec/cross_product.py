@@ -17,6 +17,7 @@ from catalog.firmware.igvm.igvm_component import IgvmComponent
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.firmware.launch_image import LaunchImage
 from catalog.launch.igvm.igvm_launch import IgvmLaunch
+from catalog.launch.point import VmmPoint
 from catalog.launch.technology import Technology, technologies
 from catalog.rows.launch_base import LaunchBase
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
@@ -71,7 +72,9 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     for name, axes in sorted(spec.axes.items()):
         technology = technologies()[name]
         left_out.update({(name, one.firmware, one.reason): one.points for one in _without_vmm(spec, technology, axes)})
-        for build, kernel in ((each, kernel) for each in spec.builds for kernel in kernels_of(spec, axes, each)):
+        for build, kernel in (
+            (each, kernel) for each in spec.builds for kernel in kernels_of(spec, technology, axes, each)
+        ):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
             rules = rules_of(spec, name, build.name, kernel_name)
@@ -107,12 +110,16 @@ def _without_vmm(spec: CatalogSpec, technology: Technology, axes: Axes) -> Itera
         elif build.is_igvm and tables and silent:
             reason = f"{_NO_HASHES} by {', '.join(silent)}"
             yield LeftOut(technology.name, build.name, reason, tables * len(silent))
-        elif not build.is_igvm and technology.measures_vcpus and not axes.image_vmms:
+        elif not build.is_igvm and technology.measures_vmm and not axes.image_vmms:
             yield LeftOut(technology.name, build.name, "the spec names no VMM of firmware images for it", 1)
 
 
-def kernels_of(spec: CatalogSpec, axes: Axes, build: FirmwareBuild) -> Sequence[KernelRecord | None]:
+def kernels_of(
+    spec: CatalogSpec, technology: Technology, axes: Axes, build: FirmwareBuild
+) -> Sequence[KernelRecord | None]:
     """The kernel hashes tables with which a build is launched: loaders of IGVM files launch them without any, too."""
+    if not technology.takes_kernel_hashes:
+        return (None,)
     if not build.is_igvm:
         return spec.kernels
     with_hashes = any(one.igvm and one.igvm.kernel_hashes_gpa is not None for one in axes.loaders)
@@ -134,6 +141,10 @@ def variants(
         for vmm in axes.loaders:
             if hashes is None or (vmm.igvm and vmm.igvm.kernel_hashes_gpa is not None):
                 yield from _igvm_variants(IgvmLaunch(image, technology.name, vmm, hashes), axes)
+        return
+    if technology.point_type is VmmPoint:
+        if hashes is None:
+            yield from (VcpuSweep(LaunchConfig(technology.name, image, vmm=vmm), (None,)) for vmm in axes.image_vmms)
         return
     if not technology.measures_vcpus:
         yield VcpuSweep(LaunchConfig(technology.name, image, hashes), (None,))

@@ -41,6 +41,12 @@ def profiles() -> Mapping[str, VmmProfile]:
 
 
 @cache
+def vmsa_profiles() -> Mapping[str, VmmProfile]:
+    """Every VMM profile by name, of VMMs that launch firmware images and make VMSAs."""
+    return {name: one for name, one in profiles().items() if one.wire.vmsa}
+
+
+@cache
 def loaders() -> Mapping[str, VmmProfile]:
     """Every VMM profile by name, of VMMs that launch IGVM files."""
     return {name: one for name, one in all_profiles().items() if one.igvm}

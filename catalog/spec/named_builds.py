@@ -61,9 +61,7 @@ def build_of_record(text: str) -> FirmwareBuild:
             if found := build.image.contradictions(known.image):
                 where = f"the record of {build.name} contradicts {known.name}, which has the same image"
                 raise MalformedRecord(f"{where}: {', '.join(found)}")
-            version = known.image.firmware_version or build.image.firmware_version
-            code = known.image.code or build.image.code
-            return replace(build, component=replace(known.image, firmware_version=version, code=code))
+            return replace(build, component=known.image.joined(build.image))
     return build
 
 

@@ -101,7 +101,7 @@ def _profile(name: str) -> dict[str, Any] | None:
     if f"{name}.toml" not in data_names("vmm"):
         return None
     profile = read_plain_toml(data_text(f"vmm/{name}.toml"))
-    return profile if profile["name"] == name and not {"hosted", "igvm"} & profile.keys() else None
+    return profile if profile["name"] == name and not {"hosted", "igvm", "tdx"} & profile.keys() else None
 
 
 def _signature(vcpu_type: str) -> int | None:

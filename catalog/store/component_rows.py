@@ -43,6 +43,9 @@ FIRMWARE = (
 Null: not known, or nowhere published. sha256, sha384, size: of the file.
 """
 
+TDX_FIRMWARE = tuple(map(Column, ("name", "tdx")))
+"""The TDX facts of a build, by name: what its record has of TDX, as TOML, which follows `record` of FIRMWARE."""
+
 LAUNCHABLE = tuple(map(Column, ("firmware", "technology", "verdict", "reason", "source")))
 """Whether a build, by name, is expected to launch under a technology, the reason, and the source of the statement."""
 
@@ -86,6 +89,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     manifest.LAUNCHABLE: LAUNCHABLE,
     manifest.KERNEL_HASHES: KERNEL_HASHES,
     manifest.BASES: BASES,
+    manifest.TDX_FIRMWARE: TDX_FIRMWARE,
 }
 """The columns of each component table, by file name."""
 
@@ -149,8 +153,13 @@ def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
         **{name: getattr(origin, name, None) for name in _BLOB_FIELDS},
         "package_sha256": bytes.fromhex(origin.package_sha256) if origin and origin.package_sha256 else None,
         "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
-        "record": build.to_toml(),
+        "record": build.without_tdx.to_toml(),
     }
+
+
+def tdx_rows(builds: Iterable[FirmwareBuild]) -> Iterator[dict[str, str]]:
+    """The rows of the table TDX_FIRMWARE, by column: one for each build whose TDX facts are known."""
+    return ({"name": build.name, "tdx": build.tdx_text} for build in builds if build.tdx_text)
 
 
 def kernel_row(kernel: KernelRecord) -> dict[str, Any]:

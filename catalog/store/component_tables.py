@@ -24,6 +24,7 @@ from catalog.store.component_rows import (
     hash_sizes,
     kernel_row,
     launchable_rows,
+    tdx_rows,
 )
 from catalog.wire import unhex
 
@@ -88,6 +89,11 @@ def firmware_table(builds: Iterable[FirmwareBuild]) -> pa.Table:
     return pa.Table.from_pylist([firmware_row(build) for build in builds], SCHEMAS[manifest.FIRMWARE])
 
 
+def tdx_firmware_table(builds: Iterable[FirmwareBuild]) -> pa.Table:
+    """The table of TDX facts, in the order given."""
+    return pa.Table.from_pylist(list(tdx_rows(builds)), SCHEMAS[manifest.TDX_FIRMWARE])
+
+
 def launchable_table(builds: Iterable[FirmwareBuild], technologies: Iterable[str]) -> pa.Table:
     """The table of launchability: one row for each build and technology."""
     return pa.Table.from_pylist(list(launchable_rows(builds, technologies)), SCHEMAS[manifest.LAUNCHABLE])
@@ -105,7 +111,7 @@ def bases_table(bases: Iterable[Base]) -> pa.Table:
 
 def write_parquet(table: pa.Table, path: Path, *, sorted_by: str) -> None:
     """Write a table; the bytes depend on nothing but its rows and the version of pyarrow."""
-    dictionary = [name for name in table.column_names if name != "record"]
+    dictionary = [name for name in table.column_names if name not in ("record", "tdx")]
     with path.open("wb") as file:  # pyarrow takes no path that is not UTF-8
         pq.write_table(
             table,

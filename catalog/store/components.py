@@ -58,7 +58,13 @@ class Components:
     @cached_property
     def builds(self) -> list[FirmwareBuild]:
         """The builds, parsed from their records, in the order of the rows."""
-        return [named_builds.build_of_record(row["record"]) for row in self.firmware]
+        of_tdx = {row["name"]: row["tdx"] for row in self.tdx_firmware}
+        return [named_builds.build_of_record(row["record"] + of_tdx.get(row["name"], "")) for row in self.firmware]
+
+    @cached_property
+    def tdx_firmware(self) -> list[Row]:
+        """Rows of the table of TDX facts; empty if the catalog has no rows of TDX."""
+        return self._rows(manifest.TDX_FIRMWARE) if manifest.TDX_FIRMWARE in self.manifest.files else []
 
     @cached_property
     def launchable(self) -> list[Row]:
@@ -91,8 +97,12 @@ class Components:
     @cached_property
     def profiles(self) -> dict[str, VmmProfile]:
         """The VMM profiles by the name of their file."""
-        names = [name for name in self.manifest.files if name.startswith(f"{manifest.VMM_FOLDER}/")]
-        return {name: VmmProfile.parse(self._text(name)) for name in names}
+        return {name: VmmProfile.parse(self._text(name)) for name in self.manifest.profiles}
+
+    def profiles_of(self, technology: str | None) -> list[VmmProfile]:
+        """The VMM profiles that a technology keeps for itself; None: those of all others."""
+        folder = manifest.vmm_folder(technology) if technology else manifest.VMM_FOLDER
+        return [profile for name, profile in self.profiles.items() if name.startswith(f"{folder}/")]
 
     @cached_property
     def vcpu_types(self) -> VcpuTypes:

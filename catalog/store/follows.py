@@ -18,6 +18,7 @@ from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.errors import LdcatError
 from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
+from catalog.firmware.tdx.tdx_record import parse_tdx, tdx_text
 from catalog.imports.endorsed_facts import Base
 from catalog.launch.technology import technology_named
 from catalog.rows.endorsed_record import contradictions
@@ -112,6 +113,17 @@ def _columns(components: Components) -> Faults:
             yield f"{name!r}: {count} builds have this name"
 
 
+def _tdx_facts(components: Components) -> Faults:
+    """Facts of one build each, in the canonical form. Raises MalformedRecord for another one."""
+    builds = {row["name"] for row in components.firmware}
+    for row in components.tdx_firmware:
+        if row["name"] not in builds:
+            yield f"{row['name']!r} is no build, or has facts twice"
+        builds.discard(row["name"])
+        if tdx_text(parse_tdx(row["tdx"], f"{row['name']!r}")) != row["tdx"]:
+            yield f"{row['name']!r}: not in canonical form"
+
+
 def _launchable(components: Components) -> Faults:
     made = launchable_rows(components.builds, components.manifest.technologies)
     for row, expected in zip_longest(components.launchable, made, fillvalue={"firmware": "", "technology": ""}):
@@ -120,9 +132,13 @@ def _launchable(components: Components) -> Faults:
 
 
 def _profile_names(components: Components) -> Faults:
+    folders = {manifest.VMM_FOLDER, *map(manifest.vmm_folder, components.manifest.known)}
     for file, profile in components.profiles.items():
-        if file != f"{manifest.VMM_FOLDER}/{profile.name}.toml":
+        if file not in {f"{folder}/{profile.name}.toml" for folder in folders}:
             yield f"{file} is the profile {profile.name!r}"
+    for name, count in Counter(profile.name for profile in components.profiles.values()).items():
+        if count > 1:
+            yield f"{name!r}: {count} profiles have this name"
 
 
 def _bases(components: Components) -> Faults:
@@ -138,22 +154,25 @@ def _bases(components: Components) -> Faults:
 
 
 def _names(components: Components) -> Faults:
-    """The component names, compared byte for byte, in the version that the file has."""
-    data = components.verified(manifest.NAMES)
-    _, made = component_names(
-        components.builds,
-        components.kernels,
-        components.profiles.values(),
-        components.vcpu_types,
-        components.manifest.technologies,
-        components.bases,
-        int.from_bytes(data[8:12], "little"),
-    )
-    if data != made:
-        try:
-            yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
-        except DamagedBlock as fault:
-            yield str(fault)
+    """The component names, compared byte for byte, in the version that each file has."""
+    known = [name for name in components.manifest.known if manifest.names_file(name) != manifest.NAMES]
+    for technology in (None, *known):
+        file = manifest.names_file(technology) if technology else manifest.NAMES
+        data = components.verified(file)
+        _, made = component_names(
+            components.builds,
+            () if technology else components.kernels,
+            components.profiles_of(technology),
+            components.vcpu_types,
+            [technology] if technology else components.manifest.technologies,
+            () if technology else components.bases,
+            int.from_bytes(data[8:12], "little"),
+        )
+        if data != made:
+            try:
+                yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
+            except DamagedBlock as fault:
+                yield str(fault)
 
 
 def _first_difference(there: Names, made: Names) -> str:
@@ -180,6 +199,7 @@ def _rows(components: Components) -> Faults:
         (manifest.LAUNCHABLE, components.launchable),
         (manifest.KERNEL_HASHES, components.kernel_hashes),
         *([(manifest.BASES, components.bases)] if manifest.BASES in components.manifest.files else []),
+        *([(manifest.TDX_FIRMWARE, components.tdx_firmware)] if manifest.TDX in components.manifest.known else []),
     )
     for name, rows in tables:
         if (stated := components.manifest.files[name].rows) != len(rows):
@@ -235,6 +255,7 @@ FOLLOWS = (
     Derived("table_sha256", manifest.KERNEL_HASHES, "kernel_sha256, initrd_sha256, cmdline_sha256", _table),
     Derived("cmdline_sha256", manifest.KERNEL_HASHES, "append", _command_line),
     Derived("every other column", manifest.FIRMWARE, "record", _columns),
+    Derived("every row", manifest.TDX_FIRMWARE, "the rules of TDX facts", _tdx_facts),
     Derived("every row", manifest.LAUNCHABLE, "the records of builds", _launchable),
     Derived("facts of equal digests, names", manifest.BASES, "the other bases", _bases),
     Derived("the name of each file", manifest.VMM_FOLDER, "the profile in it", _profile_names),

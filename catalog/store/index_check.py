@@ -29,7 +29,8 @@ def check_without_rows(catalog: Catalog) -> None:
     So an index can still lead to the row of another digest, or to none.
     """
     _check_form(catalog)
-    for name in (manifest.NAMES, *(f"{technology}/{manifest.INDEX}" for technology in catalog.manifest.known)):
+    known = catalog.manifest.known
+    for name in {manifest.NAMES, *map(manifest.names_file, known), *(f"{one}/{manifest.INDEX}" for one in known)}:
         _refuse(catalog, tree_faults(catalog.components, name, catalog.verified(name)))
     catalog.check_components()
 

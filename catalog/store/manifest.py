@@ -36,6 +36,10 @@ VCPU_TYPES = "components/vcpu_types.toml"
 SPEC = "components/spec.json"
 VMM_FOLDER = "components/vmm"
 
+TDX = "tdx"
+TDX_FIRMWARE = f"{TDX}/firmware.parquet"
+"""The TDX facts of builds; in a catalog with rows of TDX alone, as all files of this folder."""
+
 ENDORSED_FOLDER = "endorsements"
 ENDORSED = f"{ENDORSED_FOLDER}/endorsed.jsonl"
 """Endorsed digests, if the catalog has any. Beside it are the documents that say so, each named by its SHA-256."""
@@ -118,15 +122,22 @@ class Manifest(Wire, frozen=True):
 
     def asked(self, *, at_most: int) -> list[str]:
         """The files with at most so many bytes that any lookup may read besides rows and an index."""
-        asked = (FIRMWARE, LAUNCHABLE, KERNEL_HASHES, BASES, VCPU_TYPES, ENDORSED)
-        found = (name for name in self.files if name in asked or name.startswith(f"{VMM_FOLDER}/"))
+        asked = (FIRMWARE, LAUNCHABLE, KERNEL_HASHES, BASES, VCPU_TYPES, ENDORSED, TDX_FIRMWARE)
+        found = [*self.profiles, *(name for name in self.files if name in asked)]
         return [name for name in found if self.files[name].size <= at_most]
 
     def beside_indexes(self, *, at_most: int) -> list[str]:
         """The files with at most so many bytes that an index is read with."""
         indexes = (f"{technology}/{INDEX}" for technology in self.technologies)
-        found = (NAMES, *(f"{name}{verity.SUFFIX}" for name in (NAMES, *indexes)))
+        names = {NAMES, *map(names_file, self.known)}
+        found = (*names, *(f"{name}{verity.SUFFIX}" for name in (*names, *indexes)))
         return [name for name in found if name in self.files and self.files[name].size <= at_most]
+
+    @property
+    def profiles(self) -> list[str]:
+        """The files of VMM profiles."""
+        folders = (f"{VMM_FOLDER}/", *(f"{vmm_folder(name)}/" for name in self.known))
+        return [name for name in self.files if name.startswith(folders)]
 
     def to_json(self) -> bytes:
         """Canonical text: keys sorted, indented by two spaces, a newline at the end."""
@@ -182,6 +193,16 @@ def part_names(technology: str, parts: int) -> list[str]:
         return [f"{technology}/launch_digests.parquet"]
     width = len(str(parts - 1))
     return [f"{technology}/launch_digests-{number:0{width}}.parquet" for number in range(parts)]
+
+
+def vmm_folder(technology: str) -> str:
+    """The folder of the VMM profiles of a technology that is known."""
+    return f"{technology}/vmm" if technologies()[technology].keeps_components else VMM_FOLDER
+
+
+def names_file(technology: str) -> str:
+    """The file of the component names of a technology that is known."""
+    return f"{technology}/names" if technologies()[technology].keeps_components else NAMES
 
 
 def file_entry(path: Path, rows: int | None = None) -> FileEntry:

@@ -96,7 +96,7 @@ def write_with_cluster(
     job = put_sweeps(run.storage, technologies, run.journal.key)
     entries, files, continued = {}, dict[str, FileEntry](), 0
     for name, one in technologies.items():
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         building = _OneTechnology(folder, one, numbers, job, run)
         files |= building.write()
         continued += building.continued

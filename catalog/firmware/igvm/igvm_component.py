@@ -166,6 +166,7 @@ class IgvmComponent:
     snp_baseline: ClassVar[None] = None
     reset_vector: ClassVar[None] = None
     code: ClassVar[None] = None
+    tdx: ClassVar[None] = None
     firmware_version: ClassVar[None] = None
     kernel_hashes_enforced: ClassVar[Enforced] = Enforced.UNKNOWN
     """Facts that firmware images have; of an IGVM file there is none, or none is known."""

@@ -105,7 +105,7 @@ def read_tdvf(image: OvmfImage) -> tuple[TdvfSection, ...]:
         raise MalformedFirmware(f"TDVF metadata: length {length} is not that of {count} sections, or not in the image")
     sections = tuple(TdvfSection(*_fields(each)) for each in _SECTION.iter_unpack(image.data[start:][16:length]))
     for number, section in enumerate(sections):
-        if fault := _fault(section):
+        if fault := section_fault(section):
             raise MalformedFirmware(f"TDVF metadata: section {number}: {fault}")
     _check_all(sections, len(image.data))
     return sections
@@ -127,7 +127,7 @@ def _fields(raw: tuple[int, ...]) -> tuple[int, ...]:
     return kind, data_offset, raw_size, gpa, size, attributes
 
 
-def _fault(section: TdvfSection) -> str | None:
+def section_fault(section: TdvfSection) -> str | None:
     """What is wrong with a section by itself, naming the field."""
     if section.kind >= _TYPES:
         return f"unknown type {section.kind}"

@@ -9,7 +9,7 @@ vmm/src/vm.rs, init_tdx_memory; google/gce-tcb-verifier 74582c0, tdx/measurement
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -56,8 +56,8 @@ class TdxFacts:
     """
 
     sections: tuple[TdvfSection, ...]
-    mrtd: Mapping[str, bytes]
-    fault: str | None = None
+    mrtd: Mapping[str, bytes] = field(hash=False)
+    fault: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, image: OvmfImage) -> TdxFacts:
@@ -68,11 +68,16 @@ class TdxFacts:
             return cls((), {}, str(error))
         before = bytes_before_image(sections, len(image.data))
         contents = [section_contents(one, image.data, before) for one in sections]
-        parts = list(zip(sections, contents, strict=True))
-        made = {way: _digest(parts, way) for way in (SINGLE_PASS, TWO_PASS, EXTEND_ALONE)}
-        if None not in contents:
-            made |= _with_td_hob(parts)
-        return cls(sections, {way: digest for way, digest in made.items() if digest})
+        return cls(sections, MrtdOfImage(list(zip(sections, contents, strict=True))))
+
+    def agrees_with(self, other: TdxFacts) -> bool:
+        """Whether both can be true of one image: one made by an earlier version may lack ways."""
+        common = self.mrtd.keys() & other.mrtd.keys()
+        return self.sections == other.sections and all(self.mrtd[way] == other.mrtd[way] for way in common)
+
+    def joined(self, other: TdxFacts) -> TdxFacts:
+        """The facts that one of two of the same image knows; they agree."""
+        return self if other.mrtd.keys() <= self.mrtd.keys() else replace(self, mrtd={**other.mrtd, **self.mrtd})
 
     def to_dict(self) -> dict[str, Any]:
         """The member `tdx` in the JSON of `ldcat inspect`."""
@@ -86,35 +91,70 @@ class TdxFacts:
 _Parts = Sequence[tuple[TdvfSection, memoryview | None]]
 
 
-def _digest(parts: _Parts, way: str) -> bytes | None:
-    """The MRTD in a way without a TD HOB; None if contents that are measured are not known."""
+class MrtdOfImage(Mapping[str, bytes]):
+    """MRTDs of an image by way, each computed when it is first asked for: together they take a fifth of a second.
+
+    parts: sections with their contents; None: in another file.
+    """
+
+    def __init__(self, parts: _Parts) -> None:
+        self._parts = parts
+        ways = [way for way in (SINGLE_PASS, TWO_PASS, EXTEND_ALONE) if all(_has_measured(*one, way) for one in parts)]
+        self._hobs = _td_hobs(parts) if all(contents is not None for _, contents in parts) else {}
+        self._known: dict[str, bytes | None] = dict.fromkeys((*ways, *self._hobs))
+
+    def __getitem__(self, way: str) -> bytes:
+        digest = self._known[way]
+        if digest is None:
+            digest = self._known[way] = self._with_td_hob(way) if way in self._hobs else _digest(self._parts, way)
+        return digest
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[dict[str, bytes]], tuple[dict[str, bytes]]]:
+        return dict, (dict(self),)
+
+    def _with_td_hob(self, machine: str) -> bytes:
+        """The MRTD for a machine type: all sections are measured, and the TD HOB has its memory."""
+        made = Mrtd()
+        for section, contents in self._parts:
+            is_hob = section.kind == TdvfSectionType.TD_HOB
+            _build(made, section, memoryview(self._hobs[machine]) if is_hob else contents)
+        return made.digest()
+
+
+def _has_measured(section: TdvfSection, contents: memoryview | None, way: str) -> bool:
+    """Whether what a way measures of a section is known."""
+    return contents is not None or not _is_measured(section, way)
+
+
+def _is_measured(section: TdvfSection, way: str) -> bool:
+    return section.attributes == MR_EXTEND if way == EXTEND_ALONE else bool(section.attributes & MR_EXTEND)
+
+
+def _digest(parts: _Parts, way: str) -> bytes:
+    """The MRTD in a way without a TD HOB."""
     made = Mrtd()
     for section, contents in parts:
-        is_measured = section.attributes == MR_EXTEND if way == EXTEND_ALONE else section.attributes & MR_EXTEND
-        if is_measured and contents is None:
-            return None
-        _build(made, section, contents if is_measured else None, two_pass=way == TWO_PASS)
+        _build(made, section, contents if _is_measured(section, way) else None, two_pass=way == TWO_PASS)
     return made.digest()
 
 
-def _with_td_hob(parts: _Parts) -> dict[str, bytes]:
-    """The MRTD for each machine type: all sections are measured, and the TD HOB has its memory."""
+def _td_hobs(parts: _Parts) -> dict[str, bytes]:
+    """The TD HOB by machine type; without the machine types whose memory does not fit into the section."""
     private = [(section.gpa, section.end) for section, _ in parts]
-    first = next(at for at, (section, _) in enumerate(parts) if section.kind == TdvfSectionType.TD_HOB)
-    common = Mrtd()
-    for section, contents in parts[:first]:
-        _build(common, section, contents)
-    found = {}
-    for machine, memory in MACHINES.items():
-        made, (hob, _) = common.copy(), parts[first]
-        listed = td_hob(hob.gpa, private, memory_of(*memory))
-        if len(listed) > hob.size:
-            continue
-        _build(made, hob, memoryview(listed))
-        for section, contents in parts[first + 1 :]:
-            _build(made, section, contents)
-        found[machine] = made.digest()
-    return found
+    hob = next(section for section, _ in parts if section.kind == TdvfSectionType.TD_HOB)
+    made = {machine: td_hob(hob.gpa, private, memory_of(*memory)) for machine, memory in MACHINES.items()}
+    return {machine: listed for machine, listed in made.items() if len(listed) <= hob.size}
 
 
 def _build(made: Mrtd, section: TdvfSection, contents: memoryview | None, *, two_pass: bool = False) -> None:

@@ -33,16 +33,19 @@ def index_faults(components: Components, technologies: Collection[str] | None = 
     An index of distinguished digests has no rows to compare it with: a lookup there measures what it finds. Raises as
     `Components.verified`, and MalformedRecord for a part that is not a table of launch digests.
     """
-    data = components.verified(manifest.NAMES)
-    yield from tree_faults(components, manifest.NAMES, data)
-    for technology in components.manifest.known if technologies is None else technologies:
+    chosen = components.manifest.known if technologies is None else technologies
+    names = {name: components.verified(name) for name in {manifest.NAMES, *map(manifest.names_file, chosen)}}
+    for name, data in sorted(names.items()):
+        yield from tree_faults(components, name, data)
+    for technology in chosen:
         entry, name = components.manifest.known[technology], f"{technology}/{manifest.INDEX}"
         packed = components.verified(name)
         yield from tree_faults(components, name, packed)
         if not entry.parts:
             continue
         try:
-            yield from _IndexRows(components, technology, packed, Names(VerifiedBytes(data))).faults()
+            file = VerifiedBytes(names[manifest.names_file(technology)])
+            yield from _IndexRows(components, technology, packed, Names(file)).faults()
         except DamagedBlock as fault:
             yield f"{name}: {fault}"
 
@@ -54,7 +57,8 @@ def has_distinct_inputs(components: Components, technology: str) -> bool:
     """
     name = f"{technology}/{manifest.INDEX}"
     try:
-        names, data = Names(VerifiedBytes(components.verified(manifest.NAMES))), components.verified(name)
+        file = components.verified(manifest.names_file(technology))
+        names, data = Names(VerifiedBytes(file)), components.verified(name)
         met = MetOrdinals(Index(VerifiedBytes(data), _no_page), names)
         return met.distinct and not any(_IndexRows(components, technology, data, names, met).faults()) and met.distinct
     except DamagedBlock:
