@@ -366,5 +366,5 @@ def _ended(pid: int) -> bool:
 
 def test_the_default_catalog(default: BuildResult) -> None:
     assert sum(entry.rows for entry in default.manifest.technologies.values()) >= 150_000
-    assert set(default.manifest.technologies) == {"sev", "sev-es", "sev-snp"}
+    assert set(default.manifest.technologies) == {"sev", "sev-es", "sev-snp", "tdx"}
     assert default.example is not None

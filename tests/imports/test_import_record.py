@@ -182,7 +182,7 @@ def test_values_that_were_published_without_a_document_have_an_origin() -> None:
             "exclude one another",
         ),
         (RECORD + f'[[kernel]]\nkernel_sha256 = "{"1" * 64}"\nappend_words = ["a\\u0000"]\n', "cannot hold a NUL"),
-        (RECORD + ENDORSED_TABLE.replace("sev-snp", "tdx"), "'tdx' is no technology"),
+        (RECORD + ENDORSED_TABLE.replace("sev-snp", "cca"), "'cca' is no technology"),
         (RECORD + ENDORSED_TABLE.replace("sev-snp", "sev"), "launch digest of sev: 48 bytes are not 32"),
         (RECORD + ENDORSED_TABLE.replace("}", ", svn = -1 }"), "svn: -1 is not a number below"),
         (RECORD + ENDORSED_TABLE + "claims = { vcpus = 0 }\n", "cannot have 0 vCPUs"),

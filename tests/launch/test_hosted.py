@@ -40,7 +40,7 @@ def test_a_hosted_vmm_does_not_launch_builds_of_others(name: str, platform: str)
 def test_what_is_recorded_of_the_platforms_own_builds_counts(name: str, platform: str) -> None:
     own = published_by(platform)
     assert launchability(own, "sev-snp", PROFILES[name]) == DEBIAN.launchability("sev-snp")
-    assert launchability(own, "tdx", PROFILES[name]) is NOT_RECORDED
+    assert launchability(own, "cca", PROFILES[name]) is NOT_RECORDED
 
 
 @pytest.mark.parametrize("vmm", [None, *(profile for name, profile in PROFILES.items() if name not in HOSTED)])

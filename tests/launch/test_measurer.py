@@ -17,10 +17,13 @@ from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, technologies
 from tests.support.firmware_builder import build_ovmf
 from tests.support.strategies import images, points
+from tests.support.tdvf_builder import build_tdvf
 
 ALL = [pytest.param(technology, id=name) for name, technology in technologies().items()]
 WITH_VCPUS = [t for t in technologies().values() if t.point_type is VcpuPoint]
-FIRMWARES = images().map(lambda data: FirmwareComponent.from_image(OvmfImage.parse(data)))
+FIRMWARES = (images() | st.sampled_from(range(3)).map(lambda seed: build_tdvf(ovmf={"seed": seed}))).map(
+    lambda data: FirmwareComponent.from_image(OvmfImage.parse(data))
+)
 
 
 def defined(technology: Technology, firmware: FirmwareComponent, point: Point) -> str:

@@ -14,14 +14,17 @@ from catalog.launch.point import MAX_VCPUS, FirmwarePoint
 from catalog.launch.technology import Measurer, Technology, measure, technologies, technology_named
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tests.support.profiles import HASHES, a_point
+from tests.support.tdvf_builder import build_tdvf
 
-FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
+FIRMWARE = FirmwareComponent.from_image(
+    OvmfImage.parse(build_tdvf(ovmf={"hashes_area": AMDSEV_AREA, "sections": AMDSEV_SECTIONS}))
+)
 BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))
 ALL = [pytest.param(technology, id=name) for name, technology in technologies().items()]
 
 
 def test_technologies_are_found_in_their_folder_in_the_order_of_names() -> None:
-    assert list(technologies()) == ["sev", "sev-es", "sev-snp"]
+    assert list(technologies()) == ["sev", "sev-es", "sev-snp", "tdx"]
     for name, technology in technologies().items():
         assert technology.name == name
         assert technology.title
@@ -38,7 +41,8 @@ def test_an_unknown_technology_suggests_the_nearest_name() -> None:
 @pytest.mark.parametrize("technology", ALL)
 def test_configurations_that_can_launch_have_no_blocker(technology: Technology) -> None:
     assert technology.firmware_blocker(FIRMWARE) is None
-    assert technology.launch_blocker(FIRMWARE, a_point(technology, kernel_hashes=HASHES)) is None
+    hashes = HASHES if technology.takes_kernel_hashes else None
+    assert technology.launch_blocker(FIRMWARE, a_point(technology, kernel_hashes=hashes)) is None
 
 
 @pytest.mark.parametrize("technology", ALL)

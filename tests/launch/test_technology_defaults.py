@@ -88,7 +88,7 @@ def test_a_technology_without_extend_raises_not_implemented() -> None:
 
 def test_technologies_are_found_by_digest_size() -> None:
     assert technologies_of_size(32) == ["sev", "sev-es"]
-    assert technologies_of_size(48) == ["sev-snp"]
+    assert technologies_of_size(48) == ["sev-snp", "tdx"]
     assert technologies_of_size(64) == []
 
 

@@ -35,7 +35,7 @@ def test_the_embedded_default_selects_every_build_and_kernel() -> None:
     assert json.loads(spec.text)["name"] == "published"
     assert names(spec) == sorted(embedded.builds())
     assert [kernel and kernel.name for kernel in spec.kernels] == [None, *sorted(embedded.kernels())]
-    assert set(spec.axes) == {"sev", "sev-es", "sev-snp"}
+    assert set(spec.axes) == {"sev", "sev-es", "sev-snp", "tdx"}
 
 
 def test_builds_by_name_and_by_glob(tmp_path: Path) -> None:

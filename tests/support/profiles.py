@@ -1,4 +1,4 @@
-"""The profiles of data/vmm/ that launch firmware images, and a simple point for each technology."""
+"""The profiles of data/vmm/ that launch firmware images, by AMD SEV or as TDs, and a point for each technology."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from catalog.launch.technology import Technology
 
 DATA = Path(__file__).parents[2] / "data"
 _ALL = [VmmProfile.parse(path.read_text(encoding="utf-8")) for path in sorted((DATA / "vmm").glob("*.toml"))]
-PROFILES = {profile.name: profile for profile in _ALL if not profile.igvm}
+PROFILES = {profile.name: profile for profile in _ALL if not profile.igvm and not profile.tdx}
+TDX_PROFILES = {profile.name: profile for profile in _ALL if profile.tdx}
 EPYC = VcpuSignature(0x00800F12)
 HASHES = KernelHashes.of(kernel=b"k" * 32, append="console=ttyS0")
 
@@ -23,7 +24,7 @@ def a_point(technology: Technology, **chosen: Any) -> Point:
     """A point of the technology's own type: `chosen`, with defaults for its other fields."""
     defaults: dict[str, Any] = {
         "kernel_hashes": None,
-        "vmm": PROFILES["qemu-kvm-init2"],
+        "vmm": TDX_PROFILES["qemu-tdx"] if technology.name == "tdx" else PROFILES["qemu-kvm-init2"],
         "vcpu_signature": EPYC,
         "sev_features": technology.default_sev_features,
         "vcpus": 2,

@@ -18,7 +18,7 @@ from catalog.launch.point import Point
 from catalog.launch.technology import Technology
 from catalog.rows.arrow import digest_schema
 from tests.support.firmware_builder import PAGE, build_ovmf
-from tests.support.profiles import PROFILES
+from tests.support.profiles import PROFILES, TDX_PROFILES
 
 HASHES = [KernelHashes.of(kernel=bytes([number]) * 32, append=f"quiet {number}") for number in range(3)]
 KNOWN_SIGNATURES = [VcpuSignature(one) for one in (0x800F12, 0xA00F11, 0xB00F00)]
@@ -74,16 +74,17 @@ def points(technology: Technology) -> st.SearchStrategy[Point]:
 
     A point type with a field that is not listed here needs a choice for it.
     """
-    names = sorted(n for n, p in PROFILES.items() if technology.name in p.technologies) or [""]
+    profiles = TDX_PROFILES if technology.name == "tdx" else PROFILES
+    names = sorted(n for n, p in profiles.items() if technology.name in p.technologies) or [""]
     wanted = [field.name for field in fields(technology.point_type)]
 
     def point(random: Random) -> Point:
         vmm = random.choice(names)
         signature = random.choice([*KNOWN_SIGNATURES, VcpuSignature(random.getrandbits(32))])
         choices: dict[str, Any] = {
-            "kernel_hashes": random.choice([None, *HASHES]),
-            "vmm": PROFILES.get(vmm),
-            "vcpu_signature": signature if vmm and PROFILES[vmm].measures_signature else None,
+            "kernel_hashes": random.choice([None, *HASHES]) if technology.takes_kernel_hashes else None,
+            "vmm": profiles.get(vmm),
+            "vcpu_signature": signature if vmm and profiles[vmm].measures_signature else None,
             "sev_features": random.choice([0, 0x20, 0x200]) | technology.default_sev_features,
             "vcpus": random.randint(1, 6),
         }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tests.support.firmware_builder import TDX_METADATA, build_ovmf
 
@@ -46,12 +47,13 @@ def build_tdvf(
     length: int | None = None,
     count: int | None = None,
     pointer: bytes | None = None,
+    ovmf: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
-    """A combined image of 8 pages, variable store first."""
+    """A combined image of 8 pages, variable store first. ovmf: what else `build_ovmf` takes."""
     listed = b"".join(struct.pack("<IIQQII", *one) for one in sections)
     size = 16 + len(listed) if length is None else length
     metadata = magic + struct.pack("<III", size, version, len(sections) if count is None else count) + listed
     entry = struct.pack("<I", pages * 4096 - _AT) if pointer is None else pointer
-    image = bytearray(build_ovmf(pages=pages, extra={TDX_METADATA: entry}))
+    image = bytearray(build_ovmf(pages=pages, extra={TDX_METADATA: entry}, **ovmf))
     image[_AT : _AT + len(metadata)] = metadata
     return bytes(image)

@@ -1,0 +1,81 @@
+"""[component.tdx] of a firmware record: round trip, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from catalog.errors import MalformedRecord
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.tdx_facts import TdxFacts
+from catalog.firmware.tdx.tdx_record import parse_tdx, tdx_text
+from tests.support.firmware_builder import build_ovmf
+from tests.support.tdvf_builder import build_tdvf
+
+
+def facts(data: bytes) -> TdxFacts:
+    return TdxFacts.of(OvmfImage.parse(data))
+
+
+FACTS = facts(build_tdvf())
+TEXT = tdx_text(FACTS)
+
+
+@pytest.mark.parametrize("data", [build_tdvf(), build_tdvf()[0x2000:], build_tdvf(version=2), build_ovmf()])
+def test_a_record_gives_the_same_build_without_the_image(data: bytes) -> None:
+    component = FirmwareComponent.from_image(OvmfImage.parse(data))
+    build = FirmwareBuild("x.fd", component, None, {})
+    text = build.to_toml()
+    read = FirmwareBuild.parse(text)
+    assert read == build
+    assert read.image.tdx is not None
+    assert read.image.tdx.fault == component.tdx.fault  # type: ignore[union-attr]
+    assert read.to_toml() == text == build.without_tdx.to_toml() + build.tdx_text
+    assert "tdx" not in build.without_tdx.to_toml()
+    assert build.without_tdx.without_tdx == build.without_tdx
+    assert build.without_tdx.tdx_text == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ('type = "BFV"', 'type = "BOOT"', "unknown type of a TDVF section 'BOOT'"),
+        ("mrtd.single-pass", "mrtd.three-pass", "mrtd: unknown way 'three-pass'"),
+        ('mrtd.two-pass = "', 'mrtd.two-pass = "0', "mrtd: two-pass: .* is not 96 lowercase hex digits"),
+        ("[component.tdx]", '[component.tdx]\nfault = "no"', "has sections and mrtd, or fault alone"),
+        ("raw_size = 0x2000, ", "raw_size = 0x0, ", "CFV: raw_size is 0"),
+        ("size = 0x2000, attributes = 0x0", "size = 0x2001, attributes = 0x0", "size"),
+        ("attributes = 0x1", "attributes = 0x5", "unknown bits in attributes 0x5"),
+        (TEXT[TEXT.index("mrtd") :], "", "has sections and mrtd, or fault alone"),
+        ("data_offset", "offset", "unknown field `offset`"),
+    ],
+)
+def test_facts_that_no_image_has_are_refused(right: str, wrong: str, message: str) -> None:
+    assert parse_tdx(TEXT, "x") == FACTS
+    assert right in TEXT
+    with pytest.raises(MalformedRecord, match=f"^x.*{message}"):
+        parse_tdx(TEXT.replace(right, wrong, 1), "x")
+
+
+def test_records_of_one_image_are_joined() -> None:
+    whole = FirmwareComponent.from_image(OvmfImage.parse(build_tdvf()))
+    bare = replace(whole, tdx=None)
+    fewer = replace(whole, tdx=replace(FACTS, mrtd={"single-pass": FACTS.mrtd["single-pass"]}))
+    other = replace(whole, tdx=replace(FACTS, mrtd={**FACTS.mrtd, "single-pass": bytes(48)}))
+    for one in (bare, fewer, whole):
+        for two in (bare, fewer, whole):
+            assert not one.contradictions(two)
+            joined = one.joined(two)
+            if whole in (one, two):
+                assert joined == whole
+    assert whole.contradictions(other) == ["tdx"]
+    with pytest.raises(MalformedRecord, match="tdx differs"):
+        fewer.joined(other)
+
+
+def test_a_fault_contradicts_sections() -> None:
+    whole = FirmwareComponent.from_image(OvmfImage.parse(build_tdvf()))
+    assert whole.contradictions(replace(whole, tdx=facts(build_ovmf()))) == ["tdx"]
