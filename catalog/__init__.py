@@ -1,4 +1,4 @@
-"""ldcat: a catalog of the launch digests of confidential VMs (AMD SEV, SEV-ES, SEV-SNP).
+"""ldcat: a catalog of the launch digests of confidential VMs (AMD SEV, SEV-ES, SEV-SNP; Intel TDX).
 
 The names in `__all__` are the Python API, which can also be imported from `ldcat`; docs/python.md says how to use them.
 """

@@ -158,9 +158,9 @@ class Answer(Value):
 
     @property
     def may_be_related(self) -> bool:
-        """Whether it is worth searching related digests: no row has this SEV-SNP digest."""
-        is_snp = self.digest is not None and len(self.digest.value) == SNP_DIGEST_SIZE
-        return is_snp and not self.matches and not self.inferred
+        """Whether it is worth searching related digests: it may be of SEV-SNP, and no row has it."""
+        has_size = self.digest is not None and len(self.digest.value) == SNP_DIGEST_SIZE
+        return has_size and self.evidence.technology in (None, "sev-snp") and not self.matches and not self.inferred
 
     def found_dict(self) -> dict[str, Any]:
         """What the catalog has of the digest, in JSON."""

@@ -13,7 +13,6 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.known_tail import KnownTail, known_tails
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
-from catalog.firmware.tdx.tdx_facts import TdxFacts
 from catalog.firmware.variable_store import variable_store_size
 from catalog.firmware.volume_contents import read_volumes
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
@@ -105,7 +104,7 @@ class Inspection:
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": _hex(component.sha256_midstate),
             "snp_baseline": component.snp_baseline.hex(),
-            "tdx": TdxFacts.of(self.image).to_dict() if self.image else None,
+            "tdx": component.tdx and component.tdx.to_dict(),
             "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
             "notes": [note.to_dict() for note in worst_first(list(self.build.notes))],

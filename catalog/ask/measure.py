@@ -154,7 +154,8 @@ class Workbench:
         key = (technology.name, build.image)
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.image)
-        return Measured(self._measurers[key].measure(config.point), build, config, ignored, append)
+        made = self._measurers[key].measure(config.point)
+        return Measured(made, build, config, ignored, append if config.kernel_hashes else None)
 
     def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[AnyMeasured]:
         """The launch digests of a request for each vCPU count, in the given order; raises the errors of `measure`.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WORST_FIRST = (REVOKED, MalformedInput.exit_code, NOT_FOUND, ENDORSED, 0)
 """Exit codes of a line."""
 
-_NO_DIGEST = "not a launch digest, which has 64 (SEV or SEV-ES) or 96 (SEV-SNP) hex digits"
+_NO_DIGEST = "not a launch digest, which has 64 (SEV or SEV-ES) or 96 (SEV-SNP or TDX) hex digits"
 _WORDS = {REVOKED: "revoked", NOT_FOUND: "unknown", ENDORSED: "endorsed", 0: "found"}
 
 

@@ -60,7 +60,7 @@ def parse_prefix(text: str) -> str:
     if not FEWEST_DIGITS <= len(digits) <= _LONGEST:
         raise MalformedInput(
             f"a prefix has {FEWEST_DIGITS} to {_LONGEST} hex digits, not {len(digits)}",
-            "give more of the digest: it has 64 (SEV, SEV-ES) or 96 (SEV-SNP)",
+            "give more of the digest: it has 64 (SEV, SEV-ES) or 96 (SEV-SNP, TDX)",
         )
     return digits
 

@@ -70,8 +70,9 @@ def build_of_image(image: OvmfImage, name: str, notes: tuple[Note, ...] = ()) ->
     if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
         raise Unreadable(f"{name!r} is not a UTF-8 name", "rename the file")
     component = FirmwareComponent.from_image(image)
+    bare = replace(component, tdx=None)  # which takes long to compare: MRTDs are computed when they are asked for
     for build in embedded.builds().values():
-        if build.component == component:
+        if build.component.sha256 == component.sha256 and replace(build.image, tdx=None) == bare:
             return replace(build, notes=notes)
     return FirmwareBuild(name, component, None, {}, notes)
 

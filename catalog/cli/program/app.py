@@ -61,7 +61,7 @@ def ldcat(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP.
+    """A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP, and Intel TDX.
 
     Build a catalog, look up digests and attestation reports in it, and publish it as a signed log that others verify.
     """

@@ -112,7 +112,7 @@ def _program() -> HelpPage:
     return HelpPage(
         name="ldcat",
         usage="ldcat [OPTIONS] COMMAND ...",
-        summary="A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP.",
+        summary="A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP, and Intel TDX.",
         paragraphs=(
             "This is a slim install: it answers lookups from catalogs, logs and hosts that exist, and verifies proofs. "
             f"All other commands: {how_to_get('full')}",
