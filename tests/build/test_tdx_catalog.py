@@ -61,7 +61,9 @@ def test_every_row_is_what_its_build_gives(built: BuildResult, folder: Path) -> 
             "firmware_sha256",
             "vmm",
         }
-    assert len(rows) == built.manifest.technologies["tdx"].rows == count_rows(load_spec(folder / "spec.toml"))["tdx"]
+    assert (
+        len(rows) == built.manifest.technologies["tdx"].rows == count_rows(load_spec(folder / "spec.toml"))["tdx"].rows
+    )
     assert {(names[row["firmware_sha256"]], row["vmm"]) for row in rows} >= {
         ("own.fd", "gce-tdx-hob-c3-standard-4"),
         ("code.fd", "qemu-tdx"),
@@ -87,7 +89,7 @@ def test_a_lookup_names_build_and_vmm_on_both_paths(built: BuildResult) -> None:
         found = packed.lookup(row["launch_digest"])
         assert {match.technology for match in found} == {"tdx"}
         assert row["vmm"] in {match.vmm for match in found}
-        assert {match.firmware["name"] for match in found} <= full.builds.keys()  # type: ignore[index]
+        assert {match.firmware["name"] for match in found} <= full.builds.keys()
     packed.close()
 
 
@@ -126,7 +128,7 @@ def test_a_catalog_is_rebuilt_from_its_components_alone(built: BuildResult, fold
     text = SPEC.replace('builds = ["sid/*", "bullseye/ovmf/OVMF.fd", "aws-ec2/ovmf_img_1"]\n', "")
     (folder / "again.toml").write_text(text.replace('["own.fd", "code.fd", "payload.fd"]', '["records/*.toml"]'))
     again = build(folder / "again.toml", folder / "again")
-    found, rows = compared(built, again)
+    _, rows = compared(built, again)
     assert not rows
     assert contents(again.folder)["tdx/launch_digests.parquet"] == contents(built.folder)["tdx/launch_digests.parquet"]
 
