@@ -36,6 +36,11 @@ def decode_json(text: bytes, record: type[T], what: str) -> T:
         raise MalformedRecord(f"{what}: {_one_line(error)}") from error
 
 
+def encode_json(record: Wire) -> str:
+    """A record as canonical JSON: on one line, keys sorted, without white space."""
+    return msgspec.json.encode(record, order="sorted").decode()
+
+
 def unhex(text: str, size: int, what: str) -> bytes:
     """Bytes from exactly `2 * size` lower-case hex digits; raises MalformedRecord, with `what` in front."""
     if len(text) != 2 * size or not set(text) <= set("0123456789abcdef"):

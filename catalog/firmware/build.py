@@ -17,7 +17,8 @@ from catalog.firmware.igvm.igvm_record import IgvmComponentWire, igvm_component,
 from catalog.firmware.launch_image import LaunchImage
 from catalog.firmware.metadata import Area, Section, SectionType
 from catalog.firmware.not_recorded import NOT_RECORDED_REASON
-from catalog.firmware.tdx.tdx_record import TdxWire, tdx_facts, tdx_text
+from catalog.firmware.tdx.tdx_facts import TdxFacts
+from catalog.firmware.tdx.tdx_record import TdxWire, tdx_facts, tdx_lines
 from catalog.firmware.variable_store import Code
 from catalog.notes import Note
 from catalog.wire import U32, Wire, decode_toml, unhex
@@ -170,18 +171,12 @@ class FirmwareBuild:
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {toml_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
-        return "\n".join(lines) + "\n" + self.tdx_text
+        lines += ["", *tdx_lines(component.tdx)] if component.tdx else []
+        return "\n".join(lines) + "\n"
 
-    @property
-    def without_tdx(self) -> FirmwareBuild:
-        """The same build, whose record lacks [component.tdx]: a version that does not know TDX reads it."""
-        component = self.component
-        return self if component.tdx is None else replace(self, component=replace(component, tdx=None))
-
-    @property
-    def tdx_text(self) -> str:
-        """What the record has of TDX, at its end; empty if these facts are not known."""
-        return tdx_text(self.component.tdx) if self.component.tdx else ""
+    def with_tdx(self, facts: TdxFacts | None) -> FirmwareBuild:
+        """The same build of an image, with these TDX facts; None: its record is one that any version of ldcat reads."""
+        return self if self.is_igvm else replace(self, component=replace(self.image, tdx=facts))
 
 
 def _image_lines(component: FirmwareComponent) -> list[str]:

@@ -12,6 +12,7 @@ from catalog.files.inputs import exists, hash_file, read_text
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.tdx_record import parse_facts
 from catalog.notes import Note
 from catalog.spec import embedded
 from catalog.spec.igvm_files import component_of, read_igvm
@@ -44,8 +45,10 @@ def any_build_of_file(path: Path, name: str) -> FirmwareBuild:
 
 
 @lru_cache(maxsize=256)
-def build_of_record(text: str) -> FirmwareBuild:
+def build_of_record(text: str, tdx: str | None = None) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
+
+    tdx: its TDX facts as JSON, if the record is without them.
 
     The same text is the same build: most releases of a log have the same ones, and TOML is slow to read.
     A record that knows fewer facts of such an image gets the others from the embedded record. Facts about other images
@@ -56,6 +59,8 @@ def build_of_record(text: str) -> FirmwareBuild:
     build = FirmwareBuild.parse(text, images)
     if build.is_igvm:
         return build
+    if tdx is not None:
+        build = build.with_tdx(parse_facts(tdx, f"TDX facts of {build.name!r}"))
     for known in embedded.builds().values():
         if known.image.key == build.image.key or known.image.snp_baseline == build.image.snp_baseline:
             if found := build.image.contradictions(known.image):

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import BlobWire, KernelRecord
+from catalog.firmware.tdx.tdx_record import facts_json
 from catalog.imports.endorsed_facts import Base, Endorser
 from catalog.store import manifest
 
@@ -44,7 +45,7 @@ Null: not known, or nowhere published. sha256, sha384, size: of the file.
 """
 
 TDX_FIRMWARE = tuple(map(Column, ("name", "tdx")))
-"""The TDX facts of a build, by name: what its record has of TDX, as TOML, which follows `record` of FIRMWARE."""
+"""The TDX facts of a build, by name, as canonical JSON: `record` of FIRMWARE is without them."""
 
 LAUNCHABLE = tuple(map(Column, ("firmware", "technology", "verdict", "reason", "source")))
 """Whether a build, by name, is expected to launch under a technology, the reason, and the source of the statement."""
@@ -153,13 +154,13 @@ def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
         **{name: getattr(origin, name, None) for name in _BLOB_FIELDS},
         "package_sha256": bytes.fromhex(origin.package_sha256) if origin and origin.package_sha256 else None,
         "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
-        "record": build.without_tdx.to_toml(),
+        "record": build.with_tdx(None).to_toml(),
     }
 
 
 def tdx_rows(builds: Iterable[FirmwareBuild]) -> Iterator[dict[str, str]]:
     """The rows of the table TDX_FIRMWARE, by column: one for each build whose TDX facts are known."""
-    return ({"name": build.name, "tdx": build.tdx_text} for build in builds if build.tdx_text)
+    return ({"name": one.name, "tdx": facts_json(one.component.tdx)} for one in builds if one.component.tdx)
 
 
 def kernel_row(kernel: KernelRecord) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.errors import LdcatError
 from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
-from catalog.firmware.tdx.tdx_record import parse_tdx, tdx_text
+from catalog.firmware.tdx.tdx_record import facts_json, parse_facts
 from catalog.imports.endorsed_facts import Base
 from catalog.launch.technology import technology_named
 from catalog.rows.endorsed_record import contradictions
@@ -120,7 +120,7 @@ def _tdx_facts(components: Components) -> Faults:
         if row["name"] not in builds:
             yield f"{row['name']!r} is no build, or has facts twice"
         builds.discard(row["name"])
-        if tdx_text(parse_tdx(row["tdx"], f"{row['name']!r}")) != row["tdx"]:
+        if facts_json(parse_facts(row["tdx"], f"{row['name']!r}")) != row["tdx"]:
             yield f"{row['name']!r}: not in canonical form"
 
 

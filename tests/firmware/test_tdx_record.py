@@ -11,7 +11,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.tdx.tdx_facts import TdxFacts
-from catalog.firmware.tdx.tdx_record import parse_tdx, tdx_text
+from catalog.firmware.tdx.tdx_record import facts_json, parse_facts, tdx_lines
 from tests.support.firmware_builder import build_ovmf
 from tests.support.tdvf_builder import build_tdvf
 
@@ -21,7 +21,8 @@ def facts(data: bytes) -> TdxFacts:
 
 
 FACTS = facts(build_tdvf())
-TEXT = tdx_text(FACTS)
+BUILD = FirmwareBuild("x.fd", FirmwareComponent.from_image(OvmfImage.parse(build_tdvf())), None, {})
+TEXT = BUILD.to_toml()
 
 
 @pytest.mark.parametrize("data", [build_tdvf(), build_tdvf()[0x2000:], build_tdvf(version=2), build_ovmf()])
@@ -33,10 +34,10 @@ def test_a_record_gives_the_same_build_without_the_image(data: bytes) -> None:
     assert read == build
     assert read.image.tdx is not None
     assert read.image.tdx.fault == component.tdx.fault  # type: ignore[union-attr]
-    assert read.to_toml() == text == build.without_tdx.to_toml() + build.tdx_text
-    assert "tdx" not in build.without_tdx.to_toml()
-    assert build.without_tdx.without_tdx == build.without_tdx
-    assert build.without_tdx.tdx_text == ""
+    assert read.to_toml() == text == "\n".join([build.with_tdx(None).to_toml(), *tdx_lines(component.tdx), ""])  # type: ignore[arg-type]
+    assert "tdx" not in build.with_tdx(None).to_toml()
+    assert build.with_tdx(None).with_tdx(read.image.tdx) == build
+    assert parse_facts(facts_json(read.image.tdx), "x") == component.tdx
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,10 @@ def test_a_record_gives_the_same_build_without_the_image(data: bytes) -> None:
     ],
 )
 def test_facts_that_no_image_has_are_refused(right: str, wrong: str, message: str) -> None:
-    assert parse_tdx(TEXT, "x") == FACTS
-    assert right in TEXT
-    with pytest.raises(MalformedRecord, match=f"^x.*{message}"):
-        parse_tdx(TEXT.replace(right, wrong, 1), "x")
+    assert FirmwareBuild.parse(TEXT) == BUILD
+    assert right in TEXT[TEXT.index("[component.tdx]") :]
+    with pytest.raises(MalformedRecord, match=f"^firmware record.*{message}"):
+        FirmwareBuild.parse(right.join(TEXT.rsplit(right, 1)[:1]) + wrong + TEXT.rsplit(right, 1)[1])
 
 
 def test_records_of_one_image_are_joined() -> None:

@@ -1,4 +1,4 @@
-"""The TDX facts of an image in TOML: the table [component.tdx] of a firmware record (docs/firmware.md)."""
+"""The TDX facts of an image, as the table [component.tdx] of a firmware record (docs/firmware.md), and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from catalog.errors import MalformedRecord
 from catalog.firmware.tdx.tdvf import TdvfSection, TdvfSectionType, section_fault
 from catalog.firmware.tdx.tdx_facts import WAYS, TdxFacts
-from catalog.wire import U32, PageAddress, Wire, decode_toml, unhex
+from catalog.wire import U32, PageAddress, Wire, decode_json, encode_json, unhex
+
+_NUMBERS = ("data_offset", "raw_size", "gpa", "size", "attributes")
 
 
 class TdvfSectionWire(Wire, frozen=True):
@@ -30,17 +32,18 @@ class TdxWire(Wire, frozen=True):
     fault: str | None = None
 
 
-class _ComponentWire(Wire, frozen=True):
-    tdx: TdxWire
+def facts_json(facts: TdxFacts) -> str:
+    """The facts as canonical JSON, of the same form: `parse_facts` of it gives the same facts."""
+    sections = [
+        TdvfSectionWire(type=one.name, **{name: getattr(one, name) for name in _NUMBERS}) for one in facts.sections
+    ]
+    mrtd = {way: digest.hex() for way, digest in facts.mrtd.items()}
+    return encode_json(TdxWire(sections=sections, mrtd=mrtd, fault=facts.fault))
 
 
-class _RecordWire(Wire, frozen=True):
-    component: _ComponentWire
-
-
-def parse_tdx(text: str, what: str) -> TdxFacts:
-    """The facts of a text with the table [component.tdx] alone; raises MalformedRecord, with `what` in front."""
-    return tdx_facts(decode_toml(text, _RecordWire, what).component.tdx, what)
+def parse_facts(text: str, what: str) -> TdxFacts:
+    """The facts of JSON; raises MalformedRecord, with a message that begins with `what`."""
+    return tdx_facts(decode_json(text.encode(), TdxWire, what), what)
 
 
 def tdx_facts(wire: TdxWire, what: str) -> TdxFacts:
@@ -56,12 +59,8 @@ def tdx_facts(wire: TdxWire, what: str) -> TdxFacts:
         raise MalformedRecord(f"{what}: {error}") from error
 
 
-def tdx_text(facts: TdxFacts) -> str:
-    """The table [component.tdx], after an empty line: `parse_tdx` of it gives the same facts."""
-    return "".join(f"{line}\n" for line in ("", *_lines(facts)))
-
-
-def _lines(facts: TdxFacts) -> Iterator[str]:
+def tdx_lines(facts: TdxFacts) -> Iterator[str]:
+    """The lines of the table [component.tdx]: `tdx_facts` of them gives the same facts."""
     yield "[component.tdx]"
     if facts.fault:
         yield f"fault = {json.dumps(facts.fault)}"  # a message of ours: one line of ASCII
