@@ -13,6 +13,7 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.firmware.tdx.tdx_facts import MACHINES
 from catalog.launch.launchability import launchability
 from tests.support.profiles import PROFILES
 from tools.debian_packages import Package
@@ -21,10 +22,11 @@ from tools.debian_records import DATA, read_records
 FIRMWARE = sorted((DATA / "firmware").glob("*.toml"))
 KERNELS = sorted((DATA / "kernel_hashes").glob("*.toml"))
 
-TECHNOLOGIES = {"sev", "sev-es", "sev-snp"}
+TECHNOLOGIES = {"sev", "sev-es", "sev-snp", "tdx"}
 IMPOSSIBLE: Mapping[str, Callable[[FirmwareComponent], bool]] = {
     "sev-es": lambda component: not component.reset_vector,
     "sev-snp": lambda component: component.metadata_fault is not None,
+    "tdx": lambda component: component.tdx is None or component.tdx.fault is not None,
 }
 """For each technology, whether no VMM can launch a component under it."""
 
@@ -102,6 +104,18 @@ class TestFirmwareOfAPlatform:
         assert verdicts["gce-v1"] == "no"
 
 
+def test_a_code_file_has_the_mrtds_of_every_image_with_its_code() -> None:
+    images = [build_of(file).image for file in DEBIAN]
+    by_sha256 = {one.sha256: one.tdx for one in images}
+    pairs = [(one.tdx, by_sha256[one.code.sha256]) for one in images if one.code and one.code.sha256 in by_sha256]
+    assert len(pairs) >= 6
+    for combined, code in pairs:
+        assert combined is not None
+        assert code is not None
+        assert combined.agrees_with(code)
+        assert combined.mrtd.keys() - code.mrtd.keys() in (set(), set(MACHINES))
+
+
 @pytest.mark.parametrize("file", DEBIAN, ids=stem)
 class TestFirmwareOfDebian:
     def test_is_named_after_its_file_and_its_origin(self, file: Path) -> None:
@@ -114,7 +128,7 @@ class TestFirmwareOfDebian:
         assert set(launchable) == TECHNOLOGIES
         for entry in launchable.values():
             assert entry.source
-            assert entry.reason[0].islower() or entry.reason.startswith(("pflash", "SEV"))
+            assert entry.reason[0].islower() or entry.reason.startswith(("pflash", "SEV", "TDVF"))
             assert not entry.reason.endswith(".")
             assert "\n" not in entry.reason
 
@@ -145,13 +159,14 @@ def test_records_of_one_package_have_the_same_source() -> None:
     assert {len(found) for found in hashes.values()} == {1}
 
 
-def test_only_one_build_launches_everywhere() -> None:
-    everywhere = [
-        build.name
+def test_one_build_launches_under_every_technology_of_amd_and_one_as_a_td() -> None:
+    yes = {
+        build.name: {technology for technology, entry in build.launchable.items() if entry.verdict == "yes"}
         for build in map(build_of, DEBIAN)
-        if {entry.verdict for entry in build.launchable.values()} == {"yes"}
-    ]
-    assert everywhere == ["sid/ovmf-amdsev/OVMF.amdsev.fd"]
+    }
+    assert [name for name, those in yes.items() if len(those) == 3] == ["sid/ovmf-amdsev/OVMF.amdsev.fd"]
+    assert [name for name, those in yes.items() if "tdx" in those] == ["sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd"]
+    assert yes["sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd"] == {"tdx"}
 
 
 @pytest.mark.parametrize("file", KERNELS, ids=stem)

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.tdx.tdx_facts import MACHINES, SINGLE_PASS, TWO_PASS, TdxFacts
+from catalog.launch.point import VmmPoint
+from catalog.launch.technology import measure, technology_named
+from catalog.spec import embedded
 from tests.real.shared import SHARED
 
 VECTORS: list[dict[str, Any]] = json.loads((SHARED / "vectors" / "tdx.json").read_text())["vectors"]
@@ -31,6 +36,27 @@ def test_digests_and_sections(vector: dict[str, Any]) -> None:
     combined = TdxFacts.of(OvmfImage.parse(bytes(vector[ZEROS_BEFORE]) + data))
     assert {machine: combined.mrtd[machine].hex() for machine in MACHINES} == vector["gce_tdhob_bug"]
     assert {way: combined.mrtd[way] for way in found.mrtd} == found.mrtd
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda one: one["image"])
+def test_the_digest_of_a_launch_from_image_and_record(vector: dict[str, Any]) -> None:
+    component = FirmwareComponent.from_image(OvmfImage.parse(image(vector["image"])))
+    record = FirmwareBuild.parse(FirmwareBuild("x", component, None, {}).to_toml()).image
+    for profile, values in (("qemu-tdx", "mrtd_single_pass"), ("qemu-tdx-two-pass", "mrtd_two_pass")):
+        point = VmmPoint(None, embedded.profile_named(profile))
+        for one in (component, record):
+            assert {measure(technology_named("tdx"), one, point).hex()} == set(vector[values].values())
+    for machine, digest in vector["gce_tdhob_bug"].items():
+        if not vector[ZEROS_BEFORE]:
+            point = VmmPoint(None, embedded.profile_named(f"gce-tdx-hob-{machine}"))
+            assert measure(technology_named("tdx"), record, point).hex() == digest
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda one: one["image"])
+def test_the_embedded_record_has_the_facts_of_the_image(vector: dict[str, Any]) -> None:
+    component = FirmwareComponent.from_image(OvmfImage.parse(image(vector["image"])))
+    (known,) = {one.image for one in embedded.builds().values() if one.component.sha256 == component.sha256}
+    assert known.tdx == component.tdx
 
 
 def test_images_without_tdvf_metadata_say_so() -> None:
