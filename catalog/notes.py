@@ -32,6 +32,7 @@ CODES = {
     "digests-differ": DANGER,
     "endorser-claims": INFO,
     "endorsers-asked": INFO,
+    "event-log-has-rest": WARNING,
     "explain-searches-further": INFO,
     "export-accepts-more": WARNING,
     "exported-endorsed": WARNING,
