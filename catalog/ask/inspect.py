@@ -13,6 +13,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.known_tail import KnownTail, known_tails
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
+from catalog.firmware.tdx.rtmr_facts import RtmrFacts
 from catalog.firmware.tdx.tdx_facts import TdxFacts
 from catalog.firmware.variable_store import variable_store_size
 from catalog.firmware.volume_contents import read_volumes
@@ -105,11 +106,16 @@ class Inspection:
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": _hex(component.sha256_midstate),
             "snp_baseline": component.snp_baseline.hex(),
-            "tdx": TdxFacts.of(self.image).to_dict() if self.image else None,
+            "tdx": self._tdx(),
             "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
             "notes": [note.to_dict() for note in worst_first(list(self.build.notes))],
         }
+
+    def _tdx(self) -> dict[str, Any] | None:
+        if self.image is None:
+            return None
+        return {**TdxFacts.of(self.image).to_dict(), "rtmr": RtmrFacts.of(self.image).to_dict()}
 
     def _standalone_reset_block(self) -> bool | None:
         return None if self.image is None else not self.image.table
