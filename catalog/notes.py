@@ -37,6 +37,7 @@ CODES = {
     "event-log-has-rest": WARNING,
     "event-log-matches": OK,
     "event-log-not-proven": WARNING,
+    "event-log-of-any-firmware": WARNING,
     "explain-searches-further": INFO,
     "export-accepts-more": WARNING,
     "exported-endorsed": WARNING,

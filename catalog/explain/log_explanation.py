@@ -108,7 +108,9 @@ class LogExplanation:
 
     def notes(self) -> list[Note]:
         """What to know before relying on the answer, the worst first."""
-        return worst_first([*self.log.notes, self._replayed(), *self._false_data(), _NOT_PREDICTED])
+        is_known = any(one.mrtd for one in self.firmware)
+        said = [*self.log.notes, self._replayed(), *self._false_data(), *(() if is_known else [_NO_FIRMWARE])]
+        return worst_first([*said, _NOT_PREDICTED])
 
     def to_dict(self) -> dict[str, Any]:
         """The member `event_log` in the JSON of `ldcat explain`."""
@@ -141,6 +143,10 @@ class LogExplanation:
         return [Note("event-data-differ", f"what the log says is not what was measured, for events {numbers}")]
 
 
+_NO_FIRMWARE = Note(
+    "event-log-of-any-firmware",
+    "no image with the MRTD of the TD is known: other firmware can log, and extend, whatever it likes",
+)
 _NOT_PREDICTED = Note(
     "rtmr-not-predicted",
     "no RTMR is predicted: RTMR0 depends on the memory and the ACPI tables that follow from the VMM's command line",

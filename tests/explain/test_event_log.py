@@ -109,7 +109,8 @@ def test_everything_that_was_given_is_found(inputs: LogInputs, files: dict[str, 
     }
     not_covered = [number for number, verdict in verdicts(explanation).items() if verdict == "not covered"]
     assert not_covered == [0, 8, 10]
-    assert [note.code for note in explanation.notes()] == ["event-log-not-proven", "rtmr-not-predicted"]
+    codes = [note.code for note in explanation.notes()]
+    assert codes == ["event-log-not-proven", "event-log-of-any-firmware", "rtmr-not-predicted"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,9 @@ def test_data_that_were_not_measured_are_a_danger(inputs: LogInputs) -> None:
 def test_an_image_must_have_all_its_events_and_the_mrtd(inputs: LogInputs) -> None:
     mrtd = TdxFacts.of(OvmfImage.parse(IMAGE)).mrtd[SINGLE_PASS]
     log = log_of(launched())
-    assert explain_log(log, inputs, mrtd=mrtd).firmware[0].mrtd is True
+    found = explain_log(log, inputs, mrtd=mrtd)
+    assert found.firmware[0].mrtd is True
+    assert "event-log-of-any-firmware" not in {note.code for note in found.notes()}
     other = explain_log(log, inputs, mrtd=bytes(48))
     assert (other.firmware[0].mrtd, other.firmware[0].is_it, other.is_explained) == (False, False, False)
     twice = launched()
