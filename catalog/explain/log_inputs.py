@@ -122,7 +122,7 @@ def _files(kernels: Sequence[Path], initrds: Sequence[Path], appends: Sequence[s
     found: dict[str, dict[bytes, list[str]]] = defaultdict(dict)
     sizes: dict[Path | None, int | None] = {None: None}
     for path in initrds:
-        digest, sizes[path] = inputs.hash_file(path, regular=True, algorithm="sha384"), path.stat().st_size
+        digest, sizes[path] = inputs.hash_file(path, regular=True, algorithm="sha384"), _size(path)
         for kind in (INITRD, FILE):
             found[kind].setdefault(digest, []).append(str(path))
     left_out = []
@@ -135,6 +135,13 @@ def _files(kernels: Sequence[Path], initrds: Sequence[Path], appends: Sequence[s
         what = f"{text!r} {'with' if has_initrd else 'without'} an initrd"
         found[COMMAND_LINE].setdefault(command_line_sha384(text, has_initrd=has_initrd), []).append(what)
     return found, tuple(left_out)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise inputs.unreadable(path, error) from error
 
 
 def _add_kernel(

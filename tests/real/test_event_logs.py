@@ -19,7 +19,9 @@ from catalog.abi.tdx.rtmr import replay
 from catalog.evidence.event_log_forms import read_event_log
 from catalog.explain.log_explanation import explain_log
 from catalog.explain.log_inputs import KnownFirmware, LogInputs
+from catalog.explain.log_kinds import COMMAND_LINE, kind_of
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.direct_boot import command_line_sha384
 from catalog.firmware.tdx.rtmr_facts import VARIABLES, RtmrFacts
 from tests.real.shared import REPOSITORY, SHARED
 
@@ -67,6 +69,13 @@ def test_a_real_td_measured_what_follows_from_the_image(name: str) -> None:
     assert list(explanation.firmware[0].known) == ["cfv", *VARIABLES]
     other = explain_log(log(1), LogInputs((known,), {}))  # the same store, in a build with Secure Boot
     assert list(other.firmware[0].differs) == ["secure_boot"]
+
+
+def test_a_real_td_measured_its_command_line() -> None:
+    """The usual one of Intel's own scripts was found by trying a few."""
+    digest = command_line_sha384("root=/dev/vda1 rw console=hvc0", has_initrd=False)
+    (found,) = [one for one in log(1).events if one.digest == digest]
+    assert kind_of(found) == COMMAND_LINE
 
 
 def test_enrolled_keys_are_measured() -> None:
