@@ -29,7 +29,10 @@ _FORMS = (
     "LAUNCH_MEASURE data, claims, text with a digest{more}; - reads stdin."
 )
 
-EvidenceArgument = Annotated[str, Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=""))]
+ExplainArgument = Annotated[
+    str | None,
+    Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more="") + " It may be left out with --event-log."),
+]
 LookupArgument = Annotated[
     str, Argument(metavar="DIGEST|FILE|-", help=_FORMS.format(more=", several digests, one a line"))
 ]

@@ -36,6 +36,10 @@ def _reader(data: bytes) -> Callable[[bytes], Evidence] | None:
         from catalog.evidence.forms.foreign import igvm_file
 
         raise igvm_file()
+    if data[4:8] == b"\3\0\0\0" and data[32:48] == b"Spec ID Event03\0":
+        from catalog.evidence.forms.foreign import event_log
+
+        raise event_log()
     if data[:4] == b"HCLA":
         from catalog.evidence.forms import report_bytes
 

@@ -103,11 +103,11 @@ def read_text(path: Path) -> str:
         raise Unreadable(f"{path} is not UTF-8 text") from error
 
 
-def hash_file(path: Path, *, regular: bool = False) -> bytes:
-    """SHA-256 of a file of any size, read in pieces; raises Unreadable. regular: as for `read_file`."""
+def hash_file(path: Path, *, regular: bool = False, algorithm: str = "sha256") -> bytes:
+    """The hash of a file of any size, read in pieces; raises Unreadable. regular: as for `read_file`."""
     try:
         with _opened(path, regular=regular) as file:
-            return hashlib.file_digest(file, "sha256").digest()
+            return hashlib.file_digest(file, algorithm).digest()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 

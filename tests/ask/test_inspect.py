@@ -13,6 +13,7 @@ from catalog.fast.match_text import published_in
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.rtmr_facts import EVENTS
 from catalog.spec import embedded
 from tests.support.firmware_builder import PAGE, build_ovmf, packed_volume, variable_store
 from tests.support.module_builder import VERSION, volume_with_version
@@ -130,6 +131,8 @@ def test_the_memory_and_the_digests_of_a_td(tmp_path: Path, inputs: Path) -> Non
     assert tdx["fault"] is None
     assert {"single-pass", "two-pass", "mr-extend-alone", "c3-standard-4"} < tdx["mrtd"].keys()
     none = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()["tdx"]
-    assert none == {"fault": "the image has no TDVF metadata", "sections": [], "mrtd": {}}
+    why = "the image has no TDVF metadata"
+    assert none.pop("rtmr") == {"why_unknown": why, "events": dict.fromkeys(EVENTS)}
+    assert none == {"fault": why, "sections": [], "mrtd": {}}
     (tmp_path / "record.toml").write_text(image.build.to_toml())
     assert Inspection.of(str(tmp_path / "record.toml"), embedded.builds()).to_dict()["tdx"] is None

@@ -17,6 +17,7 @@ from catalog.cli.help_page import HelpPage, pages_below
 from catalog.cli.program.app import make_app
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.certificate_builder import pem
+from tests.support.event_logs import booted, event_log, sha384
 from tests.support.igvm_builder import igvm_bytes, page, platform, policy
 from tests.support.published_documents import gce, root
 from tests.support.published_documents import pem as document_pem
@@ -127,6 +128,7 @@ def _prepare(shell: Shell) -> None:
     Path("SVSM.igvm").write_bytes(igvm_bytes(platform(), policy(), page(0x1000, 1)))
     Path("vmlinuz").write_bytes(b"kernel")
     Path("initrd.img").write_bytes(b"initrd")
+    Path("CCEL").write_bytes(event_log(booted(initrd=sha384(b"initrd"))))
     Path("endorsement.binarypb").write_bytes(gce())
     Path("endorser-root.pem").write_bytes(document_pem(root()))
 

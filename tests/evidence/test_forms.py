@@ -80,6 +80,7 @@ def test_what_was_read_is_said(name: str, form: str, claimed_by: str | None, cod
         ("refused-two-reports", "several different reports"),
         ("refused-csv", "evidence of Hygon CSV"),
         ("refused-igvm", "an IGVM file"),
+        ("refused-event-log", "this is an event log"),
         ("refused-thim", "has certificates, and no report"),
         ("refused-go-metadata", "metadata of sev-snp-measure-go"),
         ("refused-proof", "a proof of what a log says of a launch digest"),

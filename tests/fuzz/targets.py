@@ -48,6 +48,7 @@ from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.store import manifest
 from tests.fuzz.container_targets import CONTAINER_TARGETS
+from tests.fuzz.event_log_targets import EVENT_LOG_TARGETS
 from tests.fuzz.igvm_targets import IGVM_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
@@ -356,6 +357,7 @@ TARGETS = {
     **CONTAINER_TARGETS,
     **IGVM_TARGETS,
     **TDVF_TARGETS,
+    **EVENT_LOG_TARGETS,
     **LOG_TARGETS,
     **IMPORT_TARGETS,
 }

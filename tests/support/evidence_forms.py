@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from tests.support.attestation_builder import certificate_table, report_bytes, signed
+from tests.support.event_logs import booted, event_log
 from tests.support.report_json import as_json
 
 DIGEST = bytes(range(48))
@@ -305,6 +306,7 @@ def refused() -> dict[str, bytes]:
         "refused-two-reports": _json({"report": standard(REPORT), "quote": standard(report_bytes())}),
         "refused-csv": _json(csv),
         "refused-igvm": b"IGVM" + bytes(100),
+        "refused-event-log": event_log(booted()),
         "refused-thim": _json(thim()),
         "refused-go-metadata": _json({"MetadataItems": [], "ResetEIP": "0x80b004", "OVMFHash": DIGEST.hex()}),
         "refused-proof": _json({"format": "ldcat-proof/2", "revocations": [{"launch_digest": DIGEST.hex()}]}),

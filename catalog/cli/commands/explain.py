@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
 
 import typer
 
 from catalog import values
 from catalog.ask.answer import Answer
-from catalog.ask.answer_text import danger_lines, endorsement_title
+from catalog.ask.answer_text import endorsement_title
 from catalog.ask.answering import answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
-from catalog.cli.answer_lines import evidence_lines, told_lines
 from catalog.cli.candidate_options import (
+    BudgetOption,
     CmdlinesOption,
+    EventLogOption,
+    ExpectOption,
     FirmwareOption,
     InitrdFilesOption,
     KernelFilesOption,
     known_inputs,
+    log_inputs,
 )
 from catalog.cli.catalogs import open_if_any, print_image_notes
 from catalog.cli.evidence_options import (
@@ -32,7 +34,7 @@ from catalog.cli.evidence_options import (
     ApiMinorOption,
     BuildIdOption,
     CertsOption,
-    EvidenceArgument,
+    ExplainArgument,
     NonceOption,
     PolicyOption,
     RootOption,
@@ -48,7 +50,6 @@ from catalog.cli.options import (
     TableFormatOption,
     TrustOption,
     said_again,
-    seconds_option,
 )
 from catalog.cli.program.chosen_backend import hash_backend
 from catalog.cli.report_options import (
@@ -60,7 +61,9 @@ from catalog.cli.report_options import (
     ReportDataOption,
     RequireVerifiedOption,
 )
-from catalog.cli.shown.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
+from catalog.cli.shown.event_log_lines import about_evidence, print_log
+from catalog.cli.shown.explanation_html import write_page
+from catalog.cli.shown.explanation_lines import explanation_lines
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import (
@@ -88,10 +91,14 @@ EXAMPLES = (
         "ldcat explain report.bin --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0'",
         "Also try a kernel, an initrd and a command line of your own",
     ),
+    Example(
+        "ldcat explain --event-log CCEL --firmware OVMF.fd --kernel vmlinuz --initrd initrd.img",
+        "Say which events of a TD's log are known",
+    ),
 )
 EXIT_CODES = RELEASE_CODES | {
-    0: "the inputs were found",
-    1: "nothing was found; the answer says what is excluded",
+    0: "the inputs were found; with --event-log, everything that was compared is known",
+    1: "nothing was found; the answer says what is excluded, or which events differ",
     4: "verification failed",
     7: "everything found is revoked",
     130: "interrupted; the answer says what was excluded by then",
@@ -103,27 +110,15 @@ _MORE = 10
 
 def command(
     context: typer.Context,
-    evidence: EvidenceArgument,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="JSON|FILE|-",
-            help="Expected configuration, as `ldcat measure --format json` prints it, or as a batch line.",
-        ),
-    ] = None,
+    evidence: ExplainArgument = None,
+    expect: ExpectOption = None,
     catalog: CatalogOption = None,
     firmware: FirmwareOption = None,
     kernel: KernelFilesOption = None,
     initrd: InitrdFilesOption = None,
     append: CmdlinesOption = None,
-    budget: Annotated[
-        float,
-        typer.Option(
-            parser=seconds_option,
-            metavar="SECONDS",
-            help="Time that the search may take; then the answer says what is left.",
-        ),
-    ] = DEFAULT_BUDGET,
+    event_log: EventLogOption = None,
+    budget: BudgetOption = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,
     crl: CrlOption = None,
@@ -150,8 +145,15 @@ def command(
     The search starts from --expect, then from everything in the catalog, or from the embedded data if there is no
     catalog. It changes one axis at a time, the likeliest first, then two, then three, and usual mistakes on any number
     of axes. Ctrl-C ends the search: what was excluded by then is printed.
+    With --event-log nothing is searched: each event of a TD's log is compared with firmware, kernel, initrd and command
+    line, and the log with the RTMRs of a quote, if one is given. No RTMR is predicted.
     """
     Budget.starting(budget, monotonic)  # refuses an invalid one at once
+    if event_log and (expect is not None or html):
+        raise UsageError("--expect and --html are for a search, and with --event-log nothing is searched")
+    if evidence is None:
+        opened = open_if_any(catalog, trust, skip=skip_verify, quiet=quiet)
+        return print_log(event_log, log_inputs(opened, firmware, kernel, initrd, append), None, output)
     if evidence == expect == "-":
         raise UsageError("stdin can be read only once", "give one of the two as a file")
     found, proofs = gather(
@@ -174,6 +176,10 @@ def command(
     )
     reply = answer_without_catalog(found, proofs)
     opened = open_if_any(catalog, trust, skip=skip_verify, quiet=quiet)
+    if event_log:
+        return print_log(
+            event_log, log_inputs(opened, firmware, kernel, initrd, append), (found, reply, proofs), output
+        )
     known = known_inputs(opened, firmware, kernel, initrd, append)
     print_image_notes(known.firmware, quiet=quiet)
     reply = _with_release(opened, reply, proofs.now, quiet=quiet)
@@ -213,9 +219,9 @@ def _print(
     longer = min(budget * _MORE, MAX_BUDGET)
     go_on = said_again(context.obj, "--budget", f"{longer:.12g}") if explanation.can_go_on else None
     if html and not explanation.interrupted:
-        _write_page(html, reply, now, explanation, hits, go_on)
+        write_page(html, reply, now, explanation, hits, go_on)
     if output is Format.JSON:
-        render.json_document({**_about(reply), **record, "budget": budget, "go_on": go_on})
+        render.json_document({**about_evidence(reply), **record, "budget": budget, "go_on": go_on})
     else:
         render.answer(explanation_lines(reply, now, explanation, hits, go_on))
     if explanation.interrupted:
@@ -274,26 +280,3 @@ def _explained(
             )
     except SearchInterrupted as interrupted:
         return interrupted.explanation
-
-
-def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits, go_on: str | None) -> None:
-    from catalog.pages.explanation_page import write_explanation
-
-    write_explanation(
-        html,
-        explanation.compared_with,
-        evidence=[
-            *danger_lines(reply, now),
-            *evidence_lines(reply),
-            *told_lines(reply, now, EXPLAINED if hits else None),
-        ],
-        shown=[({**hit, "facts": hit_facts(hit)}, parted) for hit, parted in hits],
-        searched=list(searched_lines(explanation, go_on, whole=True)),
-    )
-
-
-def _about(reply: Answer) -> dict[str, Any]:
-    """The JSON about the evidence: that of `ldcat lookup` without what is said about rows."""
-    about = reply.to_dict()
-    del about["found"], about["claims"], about["matches"], about["inferred"]
-    return about

@@ -1,4 +1,4 @@
-"""What TDVF metadata asks for, and the MRTDs of an image, as tables."""
+"""What TDVF metadata asks for, the MRTDs of an image, and its events in RTMR0, as tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ _WAYS = {
     TWO_PASS: "QEMU of Ubuntu 24.04: a section is added, then measured",
     EXTEND_ALONE: "Cloud Hypervisor",
 }
+
+EVENTS = {
+    "cfv": "variable store (CFV)",
+    "secure_boot": "variable SecureBoot",
+    "pk": "variable PK",
+    "kek": "variable KEK",
+    "db": "variable db",
+    "dbx": "variable dbx",
+}
+"""What is shown of each event of an image, by its name in JSON."""
 
 
 def print_tdx(tdx: dict[str, Any]) -> None:
@@ -41,3 +51,13 @@ def print_tdx(tdx: dict[str, Any]) -> None:
     facts = [pair for digest, some in ways.items() for pair in (("MRTD", digest), ("  under", "; ".join(some)))]
     if facts:
         render.facts(facts, title="Launch digests on TDX")
+    _print_rtmr(tdx["rtmr"])
+
+
+def _print_rtmr(rtmr: dict[str, Any]) -> None:
+    """Print the events of RTMR0 that follow from the image, and why others are not known."""
+    events = [(EVENTS[name], digest) for name, digest in rtmr["events"].items() if digest]
+    if events:
+        render.facts(events, title="Events of RTMR0 that follow from the image (SHA-384)")
+    if rtmr["why_unknown"]:
+        render.line(f"events of RTMR0 that are not known: {rtmr['why_unknown']}")

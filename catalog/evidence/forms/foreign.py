@@ -33,6 +33,14 @@ def igvm_file() -> MalformedInput:
     )
 
 
+def event_log() -> MalformedInput:
+    """The error for an event log of a TD or a TPM."""
+    return MalformedInput(
+        "this is an event log, which nothing vouches for by itself, and no evidence of a launch",
+        "ldcat explain --event-log FILE says which events of a TD are known",
+    )
+
+
 def refuse_proof(fields: Mapping[str, Any]) -> None:
     """Raises MalformedInput for a proof of `ldcat prove`, whose revocations may have the launch digests of others."""
     if str(fields.get("format")).startswith("ldcat-proof/"):

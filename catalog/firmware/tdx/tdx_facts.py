@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import MalformedFirmware
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.tdx.mrtd import PAGE_SIZE, Mrtd
+from catalog.firmware.tdx.rtmr_facts import RtmrFacts
 from catalog.firmware.tdx.td_hob import memory_of, td_hob
 from catalog.firmware.tdx.tdvf import (
     MR_EXTEND,
@@ -48,9 +50,11 @@ WAYS = (SINGLE_PASS, TWO_PASS, EXTEND_ALONE, *MACHINES)
 """The ways in which a VMM builds a TD of an image; those of a machine type measure every section, as single-pass."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TdxFacts:
     """sections: in the order of the metadata. mrtd: 48 bytes by way, of WAYS. fault: why there is neither, or None.
+
+    recorded: what a record says of the events of RTMR0. image: from which they are computed, if there is no record.
 
     A way is missing if what it measures is not in the file, such as the variable store of a CODE file.
     """
@@ -58,6 +62,8 @@ class TdxFacts:
     sections: tuple[TdvfSection, ...]
     mrtd: Mapping[str, bytes] = field(hash=False)
     fault: str | None = field(default=None, compare=False)
+    recorded: RtmrFacts | None = field(default=None, compare=False)
+    image: OvmfImage | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, image: OvmfImage) -> TdxFacts:
@@ -65,19 +71,31 @@ class TdxFacts:
         try:
             sections = read_tdvf(image)
         except MalformedFirmware as error:
-            return cls((), {}, str(error))
+            return cls((), {}, str(error), image=image)
         before = bytes_before_image(sections, len(image.data))
         contents = [section_contents(one, image.data, before) for one in sections]
-        return cls(sections, MrtdOfImage(list(zip(sections, contents, strict=True))))
+        return cls(sections, MrtdOfImage(list(zip(sections, contents, strict=True))), image=image)
+
+    @cached_property
+    def rtmr(self) -> RtmrFacts | None:
+        """The events of RTMR0 that follow from the image; None if they are not known. Its volumes are unpacked once."""
+        return RtmrFacts.of(self.image) if self.image else self.recorded
+
+    def __reduce__(self) -> tuple[type[TdxFacts], tuple[Any, ...]]:
+        return TdxFacts, (self.sections, dict(self.mrtd), self.fault, self.rtmr)
 
     def agrees_with(self, other: TdxFacts) -> bool:
         """Whether both can be true of one image: one made by an earlier version may lack ways."""
         common = self.mrtd.keys() & other.mrtd.keys()
+        if None not in (self.recorded, other.recorded) and self.recorded != other.recorded:
+            return False
         return self.sections == other.sections and all(self.mrtd[way] == other.mrtd[way] for way in common)
 
     def joined(self, other: TdxFacts) -> TdxFacts:
         """The facts that one of two of the same image knows; they agree."""
-        return self if other.mrtd.keys() <= self.mrtd.keys() else replace(self, mrtd={**other.mrtd, **self.mrtd})
+        if self.image or (other.mrtd.keys() <= self.mrtd.keys() and (self.recorded or not other.recorded)):
+            return self
+        return replace(self, mrtd={**other.mrtd, **self.mrtd}, recorded=self.recorded or other.rtmr)
 
     def to_dict(self) -> dict[str, Any]:
         """The member `tdx` in the JSON of `ldcat inspect`."""
@@ -85,6 +103,7 @@ class TdxFacts:
             "fault": self.fault,
             "sections": [one.to_dict() for one in self.sections],
             "mrtd": {way: digest.hex() for way, digest in self.mrtd.items()},
+            "rtmr": self.rtmr and self.rtmr.to_dict(),
         }
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from catalog.errors import MalformedRecord
+from catalog.firmware.tdx.rtmr_facts import RtmrFacts, RtmrWire
 from catalog.firmware.tdx.tdvf import TdvfSection, TdvfSectionType, section_fault
 from catalog.firmware.tdx.tdx_facts import WAYS, TdxFacts
 from catalog.wire import U32, PageAddress, Wire, decode_json, encode_json, unhex
@@ -25,11 +26,12 @@ class TdvfSectionWire(Wire, frozen=True):
 
 
 class TdxWire(Wire, frozen=True):
-    """sections, and mrtd by way in hex; or fault, why no TD can be built of the image, and nothing else."""
+    """sections, mrtd by way in hex, and rtmr if it is known; or fault, why no TD can be built of the image, alone."""
 
     sections: list[TdvfSectionWire] = []
     mrtd: dict[str, str] = {}
     fault: str | None = None
+    rtmr: RtmrWire | None = None
 
 
 def facts_json(facts: TdxFacts) -> str:
@@ -38,7 +40,8 @@ def facts_json(facts: TdxFacts) -> str:
         TdvfSectionWire(type=one.name, **{name: getattr(one, name) for name in _NUMBERS}) for one in facts.sections
     ]
     mrtd = {way: digest.hex() for way, digest in facts.mrtd.items()}
-    return encode_json(TdxWire(sections=sections, mrtd=mrtd, fault=facts.fault))
+    rtmr = facts.rtmr.wire if facts.rtmr else None
+    return encode_json(TdxWire(sections=sections, mrtd=mrtd, fault=facts.fault, rtmr=rtmr))
 
 
 def parse_facts(text: str, what: str) -> TdxFacts:
@@ -49,12 +52,14 @@ def parse_facts(text: str, what: str) -> TdxFacts:
 def tdx_facts(wire: TdxWire, what: str) -> TdxFacts:
     """The facts of a record; raises MalformedRecord, with a message that begins with `what`."""
     try:
-        if (wire.fault is None) != bool(wire.sections and wire.mrtd) or (wire.fault and (wire.sections or wire.mrtd)):
+        others = (wire.sections, wire.mrtd, wire.rtmr)
+        if any(others) if wire.fault is not None else not all(others[:2]):
             raise MalformedRecord("has sections and mrtd, or fault alone")
         if unknown := wire.mrtd.keys() - set(WAYS):
             raise MalformedRecord(f"mrtd: unknown way {min(unknown)[:24]!r}")
         mrtd = {way: unhex(text, 48, f"mrtd: {way}") for way, text in wire.mrtd.items()}
-        return TdxFacts(tuple(map(_section, wire.sections)), mrtd, wire.fault)
+        rtmr = RtmrFacts.from_wire(wire.rtmr, "tdx") if wire.rtmr else None
+        return TdxFacts(tuple(map(_section, wire.sections)), mrtd, wire.fault, rtmr)
     except MalformedRecord as error:
         raise MalformedRecord(f"{what}: {error}") from error
 
@@ -72,6 +77,8 @@ def tdx_lines(facts: TdxFacts) -> Iterator[str]:
         yield f'    {{ type = "{one.name}", {data}, {memory} }},'
     yield "]"
     yield from (f'mrtd.{way} = "{digest.hex()}"' for way, digest in sorted(facts.mrtd.items()))
+    if facts.rtmr:
+        yield from facts.rtmr.lines("component.tdx.rtmr")
 
 
 def _section(wire: TdvfSectionWire) -> TdvfSection:

@@ -11,6 +11,8 @@ export const HCL_FORM = "attestation report in an Azure HCL blob";
 const TDX_QUOTE_SIZE = 48 + 584;
 const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
 const IGVM = "this is an IGVM file: an image to launch, not evidence of a launch; ldcat inspect FILE shows its launch digest under each loader";
+const LOG = "this is an event log, which nothing vouches for by itself, and no evidence of a launch; ldcat explain --event-log FILE says which events of a TD are known";
+const LOG_BEGINS = "53706563204944204576656e74303300"; // Spec ID Event03
 const SCALE = "00038112"; // version 0, quote of SEV-SNP, and the length of its report
 const EXPECTED = "an ID block states which launch its author expects, not what was launched";
 const PEK_NOT_CHECKED = "the report is not verified: ldcat does not check the chain of its platform endorsement key (PEK)";
@@ -21,6 +23,7 @@ export function ofBytes(data) {
   // a key type is not zero; a report of AMD has its guest SVN at 4, and zeros before it
   if (size >= TDX_QUOTE_SIZE && /^0[45]00(?!0000)....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
   if (head.startsWith("4947564d")) throw new Malformed(IGVM);
+  if (head.endsWith("03000000") && hexOf(data.subarray(32, 48)) === LOG_BEGINS) throw new Malformed(LOG);
   if (head.startsWith("48434c41")) {
     if (data[0x20] === 0x81) throw new Malformed(`the report in this Azure HCL blob ${TDX}`);
     return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), HCL_FORM);

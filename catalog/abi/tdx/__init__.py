@@ -1,0 +1,1 @@
+"""What Intel TDX defines: quotes, TD reports, event logs."""
