@@ -130,7 +130,7 @@ def test_what_is_odd_about_the_file_is_told(tmp_path: Path) -> None:
         ("sev-snp", {"vmm": "qemu-igvm", "vcpus": 5000}, UsageError, "5000 vCPUs"),
         ("sev-snp", {"vmm": "igvm-spec", "vcpus": -5}, UsageError, "-5 vCPUs"),
         ("sev-snp", {"vmm": "igvm-spec", "sev_features": "0xzz"}, LdcatError, "0xzz"),
-        ("tdx", {"vmm": "qemu-igvm"}, UnknownName, "tdx"),
+        ("cca", {"vmm": "qemu-igvm"}, UnknownName, "cca"),
         ("sev", {"vmm": "qemu-igvm"}, CannotLaunch, "no platform for sev"),
         ("sev-snp", {"vmm": "igvm-spec", "firmware_sha256": "0" * 64}, UsageError, "not the firmware_sha256 given"),
     ],

@@ -100,7 +100,7 @@ def test_fields_that_do_not_matter_are_noted() -> None:
 @pytest.mark.parametrize(
     ("request_", "error", "part"),
     [
-        (replace(BSP, technology="tdx"), UnknownName, "unknown technology 'tdx'"),
+        (replace(BSP, technology="cca"), UnknownName, "unknown technology 'cca'"),
         (replace(BSP, technology="sev"), UsageError, "sev measures no vCPU"),
         (replace(BSP, vmm=None), UsageError, "sev-snp depends on the VMM"),
         (replace(BSP, vmm="qemu"), UnknownName, "unknown VMM profile 'qemu'"),

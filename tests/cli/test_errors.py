@@ -37,7 +37,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("lookup",), 2, "missing argument 'DIGEST|FILE|-'"),
         (("measure",), 2, "no firmware is given"),
         (("measure", AMDSEV), 2, "no technology is given"),
-        (("measure", AMDSEV, "-t", "tdx"), 2, "unknown technology 'tdx'"),
+        (("measure", AMDSEV, "-t", "cca"), 2, "unknown technology 'cca'"),
         (("measure", "nobody", "-t", "sev"), 2, "unknown build or firmware file 'nobody'"),
         (("measure", AMDSEV, *SNP), 2, "no number of vCPUs is given"),
         (("measure", AMDSEV, *SNP, "--vcpus", "0"), 2, "a guest cannot have 0 vCPUs"),

@@ -67,7 +67,7 @@ def of(built: BuildResult, technology: str) -> str:
     return next(digest.hex() for name, digest in all_digests(built) if name == technology)
 
 
-def tdx_digest(built: BuildResult) -> str:
+def later_digest(built: BuildResult) -> str:
     with later_version():
         return of(built, NAME)
 
@@ -90,7 +90,7 @@ def test_a_lookup_searches_the_known_technologies(
         record = json.loads(run("lookup", digest, *options, "-f", "json")[1])
         assert record["notes"][-1] == NOTE_NOT_SEARCHED
         assert {match["technology"] for match in record["matches"]} == {technology}
-    code, out, err = run("lookup", tdx_digest(later), *options)
+    code, out, err = run("lookup", later_digest(later), *options)
     assert (code, out) == (1, "")
     assert err.startswith(WARNED)
     with later_version():
@@ -172,7 +172,7 @@ def test_an_audit_does_not_succeed(run: Run, later: BuildResult, published: Plac
     assert (code, found["holds"]) == (1, False)
     (finding,) = found["findings"]
     assert (finding["severity"], finding["rule"], finding["subject"]) == ("error", "known", NAME)
-    assert finding["evidence"].startswith("not checked: this version of ldcat does not know technology 'tdx'")
+    assert finding["evidence"].startswith("not checked: this version of ldcat does not know technology 'cca'")
     with later_version():
         assert run("audit", str(later.folder))[0] == 0
     code, out, _ = run("audit", str(published.log), "--trust", str(published.trust), "-f", "json")
@@ -231,7 +231,7 @@ def test_a_lookup_at_a_host_finds_known_rows(run: Run, published: Place, later: 
             code, out, err = run("lookup", of(later, "sev-snp"), "--catalog", url, *trust, "-f", "json")
             assert (code, err) == (0, SAID + WARNED)
             assert json.loads(out)["notes"][-1] == NOTE_NOT_SEARCHED
-            code, out, err = run("lookup", tdx_digest(later), "--catalog", url, *trust)
+            code, out, err = run("lookup", later_digest(later), "--catalog", url, *trust)
             assert (code, out) == (1, "")
             assert WARNED in err
 
@@ -250,7 +250,7 @@ def test_the_python_api_warns(published: Place, later: BuildResult, caplog: pyte
     with Release.open(published.log, published.trust) as release:
         assert caplog.messages == [NOT_SEARCHED]
         assert {match.technology for match in release.lookup(of(later, "sev-es"))} == {"sev-es"}
-        assert not release.lookup(tdx_digest(later))
+        assert not release.lookup(later_digest(later))
 
 
 def test_a_proof_of_an_unknown_technology_has_a_note(
@@ -263,8 +263,8 @@ def test_a_proof_of_an_unknown_technology_has_a_note(
     code, out, err = run("verify-proof", str(tmp_path / "proof"), "--trust", str(published.trust))
     assert (code, "match" in out) == (0, True)
     assert err == ""
-    assert "  warning: this version of ldcat does not know technology 'tdx': the row's fields are not checked\n" in out
-    code, _, err = run("prove", tdx_digest(later), "--catalog", str(published.log))
+    assert "  warning: this version of ldcat does not know technology 'cca': the row's fields are not checked\n" in out
+    code, _, err = run("prove", later_digest(later), "--catalog", str(published.log))
     assert (code, WARNED in err) == (1, True)
 
 
@@ -309,7 +309,7 @@ def test_doctor_and_monitor_have_a_note(run: Run, published: Place) -> None:
     assert (code, [one["severity"] for one in notes]) == (0, ["note"])
     with static_host(published.log) as host:
         code, out, err = run("monitor", host.url.rstrip("/"), *trust, "-f", "json")
-    line = "this version of ldcat does not know technology 'tdx': its 6 rows are not looked at"
+    line = "this version of ldcat does not know technology 'cca': its 6 rows are not looked at"
     assert (code, json.loads(out)["notes"], err) == (
         0,
         [Note("technology-unknown", line).to_dict()],

@@ -185,7 +185,7 @@ def test_every_selector_selects_the_named_rows(publisher: Publisher, small: Buil
         ("revoked", ["--firmware", "whole"], "x", 2, "unknown build 'whole'"),
         ("revoked", ["--firmware", "00" * 32], "x", 2, "no row or endorsed digest with firmware_sha256"),
         ("revoked", ["--kernel-hashes", "yours"], "x", 2, "unknown kernel hashes table 'yours'"),
-        ("revoked", ["--technology", "tdx"], "x", 2, "unknown technology 'tdx'"),
+        ("revoked", ["--technology", "cca"], "x", 2, "unknown technology 'cca'"),
         ("revoked", ["--vmm", "nobody"], "x", 2, "no row or endorsed digest with vmm nobody"),
         ("revoked", ["--vcpus", "0"], "x", 2, "a guest cannot have 0 vCPUs"),
         ("revoked", ["--vcpus", "many"], "x", 2, "is not a number"),

@@ -174,7 +174,7 @@ CASES = [
     (3, "lookup --prefix 12 --catalog catalog", "a prefix has 16 to 96 hex digits"),
     (2, "measure", "no firmware is given"),
     (2, "measure {build}", "no technology is given"),
-    (2, "measure {build} -t tdx", "unknown technology 'tdx'"),
+    (2, "measure {build} -t cca", "unknown technology 'cca'"),
     (2, "measure sid/ovmf-amdsev/OVMF.amdsv.fd -t sev", "unknown build"),
     (2, "measure {long} -t sev", "unknown build"),
     (2, "measure {build} {snp} --vcpu-type EPYC", "no number of vCPUs is given"),

@@ -80,9 +80,9 @@ def test_a_changed_claim_is_a_bad_proof() -> None:
 
 
 def test_a_technology_of_a_later_version_is_noted() -> None:
-    (note,) = verdict(endorsed(technology="tdx")).notes
+    (note,) = verdict(endorsed(technology="cca")).notes
     assert note.code == "technology-unknown"
-    assert "does not know technology 'tdx'" in note.text
+    assert "does not know technology 'cca'" in note.text
 
 
 def test_the_script_ends_with_the_exit_code() -> None:

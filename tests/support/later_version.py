@@ -25,7 +25,7 @@ from tests.support.catalogs import build
 from tests.support.forged_releases import next_record, sign_release
 from tests.support.samples import SMALL, write_inputs, write_spec
 
-NAME = "tdx"
+NAME = "cca"
 ROWS = 6
 
 _TABLE = f"""
@@ -64,7 +64,7 @@ class Tdx(SevSnp):
     digest_is_state = False
 
     def finish(self, state: bytes) -> LaunchDigest:
-        return LaunchDigest(hashlib.sha384(b"tdx" + state).digest())
+        return LaunchDigest(hashlib.sha384(b"cca" + state).digest())
 
     def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
         return [fold_chain(self, chain, counts) for chain in chains]

@@ -99,7 +99,7 @@ def test_the_page_shows_known_technologies(browser: Browser, served: Service, la
     for seen in pasted(browser, f"{served.url}/", unknown):
         expect(seen.page.locator("#answer h2")).to_contain_text("No configuration of this catalog")
         expect(seen.page.locator("#answer .match")).to_have_count(0)
-        expect(seen.page.locator("#answer")).to_contain_text("a row of technology tdx, which this page does not know")
+        expect(seen.page.locator("#answer")).to_contain_text("a row of technology cca, which this page does not know")
 
 
 def test_a_site_of_this_version_names_what_it_does_not_list(
