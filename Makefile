@@ -132,15 +132,21 @@ bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md, or pr
 clean:  ## remove everything that was built, the virtual environment too
 	rm -rf $(VENV) build dist man *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
-$(VENV)/.installed: $(SOURCES)
-	@echo 'installing ldcat and the packages that it needs in $(VENV): about a minute'
+INSTALL ?= $(BIN)/pip install --quiet --disable-pip-version-check
+
+$(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'  # it takes a tenth of the time of pip
+
+$(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
+	@echo 'installing ldcat and the packages that it needs in $(VENV): about a minute'
+	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-test: $(VENV)/.installed | $(VENV)/bin/uv
 	@echo 'installing the packages that the tests need in $(VENV): some seconds'
-	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'  # it takes a tenth of the time of pip
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --extra test --requirements pyproject.toml
 	touch $@
 

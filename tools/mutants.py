@@ -127,11 +127,7 @@ def _run(wanted: Sequence[tuple[str, Mutant]], end: float | None) -> Iterator[tu
         workers = os.cpu_count() or 1
         context = get_context("spawn")
         with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(folder,)) as pool:
-            unchanged = {room: pool.submit(_noticed, room, None) for room in dict.fromkeys(room for room, _ in wanted)}
-            for room, fails in unchanged.items():
-                if fails.result():
-                    said = "".join(path.read_text() for path in Path(folder).glob("*/said"))
-                    raise SystemExit(f"the tests of {room} fail without any change:\n{said}")
+            unchanged: dict[str, Future[str]] = {}  # of the rooms of these mutants: a sample has no need of the others
             waiting: dict[Future[bool], tuple[str, Mutant]] = {}
             rest, begun = iter(wanted), 0
             while True:
@@ -141,11 +137,16 @@ def _run(wanted: Sequence[tuple[str, Mutant]], end: float | None) -> Iterator[tu
                     and (one := next(rest, None))
                 ):
                     begun += 1
+                    if one[0] not in unchanged:
+                        unchanged[one[0]] = pool.submit(_failures, one[0])
                     waiting[pool.submit(_noticed, one[0], one[1].source)] = one
                 if not waiting:
                     return
                 for done in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(done), done.result()
+                    room, _ = one = waiting.pop(done)
+                    if said := unchanged[room].result():
+                        raise SystemExit(f"the tests of {room} fail without any change:\n{said}")
+                    yield one, done.result()
 
 
 def _begin(folder: str) -> None:
@@ -168,10 +169,15 @@ def _begin(folder: str) -> None:
         __import__(name)
 
 
-def _noticed(room: str, source: str | None) -> bool:
+def _failures(room: str) -> str:
+    """What the tests of a room say where they fail without any change, else nothing."""
+    return Path("said").read_text() if _noticed(room, (ROOT / room).read_text(encoding="utf-8")) else ""
+
+
+def _noticed(room: str, source: str) -> bool:
     """Whether a test of the room fails with this in its place."""
     place, before = Path(room), (ROOT / room).read_text(encoding="utf-8")
-    place.write_text(before if source is None else source, encoding="utf-8")
+    place.write_text(source, encoding="utf-8")
     child = os.fork()
     if child == 0:
         _test(ROOMS[room])

@@ -175,23 +175,25 @@ def test_all_hash_columns_are_found_and_are_text(hashes: HashColumns) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_spelling_finds_a_digest_or_is_an_error(hashes: HashColumns, form: str) -> None:
-    """Each spelling in the rows of one technology, and some of them in those of all, which take twice as long."""
+    """Some spellings in the rows of all technologies, the others in those of one, which take half as long."""
     one, every = (
         next(column for column in hashes.columns if (column.view, column.name) == (view, "launch_digest"))
         for view in ("launch_digests_sev_snp", "launch_digests")
     )
     spellings = [spelling for spelling in SPELLINGS if form not in NOT_SELECT or spelling not in EXPRESSIONS]
-    first = list(FORMS).index(form) % 7
-    asked = [(one, spelling) for spelling in spellings] + [(every, spelling) for spelling in spellings[first::7]]
+    first = list(FORMS).index(form)
+    asked = [((one if (first + at) % 7 else every), spelling) for at, spelling in enumerate(spellings)]
     answers = {case: hashes.is_found(case[0], form, case[1]) for case in asked}
     assert [case for case, answer in answers.items() if answer is False] == []
 
 
-def test_every_hash_column_is_found_in_every_spelling(hashes: HashColumns) -> None:
+def test_every_hash_column_is_found_in_many_spellings(hashes: HashColumns) -> None:
+    """A third of them for each column; all of them are in the test above."""
     answers = {
         (column, spelling): hashes.is_found(column, "=", spelling)
-        for column in hashes.columns
-        for spelling in SPELLINGS
+        for number, column in enumerate(hashes.columns)
+        for at, spelling in enumerate(SPELLINGS)
+        if (number + at) % 3 == 0
     }
     assert [case for case, answer in answers.items() if answer is False] == []
 
