@@ -175,3 +175,8 @@ def test_a_root_that_this_machine_trusts_counts(
     for options in (AT, ()):
         shown = json.loads(run("lookup", given, *options, "-f", "json")[1])
         assert (shown["verification"]["root_trusted_by"], shown["refused"]) == ("given", None)
+
+
+def test_no_digest_is_related_to_that_of_a_td(run: Run, given: str) -> None:
+    code, _, err = run("relate", given, "ab" * 48)
+    assert (code, "the launch digest of a TD does not depend on its vCPUs" in err) == (2, True)
