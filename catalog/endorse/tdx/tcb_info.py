@@ -1,6 +1,7 @@
 """What a TCB info of Intel says about a platform and its TDX module.
 
-Source: Intel PCS API version 4, TCB Info for TDX; google/go-tdx-guest, verify/verify.go.
+Source: Intel PCS API version 4, TCB Info for TDX; Intel SGX-TDX-DCAP-QuoteVerificationLibrary, TcbLevelCheck.cpp;
+google/go-tdx-guest, verify/verify.go.
 """
 
 from __future__ import annotations
