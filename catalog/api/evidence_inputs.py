@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from catalog.endorse.certificate import Certificate
     from catalog.endorse.crl import RevocationList
     from catalog.endorse.report_checks import ReportChecks
+    from catalog.endorse.tdx.collateral import Collateral
 
     CertificatesInput = bytes | str | os.PathLike[str] | Iterable[bytes | str | os.PathLike[str]]
     """Certificates in bytes, or in files or folders, which a str names."""
@@ -84,6 +85,17 @@ def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tup
     return tuple(found)
 
 
+def collateral_of(given: CertificatesInput) -> Collateral:
+    """Read what is said of the platform of a quote; raises MalformedInput, Unreadable and UsageError as others here."""
+    from catalog.endorse.tdx.collateral import Collateral
+    from catalog.files.certificate_inputs import read_collateral
+
+    several = [given] if isinstance(given, bytes | str | os.PathLike) else given
+    return Collateral.joined(
+        Collateral.parse(one) if isinstance(one, bytes) else read_collateral(one) for one in several
+    )
+
+
 def revocation_lists_of(given: CertificatesInput) -> tuple[RevocationList, ...]:
     """Read revocation lists; raises MalformedInput for an invalid one, Unreadable for a file."""
     found: list[RevocationList] = []
@@ -136,5 +148,7 @@ def check_accepted(reply: Answer) -> None:
     if reply.refused:
         from catalog.ask.verification import sources
 
-        urls = [one.url for one in sources(reply.evidence) if one.url] if reply.endorsement is None else []
-        raise VerificationFailed(reply.refused, f"AMD has certificates at {', '.join(urls)}" if urls else None)
+        whose = "Intel has collateral" if reply.evidence.quote else "AMD has certificates"
+        lacks = reply.endorsement is None or not reply.endorsement.complete
+        urls = [one.url for one in sources(reply.evidence) if one.url] if lacks else []
+        raise VerificationFailed(reply.refused, f"{whose} at {', '.join(urls)}" if urls else None)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed
     from catalog.ask.answer import Answer
     from catalog.ask.measure import AnyMeasured
     from catalog.ask.related_digests import Relating
-    from catalog.ask.verification import VerificationInputs
     from catalog.explain.explanation import Explanation
 
 
@@ -127,14 +126,15 @@ class Release:
 
         evidence: a launch digest, an attestation report or a launch measurement: as a value, as bytes or text in any
             form that the command line reads, or as the path of a file. 32 and 48 bytes are a digest.
-        certs: certificates that endorse a report, in PEM, DER or a certificate table: bytes, or files or folders.
-        roots: ARKs that are trusted besides AMD's, in the same forms.
-        crls: revocation lists of AMD, in PEM or DER, in the same forms.
+        certs: certificates that endorse a report, in PEM, DER or a certificate table: bytes, or files or folders; for a
+            TDX quote, TCB info, QE identity, their certificates and CRLs, as Intel's PCS gives them.
+        roots: ARKs that are trusted besides AMD's, or roots besides Intel's, in the same forms.
+        crls: revocation lists of AMD or Intel, in PEM or DER, in the same forms.
         tik: the TIK of a launch measurement, 16 bytes.
         at: the time at which certificates have to be valid; None for now.
         require_verified: raise VerificationFailed unless it is verified, as --require-verified does.
         report_data, host_data, id_key_digest, policy, min_tcb: what a report has to have: 64, 32 and 48 bytes, exactly
-            these bits of the guest policy, and a TCB of at least, such as `snp=22,microcode=213`.
+            these bits of the guest policy, and a TCB of at least, as `snp=22,microcode=213`. Quotes have the first.
         min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
         related: also search related digests if nothing else is known: this takes some tenths of a second.
 
@@ -149,13 +149,14 @@ class Release:
             if answer_at_once:
                 return answer_at_once
         from catalog.api.evidence_inputs import check_accepted, checks_of, evidence_of
+        from catalog.api.verified_by import verified_by
         from catalog.ask.answer import found_answer
         from catalog.ask.verification import check_verification_inputs
         from catalog.values import replace
 
         found = evidence_of(evidence, with_tik=tik is not None)
         proofs = replace(
-            _verified_by(certs, roots, crls, tik, at, require_verified=require_verified),
+            verified_by(found, certs, roots, crls, tik, at, require_verified=require_verified),
             checks=checks_of(report_data, host_data, id_key_digest, policy, min_tcb),
             min_svn=min_svn or {},
         )
@@ -214,10 +215,11 @@ class Release:
         """
         from catalog.api.evidence_inputs import evidence_of
         from catalog.api.explaining import explained
+        from catalog.api.verified_by import verified_by
 
         self._check_fresh()
         found = evidence_of(evidence, with_tik=tik is not None)
-        proofs = _verified_by(certs, roots, crls, tik, at, require_verified=require_verified)
+        proofs = verified_by(found, certs, roots, crls, tik, at, require_verified=require_verified)
         return explained(self._opened.catalog, found, expected, budget, proofs)
 
     def measure(self, *, technology: str, firmware: str, **inputs: Any) -> AnyMeasured:
@@ -266,34 +268,3 @@ class Release:
                 f"{self.place}: the release is stale: its newest cosignature is older than max-age",
                 "open it again; its publisher may have a newer one",
             )
-
-
-def _verified_by(
-    certs: CertificatesInput,
-    roots: CertificatesInput,
-    crls: CertificatesInput,
-    tik: bytes | None,
-    at: datetime | None,
-    *,
-    require_verified: bool,
-) -> VerificationInputs:
-    """What evidence is verified by, as a caller of `lookup` and `explain` gives it."""
-    from catalog.api.evidence_inputs import certificates_of, revocation_lists_of
-    from catalog.ask.verification import VerificationInputs
-
-    return VerificationInputs(
-        certificates=certificates_of(certs),
-        roots=certificates_of(roots, are_roots=True),
-        lists=revocation_lists_of(crls),
-        now=_seconds(at),
-        tik=tik,
-        require_verified=require_verified,
-    )
-
-
-def _seconds(at: datetime | None) -> float:
-    if at is None:
-        return time.time()
-    if at.utcoffset() is None:
-        raise UsageError("the time has no time zone", "such as datetime(2026, 6, 1, tzinfo=UTC)")
-    return at.timestamp()

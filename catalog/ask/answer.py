@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.abi.digest import SNP_DIGEST_SIZE
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, notes_on
-from catalog.ask.verification import NOT_ENDORSED, checked, verification_dict, verified, why_unverified
+from catalog.ask.verification import checked, not_endorsed, verification_dict, verified, why_unverified
 from catalog.errors import VerificationFailed
 from catalog.evidence.evidence import HCL_FORM
 from catalog.fast.match import CLAIMED, shared_by, shared_digest
@@ -54,7 +54,7 @@ class Answer(Value):
     the digest.
     asked: the endorsers of the catalog, short; empty if a row has the digest.
     firmware_of: who published the firmware of its rows, if related digests were searched.
-    endorsement: verification of a report; None without certificates.
+    endorsement: verification of a report or quote; None without certificates.
     checks: the outcome of each check of a report that was demanded.
     require_verified: whether evidence that is not verified is refused.
     notes: about the evidence; each match has notes of its own.
@@ -106,7 +106,7 @@ class Answer(Value):
 
     @property
     def verified(self) -> bool:
-        """Whether certificates endorse the report; False without certificates, and for other evidence."""
+        """Whether certificates endorse the report or quote; False without certificates, and for other evidence."""
         return self.endorsement is not None and self.endorsement.verified
 
     def __iter__(self) -> Iterator[Match]:
@@ -133,10 +133,11 @@ class Answer(Value):
     @property
     def refused(self) -> str | None:
         """Why the evidence is refused: it is not verified, or a check failed. None if it is not refused."""
-        if self.endorsement is not None and not self.endorsement.verified:
-            return NOT_ENDORSED
+        if self.endorsement is not None and self.endorsement.failed:
+            return not_endorsed(self.evidence)
         if failed := [finding.code for finding in self.checks if not finding.passed]:
-            return f"the report does not meet what was demanded: {', '.join(failed)}"
+            what = "report" if self.report else self.evidence.form
+            return f"the {what} does not meet what was demanded: {', '.join(failed)}"
         if not self.require_verified:
             return None
         why = why_unverified(self.evidence, self.endorsement, is_found=self.digest is not None)
@@ -152,7 +153,7 @@ class Answer(Value):
         findings = (*(self.endorsement.findings if self.endorsement else ()), *self.checks)
         if failed := dict.fromkeys(finding.code for finding in findings if finding.passed is False):
             return f"what failed: {', '.join(failed)}"
-        if self.report is not None:
+        if self.evidence.verifiable:
             return "give its certificates with --certs: see above where they are"
         return None if self.evidence.measure_data else "ask for the attestation report, and give it with --certs"
 
@@ -181,7 +182,10 @@ class Answer(Value):
             "report": self.report and self.report.to_dict(),
             "sev_report": self.evidence.sev_report and self.evidence.sev_report.to_dict(),
             "id_block": self.evidence.id_block and self.evidence.id_block.to_dict(),
-            "verification": self.report and verification_dict(self.evidence, self.endorsement, self.checks),
+            "tdx": self.evidence.td and self.evidence.td.to_dict(),
+            "verification": verification_dict(self.evidence, self.endorsement, self.checks)
+            if self.evidence.verifiable
+            else None,
             "refused": self.refused,
             "notes": [note.to_dict() for note in worst_first([*self.notes, *self.catalog_notes])],
             "release": self.release and self.release.to_dict(),

@@ -104,7 +104,7 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
 def danger_lines(answer: Answer, now: float) -> Iterator[str]:
     """The first lines: why not to rely on the evidence, on its matches, or on what else is known of the digest."""
     if answer.refused:
-        is_verified = answer.endorsement is not None and answer.endorsement.verified
+        is_verified = answer.verified
         yield f"DANGER: {'' if is_verified else 'NOT VERIFIED: '}{answer.refused}"
     yield from map(note_line, dangers(answer.notes))
     yield from match_dangers(answer.matches)

@@ -82,10 +82,10 @@ def read_digests(given: str, stdin: BinaryIO, called: str = ARGUMENT) -> list[La
     called: what errors call the text.
 
     Stdin and a file hold digests, one a line, or a report; blank lines are left out. Raises MalformedInput, which names
-    the line, Unreadable, and UsageError for a launch measurement.
+    the line, Unreadable, and UsageError for a launch measurement, and for what a TD shows.
     """
     if given != "-" and (digest_of_line(given) or not given.strip() or not inputs.exists(Path(given))):
-        return [read_evidence(given, stdin, called=called).digest]
+        return [_digest_of(read_evidence(given, stdin, called=called))]
     data = read_bounded(given, stdin, MAX_EVIDENCE)
     name = "stdin" if given == "-" else given
     found = []
@@ -93,7 +93,14 @@ def read_digests(given: str, stdin: BinaryIO, called: str = ARGUMENT) -> list[La
         if line.evidence is None:
             raise MalformedInput(f"{name}, line {line.number}, is not a launch digest", "write one digest a line")
         found.append(line.evidence.digest)
-    return found or [sniff(data, name=name).digest]
+    return found or [_digest_of(sniff(data, name=name))]
+
+
+def _digest_of(evidence: Evidence) -> LaunchDigest:
+    """The digest of SEV that evidence states."""
+    if evidence.td:
+        raise UsageError("the launch digest of a TD does not depend on its vCPUs, so none is related to it by them")
+    return evidence.digest
 
 
 def read_expectation(given: str, stdin: BinaryIO) -> bytes:

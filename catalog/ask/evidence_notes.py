@@ -18,6 +18,10 @@ def notes_on(evidence: Evidence) -> list[Note]:
     """What weakens evidence: what it says about itself, then how it was read. Launch measurements have theirs apart."""
     if evidence.report:
         return [*report_notes(evidence.report), *evidence.notes]
+    if evidence.td:
+        from catalog.ask.tdx.td_notes import td_notes
+
+        return [*td_notes(evidence.td), *evidence.notes]
     from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 
     if evidence.sev_report:
@@ -39,7 +43,7 @@ REPORT_NOT_VERIFIED = Note(
 
 def unverified_notes(evidence: Evidence) -> list[Note]:
     """What weakens evidence of which nothing but the launch digest is compared with something."""
-    return [*([REPORT_NOT_VERIFIED] if evidence.report else []), *notes_on(evidence)]
+    return [*([REPORT_NOT_VERIFIED] if evidence.verifiable else []), *notes_on(evidence)]
 
 
 def snp_policy_notes(policy: SnpPolicy) -> list[Note]:

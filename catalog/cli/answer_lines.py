@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from catalog.endorse.report_finding import Finding
 
 
+_INCOMPLETE = "signed, but not verified: nothing that is given says that the TCB of the platform is up to date"
+
+
 def answer_lines(answer: Answer, now: float) -> Iterator[str]:
     """What is a danger, the evidence with its verification and notes, the matches, then what else is known."""
     yield from danger_lines(answer, now)
@@ -40,6 +43,11 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
     if answer.report:
         yield from fact_lines(_report_facts(answer.report), title=answer.evidence.form)
         yield from verification_lines(answer)
+    elif answer.evidence.td:
+        from catalog.ask.tdx.td_facts import td_facts
+
+        yield from fact_lines(td_facts(answer.evidence.td), title=answer.evidence.form)
+        yield from verification_lines(answer)
     elif answer.evidence.form != BARE_DIGEST:
         yield from fact_lines(_other_facts(answer), title=answer.evidence.form)
     for note in worst_first(list(answer.notes)):
@@ -48,17 +56,21 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:
-    """Each check of a report against the certificates, or that none were given; no line for other evidence.
+    """Each check of a report or quote against the certificates, or that none were given.
 
-    That a check failed is said once more above all else: see `danger_lines`.
+    No line for other evidence, but for what was demanded. That a check failed is said once more above all else: see
+    `danger_lines`.
     """
-    if answer.report is None:
+    if not answer.evidence.verifiable:
+        yield from map(_finding, answer.checks)
         return
     if answer.endorsement is None:
         yield f"  {MARKS[WARNING]}: {not_verified(answer.evidence)}"
     elif answer.verified:
         root = " and the root" if answer.endorsement.trusted_by == "given" else ""
         yield f"  {MARKS[OK]}: verified with the certificates{root} given"
+    elif not answer.endorsement.failed:
+        yield f"  {MARKS[WARNING]}: {_INCOMPLETE}"
     if answer.endorsement is not None:
         yield from map(_finding, answer.endorsement.findings)
     if not answer.verified:

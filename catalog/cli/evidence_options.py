@@ -15,18 +15,18 @@ from catalog.cli.options import is_setting, named_path, number_option
 from catalog.cli.report_options import now_or, report_checks
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
-from catalog.files.certificate_inputs import read_certificates, read_revocation_lists, read_roots
+from catalog.files.certificate_inputs import read_certificates, read_collateral, read_revocation_lists, read_roots
 from catalog.rows.numbers import parse_number
 from catalog.terminal import render
 from catalog.values import replace
 
-_REPORT = "Attestation reports (SEV-SNP)"
+_REPORT = "Attestation reports (SEV-SNP) and quotes (TDX)"
 _MEASURE = "Launch measurements (SEV and SEV-ES)"
 _ENDORSEMENTS = "Endorsed digests"
 
 _FORMS = (
-    "Launch digest, or a file: attestation report (raw, dumped, or in the evidence of usual tools), ID block, "
-    "LAUNCH_MEASURE data, claims, text with a digest{more}; - reads stdin."
+    "Launch digest, or a file: attestation report or TDX quote (raw, dumped, or in the evidence of usual tools), ID "
+    "block, LAUNCH_MEASURE data, claims, text with a digest{more}; - reads stdin."
 )
 
 ExplainArgument = Annotated[
@@ -51,7 +51,7 @@ CertsOption = Annotated[
         metavar="DIR|FILE",
         envvar="LDCAT_CERTS",
         help="Certificates to verify the report with: VCEK or VLEK, ASK or ASVK, and ARK, in PEM, DER or as a "
-        "certificate table. They may come from anybody.",
+        "certificate table; for a quote, TCB info, QE identity, their chain and CRLs. They may come from anybody.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -62,7 +62,7 @@ RootOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_ROOT",
-        help="ARK that you trust in addition to AMD's for Milan, Genoa and Turin.",
+        help="ARK that you trust in addition to AMD's for Milan, Genoa and Turin, or root of quotes besides Intel's.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -167,18 +167,22 @@ def gather(
         evidence = replace(evidence, value=data.completed({**numbers, "nonce": nonce_bytes}))
     elif nonce is not None or any(value is not None for name, value in numbers.items() if name != "policy"):
         raise UsageError(f"nonce, API version and build ID are only for LAUNCH_MEASURE data, not for: {evidence.form}")
-    if at is not None and not evidence.report:
+    if at is not None and not evidence.verifiable:
         raise UsageError(f"--at is only for an attestation report, not for: {evidence.form}")
-    if not evidence.report and is_setting(certs, "LDCAT_CERTS"):
+    if not evidence.verifiable and is_setting(certs, "LDCAT_CERTS"):
         certs = None  # a setting of this machine, which says nothing about this evidence
-    if (not evidence.report or certs is None) and is_setting(root, "LDCAT_ROOT"):
+    if not (evidence.quote or (evidence.report and certs)) and is_setting(root, "LDCAT_ROOT"):
         root = None
     left_out: list[str] = []
-    certificates = read_certificates(certs, left_out) if certs else ()
+    collateral = read_collateral(certs, left_out) if certs and evidence.quote else None
+    certificates = read_certificates(certs, left_out) if certs and not collateral else ()
     for file in left_out:
-        render.note(f"{file} is left out: it has no certificate that can be read")
+        render.note(
+            f"{file} is left out: it has no certificate{' or collateral' if collateral else ''} that can be read"
+        )
     proofs = VerificationInputs(
         certificates=certificates,
+        collateral=collateral,
         roots=read_roots(root) if root else (),
         lists=read_revocation_lists(crl) if crl else (),
         now=now_or(at),

@@ -14,7 +14,7 @@ from catalog.cli.options import named_path
 from catalog.endorse.report_checks import HOST_DATA_SIZE, REPORT_DATA_SIZE, MinTcb, ReportChecks, parse_bytes
 from catalog.errors import UsageError
 
-_REPORT = "Attestation reports (SEV-SNP)"
+_REPORT = "Attestation reports (SEV-SNP) and quotes (TDX)"
 _DEMANDS = "What a key broker demands of a report (exit code 4 otherwise)"
 
 CrlOption = Annotated[
@@ -23,7 +23,8 @@ CrlOption = Annotated[
         "--crl",
         parser=named_path,
         metavar="FILE",
-        help="AMD's certificate revocation list, in DER or PEM: refuse a chain whose ASK, ASVK or ARK is in it.",
+        help="AMD's certificate revocation list, in DER or PEM: refuse a chain whose ASK, ASVK or ARK is in it. "
+        "For a quote, Intel's lists for PCK certificates and for its CAs, in PEM.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -42,7 +43,8 @@ RequireVerifiedOption = Annotated[
     Option(
         "--require-verified",
         help="Exit code 4 unless a report is verified up to AMD's root, or one given with --root, and compared in all "
-        "its parts; or a launch measurement by its TIK. The answer is printed all the same.",
+        "its parts; a quote up to Intel's, with a TCB that is up to date; or a launch measurement by its TIK. The "
+        "answer is printed all the same.",
         rich_help_panel=_DEMANDS,
     ),
 ]
@@ -56,7 +58,7 @@ MinTcbOption = Annotated[
 ]
 ReportDataOption = Annotated[
     str | None,
-    Option(metavar="HEX", help="REPORT_DATA, 64 bytes, such as a nonce.", rich_help_panel=_DEMANDS),
+    Option(metavar="HEX", help="REPORT_DATA, 64 bytes, such as a nonce; also of a quote.", rich_help_panel=_DEMANDS),
 ]
 HostDataOption = Annotated[str | None, Option(metavar="HEX", help="HOST_DATA, 32 bytes.", rich_help_panel=_DEMANDS)]
 IdKeyOption = Annotated[

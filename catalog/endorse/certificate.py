@@ -1,4 +1,4 @@
-"""Certificate: X.509, read as far as AMD's chains need it, by a reader of our own.
+"""Certificate: X.509, read as far as the chains of AMD and Intel need it, by a reader of our own.
 
 AMD's VCEKs have the serial number 0, which RFC 5280 does not allow and libraries come to refuse.
 Source: RFC 5280, 4.1 and 4.2; AMD 57230, chapter 3.
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 BASIC_CONSTRAINTS, KEY_USAGE = "2.5.29.19", "2.5.29.15"
 
-_RSA, _EC, _P384 = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1", "1.3.132.0.34"
-_UNCOMPRESSED, _POINT_SIZE = b"\x04", 97
+_RSA, _EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
+_P384, _P256 = "1.3.132.0.34", "1.2.840.10045.3.1.7"
+_UNCOMPRESSED = b"\x04"
 _VERSION_3 = 2
 _EXTENSIONS, _VERSION = 0xA3, 0xA0
 _KEY_CERT_SIGN, _CRL_SIGN = 0x04, 0x02
@@ -54,13 +55,23 @@ class P384Key(Value):
         return key if isinstance(key, P384Key) else None
 
 
+class P256Key(Value):
+    """A public key on the curve P-256. point: uncompressed, 65 bytes; whether it is on the curve is not known."""
+
+    point: bytes
+
+
+_CURVES: Mapping[str, tuple[type[P384Key | P256Key], int]] = {_P384: (P384Key, 97), _P256: (P256Key, 65)}
+"""The key of each curve, and the bytes of its point."""
+
+
 class Certificate(Value):
     """A certificate of version 3.
 
     der: all bytes.
     issuer_name, subject_name: common names; None without one.
     subject: the whole name in DER.
-    key: None for a key of another type than AMD's certificates have.
+    key: None for a key of another type than the certificates of AMD and Intel have.
     extensions: by object identifier.
     """
 
@@ -72,7 +83,7 @@ class Certificate(Value):
     subject: bytes
     not_before: Moment
     not_after: Moment
-    key: RsaKey | P384Key | None
+    key: RsaKey | P384Key | P256Key | None
     extensions: Mapping[str, Extension]
 
     @classmethod
@@ -130,7 +141,7 @@ class Certificate(Value):
         return self.understood and (usage is None or _has_use(usage.value, use))
 
 
-def _key(info: Element) -> RsaKey | P384Key | None:
+def _key(info: Element) -> RsaKey | P384Key | P256Key | None:
     """The key of a SubjectPublicKeyInfo (RFC 3279, 2.3; RFC 5480, 2)."""
     inside = info.inside()
     algorithm, bits = inside.take(SEQUENCE).inside(), inside.last(BIT_STRING).bits()
@@ -141,9 +152,8 @@ def _key(info: Element) -> RsaKey | P384Key | None:
         numbers = read_value(bits, SEQUENCE).inside()
         return RsaKey(numbers.take(INTEGER).number(), numbers.last(INTEGER).number())
     if identifier == _EC and algorithm.has(OBJECT_IDENTIFIER):
-        is_point = bits[:1] == _UNCOMPRESSED and len(bits) == _POINT_SIZE
-        is_p384 = algorithm.last(OBJECT_IDENTIFIER).object_identifier() == _P384
-        return P384Key(bits) if is_p384 and is_point else None
+        kind, size = _CURVES.get(algorithm.last(OBJECT_IDENTIFIER).object_identifier(), (P384Key, 0))
+        return kind(bits) if bits[:1] == _UNCOMPRESSED and len(bits) == size else None
     return None
 
 

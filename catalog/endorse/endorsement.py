@@ -8,7 +8,7 @@ Source: AMD 57230 (VCEK and VLEK certificates: chapter 3, extensions and signatu
 from __future__ import annotations
 
 from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
-from catalog.endorse.certificate import Certificate
+from catalog.endorse.certificate import Certificate, P256Key
 from catalog.endorse.certificate_signatures import has_signed, has_signed_p384, sha256
 from catalog.endorse.crl import RevocationList
 from catalog.endorse.crl_findings import find_revocation
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    TrustedBy = Literal["amd", "given"]
+    TrustedBy = Literal["amd", "intel", "given"]
 
 AMD_ROOTS = {
     "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd": "Milan",
@@ -47,19 +47,26 @@ _MIDDLE = {"VCEK": ("ASK", "SEV-"), "VLEK": ("ASVK", "SEV-VLEK-")}
 class Endorsement(Value):
     """The result of all checks.
 
-    root: product of the AMD root certificate at the end of the chain; None for any other root.
-    trusted_by: `amd` if its fingerprint is one of AMD_ROOTS, `given` if the caller gave it as a root; None if it is not
-    trusted, or if the chain is broken.
+    root: product of the AMD root certificate at the end of the chain, or the name of Intel's; None for any other root.
+    trusted_by: `amd` or `intel` if its fingerprint is a known one, `given` if the caller gave it as a root; None if it
+    is not trusted, or if the chain is broken.
+    complete: False if nothing that was given says what the TCB of the platform is worth.
     """
 
     findings: tuple[Finding, ...]
     root: str | None
     trusted_by: TrustedBy | None
+    complete: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed."""
+        return any(finding.passed is False for finding in self.findings)
 
     @property
     def verified(self) -> bool:
-        """Whether no check failed."""
-        return all(finding.passed is not False for finding in self.findings)
+        """Whether no check failed, and all were made that decide."""
+        return self.complete and not self.failed
 
 
 def verify_report(
@@ -103,11 +110,12 @@ def verify_report(
 
 
 def check_root(certificate: Certificate) -> None:
-    """Raises UsageError if a certificate cannot be a root: its name is not that of an ARK, it is not a CA, or it is not
-    signed by itself.
+    """Raises UsageError if a certificate cannot be a root: it is neither named as an ARK nor has a key on P-256, as
+    Intel's has; it is not a CA; or it is not signed by itself.
     """
     name = certificate.subject_name or ""
-    if not name.startswith("ARK-"):
+    of_intel = isinstance(certificate.key, P256Key)
+    if not name.startswith("ARK-") and not of_intel:
         raise UsageError(
             f"--root must be an ARK certificate, got {name!r}",
             "in AMD's cert_chain the ARK is the last certificate",
@@ -117,6 +125,8 @@ def check_root(certificate: Certificate) -> None:
     if certificate.subject != certificate.issuer:
         raise UsageError(f"{name!r} is not self-signed: issuer and subject differ")
     if not has_signed(certificate.key, certificate.signed):
+        if of_intel:
+            raise UsageError(f"{name!r} has no valid ECDSA self-signature", "needed are P-256 and SHA-256")
         raise UsageError(
             f"{name!r} has no valid RSASSA-PSS self-signature", "needed are SHA-384 and a salt of 48 bytes"
         )

@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from catalog.abi.tdx.td_report import TdReport
+
 REPORT_DATA_SIZE, HOST_DATA_SIZE, KEY_DIGEST_SIZE = 64, 32, 48
 TCB_PARTS = ("fmc", "bootloader", "tee", "snp", "microcode")
 
@@ -93,14 +95,25 @@ class ReportChecks(Value):
             same = report.policy_bits == self.policy
             wanted = "as demanded" if same else f"not {self.policy:#x}"
             yield Finding("policy", same, f"the guest policy is {report.policy_bits:#x}, {wanted}")
-        for code, wanted_bytes, found, name in (
-            ("report-data", self.report_data, report.report_data, "REPORT_DATA"),
-            ("host-data", self.host_data, report.host_data, "HOST_DATA"),
-            ("id-key", self.id_key_digest, report.id_key_digest, "the digest of the ID key"),
-        ):
-            if wanted_bytes is not None:
-                same = found == wanted_bytes
-                yield Finding(code, same, f"{name} is {'' if same else 'not '}as demanded")
+        yield from _compared("report-data", self.report_data, report.report_data, "REPORT_DATA")
+        yield from _compared("host-data", self.host_data, report.host_data, "HOST_DATA")
+        yield from _compared("id-key", self.id_key_digest, report.id_key_digest, "the digest of the ID key")
+
+    @property
+    def for_snp_alone(self) -> list[str]:
+        """Names of what is demanded, and only a report of SEV-SNP has."""
+        return [name for name in self.FIELDS if name != "report_data" and getattr(self, name) is not None]
+
+    def check_td(self, report: TdReport) -> Iterator[Finding]:
+        """The outcome of each check that is demanded of a TD."""
+        yield from _compared("report-data", self.report_data, report.report_data, "REPORTDATA")
+
+
+def _compared(code: str, wanted: bytes | None, found: bytes, name: str) -> Iterator[Finding]:
+    """Whether bytes are as demanded; nothing if none are."""
+    if wanted is not None:
+        same = found == wanted
+        yield Finding(code, same, f"{name} is {'' if same else 'not '}as demanded")
 
 
 def parse_bytes(text: str, size: int, name: str) -> bytes:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from catalog.abi.tdx.quote import TdxQuote
+    from catalog.abi.tdx.tdreport import Tdreport
     from catalog.notes import Note
 
 BARE_DIGEST = "launch digest"
@@ -69,7 +71,7 @@ class Evidence(Value):
     """
 
     form: str
-    value: LaunchDigest | AttestationReport | LaunchMeasureData | SevAttestationReport | IdBlock
+    value: LaunchDigest | AttestationReport | LaunchMeasureData | SevAttestationReport | IdBlock | TdxQuote | Tdreport
     certificates: tuple[bytes, ...] = ()
     notes: tuple[Note, ...] = ()
     claimed_by: str | None = None
@@ -95,10 +97,34 @@ class Evidence(Value):
         return self.value if isinstance(self.value, IdBlock) else None
 
     @property
+    def td(self) -> TdxQuote | Tdreport | None:
+        """What a TD shows about itself."""
+        if isinstance(
+            self.value, LaunchDigest | AttestationReport | LaunchMeasureData | SevAttestationReport | IdBlock
+        ):
+            return None
+        return self.value
+
+    @property
+    def quote(self) -> TdxQuote | None:
+        if self.td is None:
+            return None
+        from catalog.abi.tdx.quote import TdxQuote
+
+        return self.td if isinstance(self.td, TdxQuote) else None
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether certificates can verify it: a report of SEV-SNP, or a TDX quote."""
+        return self.report is not None or self.quote is not None
+
+    @property
     def technology(self) -> str | None:
         """Name of the technology that it is of; None if that of the digest decides, or for a launch measurement."""
         if isinstance(self.value, SevAttestationReport):
             return self.value.technology
+        if self.td is not None:
+            return self.td.TECHNOLOGY
         return self.value.TECHNOLOGY if isinstance(self.value, AttestationReport) else None
 
     @property

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _REPORT_SIZE = 1184
 _TDX_TYPE = 0x81
+_TDREPORT_SIZE = 1024
 _TDX_QUOTE_SIZE = 48 + 584
 """Bytes: header and report body of version 4, which is the shortest."""
 
@@ -17,7 +18,7 @@ _TDX_QUOTE_SIZE = 48 + 584
 def recognise_bytes(data: bytes) -> Evidence | None:
     """Evidence of one of the binary forms; None for other input.
 
-    Raises MalformedInput for an invalid one, and for what is recognised as something else: Intel TDX, an IGVM file.
+    Raises MalformedInput for an invalid one, and for what is recognised as something else, such as an IGVM file.
     """
     reader = _reader(data)
     return reader(data) if reader else None
@@ -29,9 +30,13 @@ def _reader(data: bytes) -> Callable[[bytes], Evidence] | None:
     version, tee_type = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
     has_key_type = data[2:4] != b"\0\0"  # a report of AMD has its guest SVN at 4, and zeros here
     if size >= _TDX_QUOTE_SIZE and version in (4, 5) and has_key_type and tee_type == _TDX_TYPE:
-        from catalog.evidence.forms.foreign import tdx_quote
+        from catalog.evidence.forms.td_bytes import read_quote
 
-        raise tdx_quote()
+        return read_quote
+    if size == _TDREPORT_SIZE and data[:2] == bytes([_TDX_TYPE, 0]):  # type and subtype
+        from catalog.evidence.forms.td_bytes import read_tdreport
+
+        return read_tdreport
     if data[:4] == b"IGVM":
         from catalog.evidence.forms.foreign import igvm_file
 

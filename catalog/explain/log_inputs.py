@@ -84,8 +84,7 @@ def collect_inputs(
 
 def quoted_rtmrs(evidence: Evidence) -> Sequence[bytes] | None:
     """RTMR0 to RTMR3 of a quote or a TD report, 48 bytes each; None for other evidence."""
-    shown = getattr(evidence, "td", None)
-    return shown.report.rtmrs if shown else None
+    return evidence.td.report.rtmrs if evidence.td else None
 
 
 def _given(name: str, builds: Mapping[str, FirmwareBuild]) -> KnownFirmware:

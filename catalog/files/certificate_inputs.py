@@ -10,8 +10,14 @@ from catalog.fast.beneath import read_bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
     from catalog.endorse.certificate import Certificate
     from catalog.endorse.crl import RevocationList
+    from catalog.endorse.tdx.collateral import Collateral
+
+    Parsed = TypeVar("Parsed")
 
 MAX_CERTIFICATES = 256 << 10
 """Bytes: limit for a file of certificates."""
@@ -24,6 +30,29 @@ def read_certificates(path: str | os.PathLike[str], left_out: list[str] | None =
 
     Raises Unreadable, MalformedInput for a file that has none, UsageError for a folder with none or too many files.
     """
+    found = [one for part in _parsed(path, left_out, parse_certificates) for one in part]
+    if not found:
+        raise UsageError(f"{path} has no certificates", "needed are the VCEK or VLEK, the ASK or ASVK, and the ARK")
+    return found
+
+
+def read_collateral(path: str | os.PathLike[str], left_out: list[str] | None = None) -> Collateral:
+    """What a file, or the files in a folder, say of the platform of a quote. left_out: as for `read_certificates`.
+
+    Raises Unreadable, MalformedInput for a file of another form, UsageError for a folder with none or too many files.
+    """
+    from catalog.endorse.tdx.collateral import Collateral
+
+    found = list(_parsed(path, left_out, Collateral.parse))
+    if not found:
+        raise UsageError(f"{path} has no collateral", "such as the TCB info, the QE identity and CRLs of Intel's PCS")
+    return Collateral.joined(found)
+
+
+def _parsed(
+    path: str | os.PathLike[str], left_out: list[str] | None, parse: Callable[[bytes], Parsed]
+) -> Iterator[Parsed]:
+    """What a file, or each file of a folder is; other files of a folder are left out."""
     path = os.fspath(path)
     try:
         is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib takes long to load
@@ -36,18 +65,14 @@ def read_certificates(path: str | os.PathLike[str], left_out: list[str] | None =
         raise inputs.unreadable(Path(path), error) from error
     if len(files) > MAX_CERTIFICATE_FILES:
         raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates only")
-    found: list[Certificate] = []
     for file in files:
         try:
-            found += parse_certificates(_contents(file))
+            yield parse(_contents(file))
         except MalformedInput as error:
             if not is_folder:
                 raise MalformedInput(f"{file}: {error}") from error
             if left_out is not None:
                 left_out.append(file)
-    if not found:
-        raise UsageError(f"{path} has no certificates", "needed are the VCEK or VLEK, the ASK or ASVK, and the ARK")
-    return found
 
 
 def read_roots(path: str | os.PathLike[str]) -> list[Certificate]:

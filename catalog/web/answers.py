@@ -188,6 +188,7 @@ class LookupAnswer(msgspec.Struct):
     evidence: the form that was read.
     claimed_by: what merely states the digest, such as a text; else null.
     sev_report: a report of SEV or SEV-ES.
+    tdx: a TDX quote or a TDREPORT.
     refused: why the report is refused; null if the certificates that came with it endorse it, or none came.
     inferred: rows with the digest that follow from a base: the firmware is not known.
     endorsements: who endorses the digest.
@@ -204,6 +205,7 @@ class LookupAnswer(msgspec.Struct):
     report: dict[str, Any] | None
     sev_report: dict[str, Any] | None
     id_block: dict[str, Any] | None
+    tdx: dict[str, Any] | None
     verification: VerificationAnswer | None
     refused: str | None
     notes: list[NoteAnswer]

@@ -19,22 +19,22 @@ class CheckAnswer(msgspec.Struct):
 
 
 class CertificateSourceAnswer(msgspec.Struct):
-    """Where AMD publishes a certificate for the report. url: null if there is none, as `what` says."""
+    """Where AMD publishes a certificate for a report, or Intel collateral for a quote. url: null if `what` says why."""
 
     what: str
     url: str | None
 
 
 class VerificationAnswer(msgspec.Struct):
-    """Whether certificates that came with the report endorse it.
+    """Whether certificates that came with the report or quote endorse it; a quote brings none that say so of its TCB.
 
-    root: product of AMD's root at the end of their chain; null for another root, and if the chain is broken.
-    root_trusted_by: null if the root is not trusted; the service trusts AMD's only.
+    root: product of AMD's root at the end of their chain, or name of Intel's; null for another, and a broken chain.
+    root_trusted_by: null if the root is not trusted; the service trusts AMD's and Intel's only.
     certificates_at: empty if certificates came with the report.
     """
 
     verified: bool
     root: str | None
-    root_trusted_by: Literal["amd", "given"] | None
+    root_trusted_by: Literal["amd", "intel", "given"] | None
     findings: list[CheckAnswer]
     certificates_at: list[CertificateSourceAnswer]

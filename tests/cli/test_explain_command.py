@@ -257,9 +257,9 @@ def test_a_vmpl_and_a_vlek_do_not_stop_a_search(run: Run, launched: str, tmp_pat
     assert "  * vcpus: 9; expected: 4\n" in out
 
 
-def test_a_report_of_tdx_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "quote.bin"
-    path.write_bytes((4).to_bytes(2, "little") + bytes((2, 0)) + (0x81).to_bytes(4, "little") + bytes(624))
+def test_a_report_of_tdx_of_azure_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "hcl.bin"
+    path.write_bytes(b"HCLA" + bytes(28) + b"\x81" + bytes(1183))
     code, out, err = run("explain", str(path))
     assert (code, out) == (3, "")
     assert "is of Intel TDX, on a platform without public firmware" in err

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sevsnpmeasure import id_block
 
 from catalog.abi.report import AttestationReport
+from catalog.abi.tdx.td_report import TdReport
 from catalog.endorse.report_checks import (
     HOST_DATA_SIZE,
     KEY_DIGEST_SIZE,
@@ -22,6 +23,7 @@ from catalog.endorse.report_checks import (
 from catalog.errors import MalformedInput, UsageError
 from tests.support.attestation_builder import leaf_key, report_bytes
 from tests.support.certificate_builder import pem
+from tests.support.quote_builder import REPORT_DATA, td_report
 
 TURIN_TCB = bytes([1, 4, 0, 22, 0, 0, 0, 213])
 TURIN: dict[str, Any] = {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB}
@@ -169,3 +171,13 @@ def test_other_keys_are_refused_and_not_shown() -> None:
     for data in (b"", b"x" * 97, public + public, public[:-30], *others):
         with pytest.raises(MalformedInput, match="no public key on P-384"):
             id_key_digest(data)
+
+
+def test_of_a_td_only_its_data_are_compared() -> None:
+    checks = ReportChecks(report_data=REPORT_DATA, policy=1, id_key_digest=HOST)
+    assert checks.for_snp_alone == ["policy", "id_key_digest"]
+    right, wrong = TdReport.parse(td_report()), TdReport.parse(bytes(584))
+    assert [one.passed for one in checks.check_td(right)] == [True]
+    (finding,) = checks.check_td(wrong)
+    assert (finding.code, finding.passed, finding.text) == ("report-data", False, "REPORTDATA is not as demanded")
+    assert list(ReportChecks().check_td(right)) == []

@@ -53,6 +53,7 @@ from tests.fuzz.igvm_targets import IGVM_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
+from tests.fuzz.td_targets import TD_TARGETS
 from tests.fuzz.tdvf_targets import TDVF_TARGETS
 from tests.support import evidence_forms
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
@@ -356,6 +357,7 @@ TARGETS = {
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
     **CONTAINER_TARGETS,
     **IGVM_TARGETS,
+    **TD_TARGETS,
     **TDVF_TARGETS,
     **EVENT_LOG_TARGETS,
     **LOG_TARGETS,

@@ -93,9 +93,11 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
     if found is None:
         return None
     certs, roots = options.get("--certs"), options.get("--root")
+    if evidence.quote and certs:
+        return None
     if not evidence.report and certs == os.environ.get("LDCAT_CERTS"):
         certs = None  # a setting of this machine, which says nothing about this evidence
-    if (not evidence.report or certs is None) and roots == os.environ.get("LDCAT_ROOT"):
+    if not (evidence.quote or (evidence.report and certs)) and roots == os.environ.get("LDCAT_ROOT"):
         roots = None
     proofs = VerificationInputs(now=time(), require_verified="--require-verified" in options)
     if "--report-data" in options or "--host-data" in options:

@@ -1,7 +1,6 @@
-"""What is no evidence of AMD SEV, but is recognised so that the error can name it.
+"""What is no evidence that ldcat reads, but is recognised so that the error can name it.
 
-Source: Intel TDX module ABI, REPORTTYPE; Intel TDX DCAP Quoting Library API, appendix 3 (quote header: version, key
-type, TEE type); IGVM specification, file header.
+Source: Intel TDX module ABI, REPORTTYPE; IGVM specification, file header.
 """
 
 from __future__ import annotations
@@ -12,17 +11,10 @@ from typing import Any
 from catalog.endorse.certificate_forms import certificates_of_members
 from catalog.errors import MalformedInput
 
-_TDX = "{} is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only"
-
-
-def tdx_quote() -> MalformedInput:
-    """The error for a quote of Intel TDX."""
-    return MalformedInput(_TDX.format("this quote"))
-
 
 def tdx_in_hcl() -> MalformedInput:
     """The error for an Azure HCL blob with a report of Intel TDX."""
-    return MalformedInput(_TDX.format("the report in this Azure HCL blob"))
+    return MalformedInput("the report in this Azure HCL blob is of Intel TDX, on a platform without public firmware")
 
 
 def igvm_file() -> MalformedInput:

@@ -1,8 +1,8 @@
 """Evidence in an object of JSON, CBOR or MessagePack: its members are found by their names, at any depth.
 
-Known objects: reports of the virtee crates and of go-sev-guest; evidence of Trustee (snp, az-snp-vtpm), of dstack, of
-Constellation, of CCF and of Azure Attestation; claims of Azure Attestation (MAA) and of EAR tokens. The names are in
-docs/evidence.md.
+Known objects: reports of the virtee crates and of go-sev-guest, quotes of go-tdx-guest; evidence of Trustee (snp,
+az-snp-vtpm, tdx), of dstack, of Constellation, of CCF and of Azure Attestation; claims of Azure Attestation (MAA) and
+of EAR tokens. The names are in docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -34,9 +34,15 @@ _CARRIERS = frozenset(
 
 _MAA_CLAIM = "x-ms-sevsnpvm-launchmeasurement"
 _CLAIMS = frozenset(
-    ("xmssevsnpvmlaunchmeasurement", "measurement", "snp.measurement", "launchmeasurement", "launchdigest")
+    (
+        *("xmssevsnpvmlaunchmeasurement", "measurement", "snp.measurement", "launchmeasurement", "launchdigest"),
+        *("mrtd", "tdxmrtd", "tdx.quote.body.mrtd"),
+    )
 )
 """Names of members with a launch digest as text, likewise."""
+
+_QUOTE_BODIES = ("tdQuoteBody", "td_quote_body", "tdQuoteBodyDescriptor", "td_quote_body_descriptor")
+"""Members of a quote of go-tdx-guest."""
 
 _TCBS = frozenset(("current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"))
 """Members of a report in JSON: one that lacks others is refused, and its measurement is no claim."""
@@ -77,6 +83,8 @@ class _Walk:
             self.found.append(Evidence("attestation report", parse_go_report(fields)))
         elif is_report_json(fields) or (fields.keys() & _TCBS and "measurement" in fields):
             self.found.append(Evidence("attestation report", parse_report_json(fields)))
+        elif is_go_quote(fields):
+            self.found.append(go_quote(fields))
         else:
             self.certificates += certificates_of_members(fields)
             for name, value in fields.items():
@@ -123,7 +131,21 @@ def only_claimed(by: str) -> Note:
 
 
 def _stated(evidence: Evidence) -> bytes:
-    return evidence.report.raw if evidence.report else evidence.digest.value
+    shown = evidence.report or evidence.td
+    return shown.raw if shown else evidence.digest.value
+
+
+def is_go_quote(fields: Mapping[Any, Any]) -> bool:
+    """Whether an object may be a quote of go-tdx-guest."""
+    return isinstance(fields.get("header"), dict) and any(name in fields for name in _QUOTE_BODIES)
+
+
+def go_quote(fields: Mapping[Any, Any]) -> Evidence:
+    """A quote of go-tdx-guest. Raises MalformedInput for an invalid one."""
+    from catalog.abi.tdx.go_quote import parse_go_quote
+    from catalog.evidence.quote_evidence import quote_evidence
+
+    return quote_evidence(parse_go_quote(fields))
 
 
 def _bytes_of(value: Any) -> bytes:

@@ -56,7 +56,8 @@ function bytesOf(given, size) {
   return data instanceof Uint8Array && data.length === size ? data : null;
 }
 
-function standardBase64(text) {
+// Bytes of base64 or base64url; null for another text.
+export function standardBase64(text) {
   const standard = text.replaceAll("-", "+").replaceAll("_", "/");
   return /^[A-Za-z0-9+/]*={0,2}$/.test(standard) && standard.length % 4 === 0 ? fromBase64(standard) : null;
 }

@@ -3,17 +3,20 @@
 import { Malformed, bytesOfHex, hexOf } from "./bytes.js";
 import { certificatesOfMembers, isByteList, isCertificateName, plainName } from "./certificates.js";
 import { decoded } from "./codings.js";
+import { goQuote, isGoQuote } from "./go_quote.js";
 import { goReport, isGoReport } from "./go_report.js";
 import { note } from "./notes.js";
 import { ofConverted } from "./report.js";
 import { isReportJson, reportFromJson } from "./report_json.js";
+import { ofQuote } from "./tdx.js";
 
 const MOST_MEMBERS = 10_000;
 const DEEPEST = 16;
 const CARRIERS = new Set(["report", "attestationreport", "hclreport", "snpreport", "quote", "evidence", "teeevidence", "rawreport",
   "outblob", "attestation", "instanceinfo", "idblock"]); // members with evidence as bytes
 const MAA_CLAIM = "x-ms-sevsnpvm-launchmeasurement";
-const CLAIMS = new Set(["xmssevsnpvmlaunchmeasurement", "measurement", "snp.measurement", "launchmeasurement", "launchdigest"]);
+const CLAIMS = new Set(["xmssevsnpvmlaunchmeasurement", "measurement", "snp.measurement", "launchmeasurement", "launchdigest",
+  "mrtd", "tdxmrtd", "tdx.quote.body.mrtd"]);
 const TCBS = ["current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"]; // members of a report in JSON
 const DIFFER = "the input states another launch digest than its report: that of the report is looked up";
 const TECHNOLOGIES = { 32: ["sev", "sev-es"], 48: ["sev-snp"] }; // by bytes of a digest
@@ -47,6 +50,7 @@ class Walk {
   object(fields, depth) {
     if (isGoReport(fields)) this.found.push(ofConverted(...goReport(fields), "attestation report"));
     else if (isReportJson(fields) || isPartOfReport(fields)) this.found.push(ofConverted(...reportFromJson(fields), "attestation report"));
+    else if (isGoQuote(fields)) this.found.push(ofQuote(...goQuote(fields)));
     else {
       this.certificates.push(...certificatesOfMembers(fields));
       for (const [name, value] of fields) {

@@ -6,10 +6,12 @@ import { note } from "./notes.js";
 import { notesOnPolicy, ofReport, unknownInPolicy } from "./report.js";
 import { REPORT_SIZE } from "./report_json.js";
 import { notesOnSevPolicy } from "./launch_measure.js";
+import { TD_REPORT_SIZE, ofQuote, ofTdreport } from "./tdx.js";
 
 export const HCL_FORM = "attestation report in an Azure HCL blob";
-const TDX_QUOTE_SIZE = 48 + 584;
-const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
+const TDX_QUOTE_SIZE = 48 + TD_REPORT_SIZE;
+const TDREPORT_SIZE = 1024;
+const TDX_IN_HCL = "the report in this Azure HCL blob is of Intel TDX, on a platform without public firmware";
 const IGVM = "this is an IGVM file: an image to launch, not evidence of a launch; ldcat inspect FILE shows its launch digest under each loader";
 const LOG = "this is an event log, which nothing vouches for by itself, and no evidence of a launch; ldcat explain --event-log FILE says which events of a TD are known";
 const LOG_BEGINS = "53706563204944204576656e74303300"; // Spec ID Event03
@@ -21,11 +23,12 @@ const PEK_NOT_CHECKED = "the report is not verified: ldcat does not check the ch
 export function ofBytes(data) {
   const head = hexOf(data.subarray(0, 8)), size = data.length;
   // a key type is not zero; a report of AMD has its guest SVN at 4, and zeros before it
-  if (size >= TDX_QUOTE_SIZE && /^0[45]00(?!0000)....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
+  if (size >= TDX_QUOTE_SIZE && /^0[45]00(?!0000)....81000000$/.test(head)) return ofQuote(data);
+  if (size === TDREPORT_SIZE && head.startsWith("8100")) return ofTdreport(data); // type and subtype
   if (head.startsWith("4947564d")) throw new Malformed(IGVM);
   if (head.endsWith("03000000") && hexOf(data.subarray(32, 48)) === LOG_BEGINS) throw new Malformed(LOG);
   if (head.startsWith("48434c41")) {
-    if (data[0x20] === 0x81) throw new Malformed(`the report in this Azure HCL blob ${TDX}`);
+    if (data[0x20] === 0x81) throw new Malformed(TDX_IN_HCL);
     return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), HCL_FORM);
   }
   if (size >= 0x20 + REPORT_SIZE && head === "00000000a0040000") {
