@@ -238,12 +238,13 @@ def sweep_of(components: LaunchComponents, row: Mapping[str, Any], vcpus: tuple[
         raise MalformedRecord(f"unknown technology {row['technology']!r}")
     technology = technologies()[row["technology"]]
     sweep = VcpuSweep(components.config({**row, "vcpus": None}), vcpus)
-    measured = {name for name in _AXES if row[name] is not None} | ({"vcpus"} if None not in vcpus else set())
+    given = {name for name in _AXES if row[name] is not None} | ({"vcpus"} if None not in vcpus else set())
+    free = {"vcpu_signature"} if technology.measures_vcpus else set()  # whether it is measured depends on the VMM
     for count in (vcpus[0], vcpus[-1]):
         config = sweep.at(count)
         if not config.igvm and (
             not isinstance(config.point, technology.point_type)
-            or measured - {"vcpu_signature"} != technology.measured_fields - {"kernel_hashes", "vcpu_signature"}
+            or given - free != technology.measured_fields - {"kernel_hashes"} - free
         ):
             raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
         if reason := config.blocker:

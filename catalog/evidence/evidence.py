@@ -125,6 +125,8 @@ class Evidence(Value):
             return self.value.technology
         if self.td is not None:
             return self.td.TECHNOLOGY
+        if isinstance(self.value, IdBlock):
+            return "sev-snp"
         return self.value.TECHNOLOGY if isinstance(self.value, AttestationReport) else None
 
     @property

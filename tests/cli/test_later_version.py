@@ -217,7 +217,7 @@ def test_a_later_version_checks_the_index_again(
         assert run("lookup", of(later, "sev"), *published.options())[0] == 0
     with later_version():
         assert run("lookup", of(later, "sev"), *published.options())[0] == 0
-    assert checked == [["sev", "sev-es", "sev-snp"], ["sev", "sev-es", "sev-snp", NAME]]
+    assert checked == [["sev", "sev-es", "sev-snp"], [NAME, "sev", "sev-es", "sev-snp"]]
 
 
 def test_a_lookup_at_a_host_finds_known_rows(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_launch_measurements_are_recognised(data: str, numbers: tuple[int, ...] 
     ("data", "technologies"),
     [
         (DIGEST[:32].hex().encode(), ["sev", "sev-es"]),
-        (DIGEST.hex().encode(), ["sev-snp"]),
+        (DIGEST.hex().encode(), ["sev-snp", "tdx"]),
         (REPORT, ["sev-snp"]),
         (f'{{"data": "{BLOB}"}}'.encode(), ["sev", "sev-es"]),
         (f'{{"data": "{BLOB}", "policy": 3}}'.encode(), ["sev"]),

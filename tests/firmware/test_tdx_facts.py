@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.rtmr_facts import EVENTS
 from catalog.firmware.tdx.td_hob import memory_of, td_hob
 from catalog.firmware.tdx.tdx_facts import EXTEND_ALONE, MACHINES, SINGLE_PASS, TWO_PASS, WAYS, TdxFacts
 from tests.support.firmware_builder import build_ovmf
@@ -74,7 +75,13 @@ def test_a_code_file_has_the_digests_of_the_combined_image() -> None:
 
 def test_an_image_that_is_no_tdvf_says_why() -> None:
     found = TdxFacts.of(OvmfImage.parse(build_ovmf(pages=8)))
-    assert found.to_dict() == {"fault": "the image has no TDVF metadata", "sections": [], "mrtd": {}}
+    fault = "the image has no TDVF metadata"
+    assert found.to_dict() == {
+        "fault": fault,
+        "sections": [],
+        "mrtd": {},
+        "rtmr": {"why_unknown": fault, "events": dict.fromkeys(EVENTS)},
+    }
 
 
 def test_a_td_hob_lists_the_memory_of_a_machine() -> None:

@@ -64,8 +64,8 @@ def test_facts_that_no_image_has_are_refused(right: str, wrong: str, message: st
 def test_records_of_one_image_are_joined() -> None:
     whole = FirmwareComponent.from_image(OvmfImage.parse(build_tdvf()))
     bare = replace(whole, tdx=None)
-    fewer = replace(whole, tdx=replace(FACTS, mrtd={"single-pass": FACTS.mrtd["single-pass"]}))
-    other = replace(whole, tdx=replace(FACTS, mrtd={**FACTS.mrtd, "single-pass": bytes(48)}))
+    fewer = replace(whole, tdx=TdxFacts(FACTS.sections, {"single-pass": FACTS.mrtd["single-pass"]}))
+    other = replace(whole, tdx=TdxFacts(FACTS.sections, {**FACTS.mrtd, "single-pass": bytes(48)}))
     for one in (bare, fewer, whole):
         for two in (bare, fewer, whole):
             assert not one.contradictions(two)

@@ -19,7 +19,7 @@ const CLAIMS = new Set(["xmssevsnpvmlaunchmeasurement", "measurement", "snp.meas
   "mrtd", "tdxmrtd", "tdx.quote.body.mrtd"]);
 const TCBS = ["current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"]; // members of a report in JSON
 const DIFFER = "the input states another launch digest than its report: that of the report is looked up";
-const TECHNOLOGIES = { 32: ["sev", "sev-es"], 48: ["sev-snp"] }; // by bytes of a digest
+const TECHNOLOGIES = { 32: ["sev", "sev-es"], 48: ["sev-snp", "tdx"] }; // by bytes of a digest
 
 export const ofDigest = (digest, form) =>
   ({ form, digest: hexOf(digest), facts: [], notes: [], technologies: TECHNOLOGIES[digest.length], isDigest: true });
