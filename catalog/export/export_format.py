@@ -11,9 +11,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar
 
-from catalog.errors import UnknownName
+from catalog.errors import UnknownName, UsageError
 from catalog.export import formats as folder
-from catalog.export.exported import Export, ExportFile
+from catalog.export.exported import SEV_SNP, TECHNOLOGIES, Export, ExportFile
 from catalog.notes import Note
 
 MOST_FILES = 100_000
@@ -49,9 +49,15 @@ class ExportFormat(ABC):
     required: ClassVar[frozenset[str]] = frozenset()
     """Those of them that have to be given."""
     defaults: ClassVar[Mapping[str, Any]] = {}
-    """Values of settings that are not given, by name; `valid_from` has that of its source (validity.py)."""
+    """Values of settings that are not given, by name, or by name and technology; `valid_from` has that of its source
+    (validity.py).
+    """
     one_of: ClassVar[Sequence[str]] = ()
     """Those of which one has to be given, the usual one first."""
+    technologies: ClassVar[frozenset[str]] = frozenset({SEV_SNP})
+    """Those whose launch digests its reader knows."""
+    why_no_other: ClassVar[str] = ""
+    """Why it takes no launch digests of other technologies, as the end of a sentence."""
     depends_on: ClassVar[frozenset[str]] = frozenset()
     """What its refusals and warnings depend on, for a row of known firmware: `firmware`, `kernel_hashes`, `vmm`."""
     takes_updates: ClassVar[bool] = False
@@ -68,6 +74,15 @@ class ExportFormat(ABC):
     @abstractmethod
     def files(self, export: Export) -> Sequence[ExportFile]:
         """The files of an export. Raises UsageError for rows or settings that the format has no place for."""
+
+    def check_technology(self, export: Export) -> None:
+        """Raises UsageError for launch digests of a technology that its reader does not know."""
+        if export.technology not in self.technologies:
+            others = [name for name, one in export_formats().items() if export.technology in one.technologies]
+            raise UsageError(
+                f"{self.name} takes no launch digests of {TECHNOLOGIES[export.technology]}: {self.why_no_other}",
+                f"formats that do: {', '.join(others)}",
+            )
 
     def check_rows(self, export: Export) -> None:
         """Raises UsageError for rows that the format has no place for, as `files` does; settings may be missing."""

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import NotExported, UnknownDigest, UsageError
-from catalog.export.exported import Export, Source
-from catalog.export.rows.export_search import MOST_DIGESTS, select
+from catalog.export.exported import TECHNOLOGIES, Export, Source
+from catalog.export.rows.export_search import MOST_DIGESTS
 from catalog.export.rows.rules import OPTIONS, RULES, allowed_rules, count_digests, notes_on
+from catalog.export.rows.selecting import select
 from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.export.settings import Settings
 from catalog.log.log_reader import read_release_record
@@ -62,8 +63,9 @@ def make_export(
         _check_named(catalog, found)
     if not found.digests:
         raise _nothing_left(catalog, found)
+    source = _source(catalog, selection, options, now)
     return MadeExport(
-        Export(found.rows, found.digests, settings, _source(catalog, selection, options, now)),
+        Export(found.rows, found.digests, settings, source, found.technology),
         [*_source_notes(catalog), *_left_out_notes(found.left_out), *notes_on(found.exported), *_differences(found)],
         found.missing,
     )
@@ -120,9 +122,9 @@ def _check_named(catalog: Catalog, found: Selected) -> None:
 def _nothing_left(catalog: Catalog, found: Selected) -> NotExported:
     if not found.left_out:
         return NotExported(
-            f"no SEV-SNP row of {catalog.location} is selected: none has all these values",
-            'ldcat sql "SELECT DISTINCT firmware, kernel_hashes, vmm, vcpus FROM configurations WHERE '
-            "technology = 'sev-snp'\" lists what there is, with the same --catalog and --trust",
+            f"no {TECHNOLOGIES[found.technology]} row of {catalog.location} is selected: none has all these values",
+            'ldcat sql "SELECT DISTINCT technology, firmware, kernel_hashes, vmm, vcpus FROM configurations" '
+            "lists what there is, with the same --catalog and --trust",
         )
     objection = max(found.left_out, key=lambda one: (found.left_out[one], str(one)))
     total, of_it = sum(found.left_out.values()), found.left_out[objection]

@@ -11,10 +11,14 @@ from catalog.errors import UsageError
 from catalog.export.settings import Settings
 from catalog.firmware.build import FirmwareBuild
 
+SEV_SNP, TDX = "sev-snp", "tdx"
+TECHNOLOGIES: Mapping[str, str] = {SEV_SNP: "SEV-SNP", TDX: "TDX"}
+"""Those whose launch digests are exported, all of 48 bytes, with their names for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """A launch configuration whose SEV-SNP launch digest is exported. None: not measured, or not known.
+    """A launch configuration whose launch digest is exported. None: not measured, or not known.
 
     digest: 48 bytes.
     firmware: the build; None for an endorsed digest, and for a row that follows from a base.
@@ -58,17 +62,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows that may be exported.
+    """Rows of one technology that may be exported.
 
     rows: at least one, by firmware, kernel hashes, VMM profile, vCPU signature, sev_features, then vCPU count; read as
         often as needed.
     digests: the distinct digests of the rows, in the same order.
+    technology: of TECHNOLOGIES.
     """
 
     rows: Collection[ExportRow]
     digests: Sequence[bytes]
     settings: Settings
     source: Source
+    technology: str = SEV_SNP
 
     def by_vcpus(self) -> Mapping[int, ExportRow]:
         """The row of each vCPU count, ascending, for formats with one digest for each.

@@ -17,6 +17,7 @@ class IdBlockFormat(ExportFormat):
     """A format with the ID block of one launch digest, signed by a key of the settings."""
 
     readers = Readers.LAUNCHERS
+    why_no_other = "no TDX module compares an ID block, or an MRTD, before a TD runs"
     settings = frozenset({"id_key", "author_key", "passphrase", "policy", "guest_svn", "family_id", "image_id"})
     required = frozenset({"id_key"})
     defaults = GUEST_DEFAULTS

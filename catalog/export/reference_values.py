@@ -1,25 +1,37 @@
 """Reference values of trustee: their name, their text in JSON and base64, and the file of the store LocalJson.
 
-Source: confidential-containers/trustee at 78962cd4: rvps/src, deps/key-value-storage/src.
+Source: confidential-containers/trustee at 78962cd4: rvps/src, deps/key-value-storage/src,
+attestation-service/src/ear_token/ear_default_policy_cpu.rego.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from catalog.errors import UsageError
-from catalog.export.exported import Export
+from catalog.export.exported import SEV_SNP, TDX, Export
 from catalog.export.settings import DEFAULT_DAYS
 from catalog.export.validity import valid_until
 from catalog.imports.dates import utc
 from catalog.notes import Note
 
-DEFAULT_NAME = "snp_launch_measurement"
-"""What trustee's default attestation policy asks for, for SEV-SNP guests."""
-STORED_DEFAULTS = {"name": DEFAULT_NAME, "days": DEFAULT_DAYS}
+DEFAULT_NAMES: Mapping[str, str] = {SEV_SNP: "snp_launch_measurement", TDX: "mr_td"}
+"""What trustee's default attestation policy asks for, by technology."""
+STORED_DEFAULTS = {"name": DEFAULT_NAMES, "days": DEFAULT_DAYS}
 """Settings of the file of a store."""
+
+_OTHER_NAMES: Mapping[str, str] = {
+    SEV_SNP: "with this list alone trustee's default attestation policy gives executables 3, configuration 3 and "
+    "hardware 97, which is not affirming; hardware needs snp_bootloader, snp_microcode, snp_snp_svn and "
+    "snp_tee_svn, and configuration 2 snp_smt_enabled, snp_tsme_enabled, snp_guest_abi_major, "
+    "snp_guest_abi_minor, snp_single_socket and snp_smt_allowed: no catalog has these",
+    TDX: "with this list alone trustee's default attestation policy gives hardware 2, if the TCB status is UpToDate, "
+    "and executables 33 and configuration 36, which are not affirming; executables needs rtmr_1 and rtmr_2, and "
+    "configuration xfam: no catalog has these",
+}
+_GUESTS = {SEV_SNP: "SEV-SNP guests", TDX: "TDs"}
 
 _NAME = re.compile("[A-Za-z0-9._/:-]{1,255}")
 _AT_ONCE = 4096
@@ -27,17 +39,17 @@ _AT_ONCE = 4096
 
 
 def value_name(export: Export) -> str:
-    """The name of the reference value: the setting, or DEFAULT_NAME.
+    """The name of the reference value: the setting, or that of DEFAULT_NAMES.
 
     Raises UsageError for characters that a store refuses, or that JSON, YAML or a URL would have to escape.
     """
-    name = export.settings.name
+    name, default = export.settings.name, DEFAULT_NAMES[export.technology]
     if name is None:
-        return DEFAULT_NAME
+        return default
     if _NAME.fullmatch(name) is None or not any(character.isalnum() for character in name):
         raise UsageError(
             f"{name[:64]!r} cannot name a reference value: 1 to 255 of the characters A-Z a-z 0-9 . _ / : -",
-            f"without --name it is {DEFAULT_NAME}, which trustee's default policy asks for",
+            f"without --name it is {default}, which trustee's default policy asks for",
         )
     return name
 
@@ -73,7 +85,7 @@ def in_base64(pieces: Iterable[bytes], encode: Callable[[bytes], bytes]) -> Iter
 
 def common_notes(export: Export) -> Sequence[Note]:
     """What is true of every reference value that trustee gets."""
-    name = value_name(export)
+    name, default = value_name(export), DEFAULT_NAMES[export.technology]
     notes = [
         Note(
             "rvps-verifies-nothing",
@@ -86,16 +98,11 @@ def common_notes(export: Export) -> Sequence[Note]:
             "trust claims, such as affirming.rego",
         ),
     ]
-    if name == DEFAULT_NAME:
-        text = (
-            "with this list alone trustee's default attestation policy gives executables 3, configuration 3 and "
-            "hardware 97, which is not affirming; hardware needs snp_bootloader, snp_microcode, snp_snp_svn and "
-            "snp_tee_svn, and configuration 2 snp_smt_enabled, snp_tsme_enabled, snp_guest_abi_major, "
-            "snp_guest_abi_minor, snp_single_socket and snp_smt_allowed: no catalog has these"
-        )
-        notes.append(Note("rvps-other-names", text))
+    if name == default:
+        notes.append(Note("rvps-other-names", _OTHER_NAMES[export.technology]))
     else:
-        text = f"trustee's default attestation policy asks for {DEFAULT_NAME} of SEV-SNP guests: load one for {name}"
+        guests = _GUESTS[export.technology]
+        text = f"trustee's default attestation policy asks for {default} of {guests}: load one for {name}"
         notes.append(Note("rvps-name-not-default", text))
     if ":" in name:
         text = f"the stores LocalFs, Postgres and Redis refuse {name}, because of its ':'; LocalJson and Memory take it"

@@ -5,6 +5,7 @@ Keys are stated by their digests, never by a path or a passphrase.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.export.export_format import ExportFormat
@@ -19,7 +20,7 @@ def stated_settings(chosen: ExportFormat, export: Export) -> StatedSettings:
     """What a sidecar states of the settings of an export. Raises as `valid_from` and `key_digest`."""
     settings = export.settings
     taken = [name for name in StatedSettings.__struct_fields__ if name in chosen.settings]
-    found: dict[str, Any] = {name: _text(name, _value(chosen, settings, name)) for name in taken}
+    found: dict[str, Any] = {name: _text(name, _value(chosen, export, name)) for name in taken}
     if "valid_from" in chosen.settings:
         found["valid_from"] = utc(valid_from(export))
     for name, file in (("id_key", settings.id_key), ("author_key", settings.author_key)):
@@ -28,9 +29,11 @@ def stated_settings(chosen: ExportFormat, export: Export) -> StatedSettings:
     return StatedSettings(**found)
 
 
-def _value(chosen: ExportFormat, settings: Settings, name: str) -> Any:
-    given = getattr(settings, name)
-    return chosen.defaults.get(name) if given is None else given
+def _value(chosen: ExportFormat, export: Export, name: str) -> Any:
+    given, default = getattr(export.settings, name), chosen.defaults.get(name)
+    if given is not None:
+        return given
+    return default.get(export.technology) if isinstance(default, Mapping) else default
 
 
 def _text(name: str, value: Any) -> Any:

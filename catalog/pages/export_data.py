@@ -13,15 +13,16 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import Answer
 from catalog.errors import UsageError
 from catalog.export.export_made import check_source
+from catalog.export.exported import TECHNOLOGIES
 from catalog.export.rows.export_rows import DIGEST_SIZE
-from catalog.export.rows.export_search import select
-from catalog.export.rows.rules import REVOKED, RULES, TECHNOLOGY, Rule, allowed_rules, component_rules, worst
+from catalog.export.rows.export_search import select_in
+from catalog.export.rows.rules import HOSTED, REVOKED, RULES, Rule, allowed_rules, component_rules, of_digest, worst
 from catalog.export.rows.selection import Selection
-from catalog.pages.offered_formats import formats_for, offered_formats
+from catalog.pages.offered_formats import exported_technologies, formats_for, offered_formats
 from catalog.rows.fields import COMPONENTS
 from catalog.store.catalog import Catalog
 
-_OTHER = f"only launch digests of {TECHNOLOGY} are exported"
+_OTHER = f"only launch digests of {' and '.join(TECHNOLOGIES.values())} are exported"
 _COMPONENTS = tuple(field.name for field in COMPONENTS)
 _ALLOWED = allowed_rules((), several=False)
 """The rules that do not prevent the export of one launch digest without any option."""
@@ -31,21 +32,26 @@ def exports_data(catalog: Catalog) -> dict[str, Any]:
     """The part `exports` of page.json.
 
     prevented: what prevents every export of this catalog, or null.
-    technology: the one whose rows are exported; other: why others are not.
+    technologies: those whose rows are exported; other: why others are not.
     formats: as `offered_formats`.
-    rules: texts; of several, the first one is told. revoked: the place of that rule.
-    images: places of rules or null: by what identifies an image, then by VMM profile ("" for those that are not
-        listed), with kernel hashes and without.
+    rules: texts; of several, the first one is told. revoked, hosted: the places of these rules, of which the second
+        one counts only if it is told of all rows with a digest.
+    images: places of rules or null: by technology, by what identifies an image, then by VMM profile ("" for those
+        that are not listed), with kernel hashes and without.
     bases: place of a rule, by launch digest of a base.
     """
     return {
         "prevented": _of_catalog(catalog),
-        "technology": TECHNOLOGY,
+        "technologies": exported_technologies(catalog),
         "other": _OTHER,
         "formats": offered_formats(catalog),
         "rules": [rule.why for rule in RULES],
         "revoked": RULES.index(REVOKED),
-        "images": {key.hex(): _image(catalog, key) for key in catalog.firmware},
+        "hosted": RULES.index(HOSTED),
+        "images": {
+            technology: {key.hex(): _image(catalog, technology, key) for key in catalog.firmware}
+            for technology in exported_technologies(catalog)
+        },
         "bases": {key.hex(): _place(_rules(catalog, base_digest=key)) for key in catalog.bases},
     }
 
@@ -59,8 +65,13 @@ def not_exported(catalog: Catalog, digests: Iterable[LaunchDigest]) -> dict[Laun
     if prevented := _of_catalog(catalog):
         return dict.fromkeys(wanted, prevented)
     named = tuple(one.value for one in wanted if len(one.value) == DIGEST_SIZE)
-    refused = select(catalog, Selection(named), _ALLOWED, catalog.revocations).refused if named else {}
-    told = {digest: str(replace(objection, said=None)) for digest, objection in refused.items()}
+    told = {
+        digest: str(replace(objection, said=None))
+        for technology in (TECHNOLOGIES if named else ())
+        for digest, objection in select_in(
+            catalog, technology, Selection(named), _ALLOWED, catalog.revocations
+        ).refused.items()
+    }
     return {one: told.get(one.value) if len(one.value) == DIGEST_SIZE else _OTHER for one in wanted}
 
 
@@ -73,9 +84,9 @@ def answer_not_exported(catalog: Catalog, answer: Answer) -> str | None:
     assert digest is not None, "it is what was asked"  # noqa: S101
     if not rows or answer.endorsements or answer.reported or len(digest.value) != DIGEST_SIZE:
         return not_exported(catalog, [digest])[digest]
-    rules = {rule for row in rows for rule in _rules(catalog, **{name: row.row[name] for name in _COMPONENTS})}
+    rules = of_digest([_rules(catalog, **{name: row.row[name] for name in _COMPONENTS}) for row in rows])
     if any(row.revocation and row.revocation[0] == "revoked" for row in rows):
-        rules.add(REVOKED)
+        rules |= {REVOKED}
     place = _place(rules)
     return _of_catalog(catalog) or (None if place is None else RULES[place].why)
 
@@ -104,12 +115,13 @@ def _of_catalog(catalog: Catalog) -> str | None:
     return None
 
 
-def _image(catalog: Catalog, key: bytes) -> dict[str, list[int | None]]:
+def _image(catalog: Catalog, technology: str, key: bytes) -> dict[str, list[int | None]]:
     tables = (next(iter(catalog.kernel_hashes), None), None)  # any table: rules differ with and without one
     hosted = [name for name, profile in catalog.profiles.items() if profile.wire.hosted]
     return {
         vmm or "": [
-            _place(_rules(catalog, firmware_sha256=key, kernel_hashes_sha256=table, vmm=vmm)) for table in tables
+            _place(_rules(catalog, technology=technology, firmware_sha256=key, kernel_hashes_sha256=table, vmm=vmm))
+            for table in tables
         ]
         for vmm in (None, *hosted)
     }

@@ -12,7 +12,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.metadata import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document
-from catalog.imports.endorsed_facts import Base, Claims, Endorser
+from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported
 from catalog.spec import embedded
 from tests.support import published_documents as made
@@ -91,13 +91,49 @@ def test_rvps_names_are_feeds_and_what_is_no_measurement_is_left_out() -> None:
     imported = read(made.rvps_message(values))
     by = Endorser("rvps", feed="snp_launch_measurement")
     assert claimed(imported) == [(ONE, by, Claims()), (TWO, by, Claims())]
-    assert imported.notes == ("left out, no SEV-SNP launch digests: snp_bootloader, tdx_measurement",)
+    assert imported.notes == ("left out, no launch digests: snp_bootloader, tdx_measurement",)
     assert claimed(read(made.rvps_message({"measurement": DIGEST}))) == [
         (ONE, Endorser("rvps", feed="measurement"), Claims())
     ]
     stored = read(made.rvps_file())
     assert claimed(stored) == [(ONE, by, Claims())]
     assert stored.notes == ("snp_launch_measurement expires 2027-01-01",)
+
+
+def test_rvps_names_of_tdx_have_mrtds() -> None:
+    name = "rvps:///example.org/tdx/mr_td:v1"
+    imported = read(made.rvps_message({"mr_td": [DIGEST], name: OTHER, "rtmr_1": ["00"], "measurement": ["3c" * 48]}))
+    assert [(one.digest, one.technology, one.endorser.feed) for one in imported.endorsed] == [
+        (ONE, "tdx", "mr_td"),
+        (TWO, "tdx", name),
+        (bytes.fromhex("3c" * 48), "sev-snp", "measurement"),
+    ]
+    assert imported.notes == ("left out, no launch digests: rtmr_1",)
+
+
+def test_dstack_has_an_mrtd_for_each_way_of_qemu() -> None:
+    imported = read(made.dstack_tdx())
+    by = Endorser("dstack")
+    assert imported.endorsed == (EndorsedDigest(ONE, "tdx", by), EndorsedDigest(TWO, "tdx", by))
+    assert imported.notes[1:] == (
+        f"the MRTD of QEMU with one pass is {DIGEST[:16]}...",
+        f"the MRTD of QEMU with two passes is {OTHER[:16]}...",
+    )
+    data = made.dstack_tdx()
+    files = {"measurement": data, "checksum_file": made.checksums(data, "measurement.tdx.cbor")}
+    attached = read(made.as_json({name: base64.b64encode(one).decode() for name, one in files.items()}))
+    assert attached.endorsed == imported.endorsed
+    assert attached.notes[0].startswith("named by the checksum file of image ")
+
+
+def test_contrast_has_mrtds_beside_digests_of_sev_snp() -> None:
+    values = {"snp": [made.contrast_value()], "tdx": [made.contrast_mrtd(MrTd=OTHER)]}
+    of_tdx = EndorsedDigest(TWO, "tdx", Endorser("contrast"), Claims(vcpus=2))
+    for document in (values, {"ReferenceValues": values}, {"k": values}, {"k": {"tdx": values["tdx"]}, "l": {}}):
+        assert read(made.as_json(document)).endorsed[-1] == of_tdx
+        assert read(made.as_json(document)).bases == ()
+    patch = [{"op": "test", "path": "/MrTd", "value": DIGEST}, {"op": "replace", "path": "/MrTd", "value": OTHER}]
+    assert read(made.as_json([patch])).endorsed == (replace(of_tdx, claims=Claims()),)
 
 
 def test_contrast_with_an_ap_eip_is_a_base_of_one_vcpu() -> None:

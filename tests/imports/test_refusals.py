@@ -53,6 +53,13 @@ def test_go_metadata(changes: dict[str, Any], message: str) -> None:
         (made.dstack(reset_eip=1 << 32), "reset_eip"),
         (made.dstack(ovmf_sections=[]), "ovmf_sections: 0 entries"),
         (made.dstack() + b"\0", "1 bytes follow the end"),
+        (made.dstack_tdx(version=4), "measurement.tdx.cbor: .*version: 4 is not 3"),
+        (made.dstack_tdx(more=1), "unknown field `more`"),
+        (made.dstack_tdx(tdvf={"ovmf": "pre202505", "mrtd": {}, "td_hob": b"single_pass"}), "missing required field"),
+        (
+            made.dstack_tdx(tdvf={"ovmf": "a", "mrtd": {"single_pass": b"1", "two_pass": b"2"}, "td_hob": b""}),
+            "launch digest of tdx: 1 bytes are not 48",
+        ),
         (made.dstack_attached(listed=b"\xff"), "checksum file: not UTF-8"),
         (made.dstack_attached(listed=b"x  y\n"), "line 1 is not a SHA-256 and a file name"),
         (made.dstack_attached(listed=made.checksums(b"", "other")), "names measurement.snp.cbor 0 times, not once"),
@@ -173,6 +180,9 @@ def test_contrast(changes: dict[str, Any], message: str) -> None:
     ("document", "message"),
     [
         ({"snp": []}, "reference values: 0 entries"),
+        ({"tdx": [{"MrSeam": "00"}]}, r"\$.tdx\[0\]: object missing required field `MrTd`"),
+        ({"tdx": [made.contrast_mrtd(MrTd="AB" * 48)]}, r"\$.tdx\[0\].MrTd: "),
+        ({"tdx": [made.contrast_mrtd(MrTd="ab" * 47)]}, r"\$.tdx\[0\].MrTd: "),
         ([[{"op": "remove", "path": "/CPUs", "value": 1}]], r"\$\[0\]\[0\].op: 'remove' is none of"),
         ([[{"op": "test", "path": "/CPUs"}]], "missing required field `value`"),
         ([[{"op": "test", "path": "/CPUs", "value": 1}]], "missing required field `TrustedMeasurement`"),
@@ -182,8 +192,3 @@ def test_contrast(changes: dict[str, Any], message: str) -> None:
 def test_contrast_documents(document: Any, message: str) -> None:
     with pytest.raises(MalformedRecord, match=message):
         read_document(made.as_json(document), GIVEN)
-
-
-def test_a_manifest_of_tdx_alone_is_no_document_of_sev_snp() -> None:
-    with pytest.raises(MalformedRecord, match="no known format"):
-        read_document(made.as_json({"ReferenceValues": {"tdx": []}}), GIVEN)

@@ -18,7 +18,7 @@ from catalog.errors import LdcatError, MalformedInput, MalformedRecord, Untruste
 from catalog.imports.cbor import Tagged, decode
 from catalog.imports.chains import parse_trusted, rooted
 from catalog.imports.documents import Given, read_document
-from catalog.imports.endorsed_facts import Claims, Endorser
+from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from tests.support import published_documents as made
 from tests.support.attestation_builder import ca_key
 from tests.support.published_documents import DIGEST, GIVEN, NOW, OTHER, SIGNED, certificate, days, trusted
@@ -168,6 +168,21 @@ def test_a_root_without_extensions_may_not_sign() -> None:
     refused(made.uvm((leaf, middle, made.bare_root())), VerificationFailed, "may not sign", trusted(made.bare_root()))
 
 
+def test_a_gce_endorsement_has_mrtds_beside_digests_of_sev_snp() -> None:
+    tdx = made.gce_tdx((16, 0, ONE), (16, 1, TWO), (0, 0, TWO))
+    imported = read_document(made.gce(snp=b"", more=tdx), trusted())
+    (id_,) = {one.endorser.id for one in imported.endorsed}
+    by, claims = Endorser("gce-endorsement", id_, svn=5), Claims(firmware_sha384=b"\x38" * 48)
+    assert imported.endorsed == (EndorsedDigest(ONE, "tdx", by, claims), EndorsedDigest(TWO, "tdx", by, claims))
+    assert imported.notes[1:] == (
+        f"MRTDs of launches with a measured TD HOB: {ONE.hex()[:16]}... with 16 GiB; "
+        f"{TWO.hex()[:16]}... with 16 GiB, accepted early",
+    )
+    both = read_document(made.gce(more=made.gce_tdx((0, 0, TWO))), trusted())
+    assert [one.technology for one in both.endorsed] == ["sev-snp", "sev-snp", "tdx"]
+    assert len(both.notes) == 1
+
+
 def test_a_gce_endorsement_has_a_digest_for_each_number_of_vcpus() -> None:
     imported = read_document(made.gce(), trusted())
     root = imported.endorsed[0].endorser.id
@@ -219,7 +234,13 @@ def test_an_old_endorsement_needs_no_provenance() -> None:
             "'test signer' is not signed by 'test root'",
         ),
         (lambda: made.gce(commit=b""), MalformedRecord, "neither a change nor a commit"),
-        (lambda: made.gce(snp=b""), MalformedRecord, "endorses no SEV-SNP launch"),
+        (lambda: made.gce(snp=b""), MalformedRecord, "gce-endorsement: measurements: 0 entries"),
+        (
+            lambda: made.gce(more=made.gce_tdx((0, 0, b"x"))),
+            MalformedRecord,
+            "launch digest of tdx: 1 bytes are not 48",
+        ),
+        (lambda: made.gce(more=made.field(8, made.field(2, 7))), MalformedRecord, "tdx: field 2 has wire type 0"),
         (lambda: made.gce(time=1 << 40), VerificationFailed, "signed, 1099511627776 seconds after 1970"),
         (lambda: made.gce(time=1 << 58), VerificationFailed, "signed, 288230376151711744 seconds after"),
         (
@@ -227,7 +248,7 @@ def test_an_old_endorsement_needs_no_provenance() -> None:
             VerificationFailed,
             "signed, 9223372036854775808 seconds after 1970",
         ),
-        (lambda: made.gce({}), MalformedRecord, "sev_snp.measurements: 0 entries"),
+        (lambda: made.gce({}), MalformedRecord, "gce-endorsement: measurements: 0 entries"),
         (lambda: made.gce({0: ONE}), MalformedRecord, "cannot have 0 vCPUs"),
         (lambda: made.gce({5000: ONE}), MalformedRecord, "cannot have 5000 vCPUs"),
         (lambda: made.gce({1: b"short"}), MalformedRecord, "5 bytes are not 48"),

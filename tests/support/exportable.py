@@ -16,7 +16,7 @@ SPEC = """
 name = "exportable"
 firmware = { builds = [
     "sid/ovmf-amdsev/OVMF.amdsev.fd", "sid/ovmf-generic/OVMF.fd", "sid/ovmf-generic/OVMF_CODE_4M.fd",
-    "dstack/ovmf", "aws-ec2/ovmf_img_1", "bookworm/ovmf/OVMF_CODE.fd",
+    "dstack/ovmf", "aws-ec2/ovmf_img_1", "bookworm/ovmf/OVMF_CODE.fd", "sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd",
 ] }
 kernel_hashes = { tables = ["none", "debian-13-cloud-6.12.107"] }
 imports = { files = ["imports/*.toml"] }
@@ -28,6 +28,9 @@ vmm = ["qemu-kvm-init2", "ec2-2026", "qemu-amdese-2022", "qemu-kvm-legacy"]
 vcpu_signatures = ["EPYC-v4"]
 sev_features = [1]
 vcpus = ["1-4"]
+
+[technologies.tdx]
+vmm = ["qemu-tdx", "gce-tdx"]
 """
 ENDORSED, REPORTED, WITHDRAWN = "5a" * 48, "5b" * 48, "5c" * 48
 """Launch digests that no row has: endorsed, seen in public, and endorsed by somebody whose endorsement is revoked."""
@@ -60,6 +63,12 @@ def exportable(folder: Path) -> tuple[BuildResult, Place]:
 def every_digest(built: BuildResult) -> list[str]:
     """All launch digests of the catalog, of rows and endorsed."""
     return [*dict.fromkeys(digest.hex() for _, digest in all_digests(built)), ENDORSED, REPORTED, WITHDRAWN]
+
+
+def inteltdx_digest(built: BuildResult) -> str:
+    """The MRTD of OVMF.inteltdx.ms.fd under QEMU, which may be exported."""
+    sha256 = embedded.builds()["sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd"].component.key
+    return digest_with(built, technology="tdx", firmware_sha256=sha256, vmm="qemu-tdx")
 
 
 def amdsev_digest(built: BuildResult, vcpus: int = 1) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from typing import Any
 
-from catalog.export.exported import Export, ExportRow, Source
+from catalog.export.exported import TDX, Export, ExportRow, Source
 from catalog.export.settings import Settings
 
 TIME = 1_795_824_000
@@ -37,6 +39,18 @@ def row_of(vcpus: int) -> ExportRow:
         sev_features=1,
         record={"launch_digest": digest.hex(), "technology": "sev-snp", "vcpus": vcpus},
     )
+
+
+def tdx_export_of(count: int = 1, *, settings: Settings | None = None) -> Export:
+    """An export of rows of TDX, whose MRTDs are made up."""
+    none: dict[str, Any] = {"vmm": "qemu-tdx", "vcpus": None, "vcpu_signature": None, "sev_features": None}
+    rows = []
+    for number in range(count):
+        digest = hashlib.sha384(b"tdx %d" % number).digest()
+        record = {"launch_digest": digest.hex(), "technology": "tdx", "vmm": "qemu-tdx"}
+        rows.append(replace(row_of(1), digest=digest, record=record, **none))
+    digests = [row.digest for row in rows]
+    return Export(rows=rows, digests=digests, settings=settings or Settings(), source=SOURCE, technology=TDX)
 
 
 def export_of(vcpus: int = 1, *, settings: Settings | None = None) -> Export:

@@ -18,6 +18,7 @@ _SCALARS = {
     "u64": _Field.TYPE_UINT64,
     "i64": _Field.TYPE_INT64,
     "i32": _Field.TYPE_INT32,
+    "bool": _Field.TYPE_BOOL,
 }
 _MESSAGES = {
     "Endorsement": {1: ("golden", "bytes"), 2: ("signature", "bytes")},
@@ -30,7 +31,10 @@ _MESSAGES = {
         5: ("digest", "bytes"),
         6: ("ca_bundle", "bytes"),
         7: ("sev_snp", "SevSnp"),
+        8: ("tdx", "Tdx"),
     },
+    "Tdx": {1: ("svn", "u32"), 2: ("measurements", "several Measurement")},
+    "Measurement": {1: ("ram_gib", "u32"), 2: ("early_accept", "bool"), 3: ("mrtd", "bytes")},
     "SevSnp": {
         1: ("svn", "u32"),
         2: ("measurements", "map"),
@@ -68,6 +72,7 @@ def _add(message: Any, number: int, name: str, kind: str) -> None:
         field.type = _SCALARS[kind]
         return
     field.type = _Field.TYPE_MESSAGE
-    field.type_name = f".gce.SevSnp.{_ENTRY}" if kind == "map" else f".gce.{kind}"
-    if kind == "map":
+    several, _, of_kind = kind.rpartition(" ")
+    field.type_name = f".gce.SevSnp.{_ENTRY}" if kind == "map" else f".gce.{of_kind}"
+    if kind == "map" or several:
         field.label = _Field.LABEL_REPEATED

@@ -313,6 +313,20 @@ def dstack(**changes: Any) -> bytes:
     return cbor({name: value for name, value in (measurement | changes).items() if value is not None})
 
 
+def dstack_tdx(**changes: Any) -> bytes:
+    """A measurement.tdx.cbor."""
+    names = ("cmdline_sha384", "kernel_authenticode", "initrd_sha384")
+    mrtd = {"single_pass": bytes.fromhex(DIGEST), "two_pass": bytes.fromhex(OTHER)}
+    tdvf = {"ovmf": "pre202505", "mrtd": mrtd, "td_hob": bytes(3)}
+    return cbor({"version": 3, "image": dict.fromkeys(names, bytes(48)), "tdvf": tdvf} | changes)
+
+
+def gce_tdx(*measured: tuple[int, int, bytes]) -> bytes:
+    """The field of an endorsement for TDX. measured: GiB of memory, whether it is accepted early, MRTD."""
+    entries = (field(1, gib) + field(2, early) + field(3, mrtd) for gib, early, mrtd in measured)
+    return field(8, field(1, 5) + b"".join(field(2, entry) for entry in entries))
+
+
 def checksums(measurement: bytes, name: str = "measurement.snp.cbor") -> bytes:
     """A sha256sum.txt."""
     return f"{'0' * 64}  metadata.json\n{hashlib.sha256(measurement).hexdigest()}  {name}\n".encode()
@@ -384,6 +398,11 @@ def contrast_value(**changes: Any) -> dict[str, Any]:
 def contrast_manifest(*values: dict[str, Any]) -> bytes:
     """A manifest of a deployment."""
     return as_json({"Policies": {}, "ReferenceValues": {"snp": list(values or (contrast_value(APEIP="0080b004"),))}})
+
+
+def contrast_mrtd(**changes: Any) -> dict[str, Any]:
+    """A reference value of Contrast for TDX."""
+    return {"Platform": "Metal-QEMU-TDX", "MrTd": DIGEST, "Rtmrs": ["00" * 48] * 4, "CPUs": 2} | changes
 
 
 def contrast_patch(**changes: Any) -> bytes:

@@ -22,7 +22,7 @@ from catalog.web.exports import export_routes
 from catalog.web.exports.export_query import MAX_QUERY, not_offered, parameters, parse_query
 from catalog.web.problems import Problem
 from tests.support.cli import NOWHERE, Run
-from tests.support.exportable import ENDORSED, amdsev_digest
+from tests.support.exportable import ENDORSED, amdsev_digest, inteltdx_digest
 from tests.support.published_logs import Place
 from tests.support.services import Service, service
 from tests.support.waiting import finished
@@ -40,6 +40,8 @@ SETTINGS = {
 }
 FAMILY = {"firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd", "kernel_hashes": "debian-13-cloud-6.12.107"}
 ROWS = {**FAMILY, "vmm": "qemu-kvm-init2", "vcpus": "1-4", "vcpu_type": "EPYC-v4", "sev_features": "0x1"}
+
+TDX_ROWS = {"firmware": "sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd", "vmm": "qemu-tdx"}
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +85,18 @@ def test_every_format_has_the_bytes_and_the_sidecar_of_the_command(
         name, several = one["name"], one["name"] not in ("check", "dstack")
         assert set(one["required"]) == set(NEEDED.get(name, {}))
         needed = NEEDED.get(name, {})
-        digest = amdsev_digest(built)
+        is_tdx = name == "tdx-check"
+        digest, rows = (inteltdx_digest(built), TDX_ROWS) if is_tdx else (amdsev_digest(built), ROWS)
         asked: list[tuple[dict[str, str], list[str]]] = [({**needed, **SETTINGS.get(name, {})}, [digest])]
         if several:
-            asked.append(({**ROWS, **needed}, []))
+            asked.append(({**rows, **needed}, []))
+        if name == "rvps":
+            asked.append((TDX_ROWS, []))
         for query, digests in asked:
             status, data, headers = served.ask(address(name, query, *digests))
             assert status == 200, data
             file_name = headers["Content-Disposition"].partition('filename="')[2].rstrip('"')
-            out = tmp_path / f"{name}{len(digests)}" / file_name
+            out = tmp_path / f"{name}{len(digests)}{query.get('vmm')}" / file_name
             out.parent.mkdir()
             code, _, err = run("export", "--to", name, *digests, *options(query), *place.options(), "-o", str(out))
             assert code == 0, err

@@ -98,6 +98,7 @@ def by_formats(catalog: Catalog, digest: str) -> dict[str, dict[str, object]]:
         settings = replace(settings, valid_from=TIME if "valid_from" in one.settings else None)
         export = replace(plain, settings=settings)
         try:
+            one.check_technology(export)
             one.files(export)
         except UsageError as error:
             found[one.name] = {"refused": str(error), "notes": []}
@@ -114,11 +115,14 @@ def test_what_a_format_says_of_a_row_depends_on_what_it_names(made: Made) -> Non
     offered = offered_formats(catalog)
     for image in catalog.firmware:
         for table in (None, *catalog.kernel_hashes):
-            for vmm in catalog.profiles:
-                named = {"firmware_sha256": image, "kernel_hashes_sha256": table, "vmm": vmm}
+            for vmm, profile in catalog.profiles.items():
+                technology = "tdx" if profile.tdx else "sev-snp"
+                if technology == "tdx" and table:
+                    continue
+                named = {"firmware_sha256": image, "kernel_hashes_sha256": table, "vmm": vmm, "technology": technology}
                 for one, told in zip(offered, formats_for(catalog, {**dict.fromkeys(KEYS), **named}), strict=True):
                     at = one["of"]
-                    for part in (image.hex(), table.hex() if table else "none", vmm):
+                    for part in (technology, image.hex(), table.hex() if table else "none", vmm):
                         at = at if isinstance(at, int) else at.get(part, at[""])
                     assert {name: told[name] for name in ("refused", "notes")} == one["cases"][at], told["name"]
 
@@ -133,7 +137,7 @@ def test_the_page_offers_what_the_command_exports(
     read = dict(zip(digests, seen.page.evaluate(_PREVENTED, digests), strict=True))
     on_page = {digest: why for digest, (why, _) in read.items()}
     of_sev = {digest: why for digest, why in on_page.items() if len(digest) == 64}
-    assert set(of_sev.values()) == {"only launch digests of sev-snp are exported"}
+    assert set(of_sev.values()) == {"only launch digests of SEV-SNP and TDX are exported"}
     of_snp = {digest: why for digest, why in on_page.items() if len(digest) == 96}
     catalog = Catalog.open_release(unverified_release(LogFolder(made[1].log), None))
     assert of_snp == {digest: by_rules(catalog, digest) for digest in of_snp}

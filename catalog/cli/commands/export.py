@@ -64,7 +64,7 @@ _RULES = "What is exported only if an option allows it"
 
 
 _DigestsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="DIGEST...", help="SEV-SNP launch digests in hex or base64.")
+    list[str] | None, typer.Argument(metavar="DIGEST...", help="SEV-SNP or TDX launch digests in hex or base64.")
 ]
 _ToOption = Annotated[
     str | None,
@@ -192,6 +192,7 @@ def command(
     else:
         before = _open(old, trust, Freshness.PAST, quiet=quiet)
         made, changes = changed_export(before, opened, selection, options, settings, now=now)
+    chosen.check_technology(made.export)
     files = chosen.files(made.export)
     check_output(path, chosen, files)
     check_not_read(path, files_read(given, trust))

@@ -21,6 +21,7 @@ class C8sManifest(ExportFormat):
     name = "c8s"
     title = "manifest of a node image for c8s: c8s get-kubeconfig --image-manifest"
     file_name = "c8s-manifest.json"
+    why_no_other = "c8s pins an MRTD only together with RTMR1 and RTMR2, which no catalog has"
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

@@ -13,6 +13,7 @@ from catalog.export.export_format import MOST_FILES, ExportFormat, Readers
 from catalog.export.exported import Export, ExportFile
 from catalog.export.guest_settings import guest_policy, guest_svn
 from catalog.export.settings import DEFAULT_POLICY, Settings
+from catalog.export.writers.text_proto import escaped
 from catalog.notes import Note
 
 _FEWER = "select fewer, such as those of one --firmware"
@@ -29,6 +30,7 @@ class CheckConfig(ExportFormat):
     title = "check.Config of go-sev-guest: check -config FILE.textproto"
     readers = Readers.VERIFIERS
     file_name = "check.textproto"
+    why_no_other = "go-sev-guest reads attestation reports of AMD only"
     settings = frozenset({"policy", "guest_svn", "family_id", "image_id", "id_key", "author_key", "passphrase"})
     defaults = {"policy": DEFAULT_POLICY}
     file_ending = ".textproto"
@@ -80,7 +82,7 @@ def _demanded_key(settings: Settings) -> Sequence[str]:
     from catalog.export.key_digests import key_digest  # cryptography takes long to load
 
     field = "trusted_id_key_hashes" if settings.id_key else "trusted_author_key_hashes"
-    return "require_id_block: true", f"{field}: {_bytes(key_digest(key, settings.passphrase))}"
+    return "require_id_block: true", f"{field}: {escaped(key_digest(key, settings.passphrase))}"
 
 
 def _file(name: str, digest: bytes | None, demanded: Sequence[str], settings: Settings) -> ExportFile:
@@ -88,17 +90,12 @@ def _file(name: str, digest: bytes | None, demanded: Sequence[str], settings: Se
     fields = [] if settings.guest_svn is None else [f"minimum_guest_svn: {guest_svn(settings)}"]
     fields.append(f"policy: {guest_policy(settings).value:#x}")
     values = {"family_id": settings.family_id, "image_id": settings.image_id, "measurement": digest}
-    fields += [f"{field}: {_bytes(value)}" for field, value in values.items() if value is not None]
+    fields += [f"{field}: {escaped(value)}" for field, value in values.items() if value is not None]
     return ExportFile.of(f"{name}.textproto", "text/plain; charset=utf-8", _config([*fields, *demanded]))
 
 
 def _config(fields: Iterable[str]) -> bytes:
     return "".join(["policy {\n", *(f"  {field}\n" for field in fields), "}\n"]).encode()
-
-
-def _bytes(value: bytes) -> str:
-    """A string of the text format: each byte escaped in hex."""
-    return '"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
 
 
 FORMAT = CheckConfig()

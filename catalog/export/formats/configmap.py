@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, Readers
-from catalog.export.exported import Export, ExportFile
+from catalog.export.exported import TECHNOLOGIES, Export, ExportFile
 from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
 
@@ -42,6 +42,7 @@ class ConfigMap(ExportFormat):
     name = "configmap"
     title = f"ConfigMap of trustee's operator for Kubernetes: kubectl apply, up to {MOST_DIGESTS:,} digests"
     readers = Readers.VERIFIERS
+    technologies = frozenset(TECHNOLOGIES)
     file_name = "trustee-operator-configmap.yaml"
     settings = frozenset({"name", "namespace", "valid_from", "days"})
     defaults = {**STORED_DEFAULTS, "namespace": DEFAULT_NAMESPACE}

@@ -26,6 +26,7 @@ class ContrastPatches(ExportFormat):
     name = "contrast"
     title = "patches of reference values: contrast generate --reference-value-patches FILE"
     file_name = "contrast-patch.json"
+    why_no_other = "Contrast pins an MRTD together with the RTMRs of the same firmware, which no catalog has"
     settings = frozenset({"product"})
     required = frozenset({"product"})
 

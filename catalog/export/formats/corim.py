@@ -90,6 +90,7 @@ class Corim(ExportFormat):
     title = "CoRIM for Veraison: cocli corim submit; signed if a key is given"
     readers = Readers.VERIFIERS
     file_name = "corim-veraison.cbor"
+    why_no_other = "AMD's profile has no MRTD, and no verifier is known to read one by the draft of Intel's profile"
     settings = frozenset({"issuer", "issuer_url", "valid_from", "days", "key", "passphrase", "cert"})
     required = frozenset({"issuer"})
     defaults = {"days": DEFAULT_DAYS}

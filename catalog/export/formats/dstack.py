@@ -35,6 +35,7 @@ class DstackMeasurement(ExportFormat):
     name = "dstack"
     title = f"{FILE_NAME} of an image, from which dstack's verifier computes launch digests"
     file_name = FILE_NAME
+    why_no_other = "dstack's file for TDX also has the kernel's Authenticode hash and a TD HOB, which no catalog has"
     depends_on = frozenset({"firmware", "kernel_hashes"})
     is_binary = True
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
-from catalog.export.exported import Export, ExportFile
+from catalog.export.exported import TECHNOLOGIES, Export, ExportFile
 from catalog.export.given_files import fitting_files
 from catalog.export.settings import needed
 from catalog.export.writers.dsse_type import MEDIA_TYPE
@@ -37,6 +37,7 @@ class InToto(ExportFormat):
     name = "in-toto"
     title = "in-toto statement about exported files, signed (DSSE): cosign verify-blob-attestation, securesystemslib"
     file_name = "in-toto.dsse.json"
+    technologies = frozenset(TECHNOLOGIES)
     settings = frozenset({"key", "passphrase", "files"})
     required = frozenset({"key", "files"})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat
-from catalog.export.exported import Export, ExportFile
+from catalog.export.exported import TECHNOLOGIES, Export, ExportFile
 from catalog.export.given_files import fitting_files
 from catalog.export.sidecar import ENDING, IN_FOLDER
 from catalog.export.writers.dsse_type import MEDIA_TYPE
@@ -23,6 +23,7 @@ class OciLayout(ExportFormat):
     name = "oci-layout"
     title = "exported files, and envelopes that sign them, as an OCI artifact for a registry: oras, skopeo"
     file_name = "layout"
+    technologies = frozenset(TECHNOLOGIES)
     settings = frozenset({"files", "tag"})
     required = frozenset({"files"})
     is_folder = True

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from catalog.errors import UsageError
 from catalog.export.export_format import ExportFormat, Readers
-from catalog.export.exported import Export, ExportFile
-from catalog.export.reference_values import DEFAULT_NAME, by_name, common_notes, in_base64, value_name
+from catalog.export.exported import TECHNOLOGIES, Export, ExportFile
+from catalog.export.reference_values import DEFAULT_NAMES, by_name, common_notes, in_base64, value_name
 from catalog.notes import Note
 
 _MOST_OF_KBS = 15_800
@@ -25,9 +25,10 @@ class RvpsMessage(ExportFormat):
     name = "rvps"
     title = "message for trustee's RVPS: rvps-tool register, or POST /kbs/v0/reference-value"
     readers = Readers.VERIFIERS
+    technologies = frozenset(TECHNOLOGIES)
     file_name = "rvps-message.json"
     settings = frozenset({"name"})
-    defaults = {"name": DEFAULT_NAME}
+    defaults = {"name": DEFAULT_NAMES}
     takes_updates = True
 
     def files(self, export: Export) -> Sequence[ExportFile]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.export.export_format import ExportFormat, Readers
-from catalog.export.exported import Export, ExportFile
+from catalog.export.exported import TECHNOLOGIES, Export, ExportFile
 from catalog.export.reference_values import STORED_DEFAULTS, common_notes, local_json, stored_notes
 from catalog.notes import Note
 
@@ -24,6 +24,7 @@ class RvpsFile(ExportFormat):
     name = "rvps-file"
     title = "file of the store LocalJson of trustee's RVPS: FILE_DIR_PATH/reference_value"
     readers = Readers.VERIFIERS
+    technologies = frozenset(TECHNOLOGIES)
     file_name = "rvps-reference_value.json"
     settings = frozenset({"name", "valid_from", "days"})
     defaults = STORED_DEFAULTS

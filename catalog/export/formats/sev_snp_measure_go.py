@@ -25,6 +25,7 @@ class GoMetadata(ExportFormat):
     name = "sev-snp-measure-go"
     title = "metadata JSON of an OVMF image, from which sev-snp-measure-go computes launch digests"
     file_name = "ovmf-metadata.json"
+    why_no_other = "sev-snp-measure-go computes no MRTD"
     depends_on = frozenset({"firmware"})
 
     def files(self, export: Export) -> Sequence[ExportFile]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalog.export.rows.export_rows import LaunchComponentsOf
-from catalog.export.rows.rules import RULES, TECHNOLOGY, Rule, component_rules
+from catalog.export.rows.rules import RULES, Rule, component_rules
 from catalog.log.revocations import Revocations
 from catalog.rows.fields import COMPONENTS, identity
 from catalog.store.catalog import Catalog
@@ -21,14 +21,21 @@ BIT = {rule: 1 << number for number, rule in enumerate(RULES)}
 """A set of rules as a number."""
 
 
+def rules_of(bits: int) -> frozenset[Rule]:
+    """The rules of such a set."""
+    return frozenset(rule for rule, bit in BIT.items() if bits & bit)
+
+
 class ComponentKinds:
-    """The combinations of components of a catalog that were met, numbered as they were met. Raises as component_rules.
+    """The combinations of components that rows of a technology have, numbered as they were met.
+
+    Raises as `component_rules`.
 
     bits: what speaks against each, as a set of rules.
     """
 
-    def __init__(self, catalog: Catalog, revocations: Revocations[Any]) -> None:
-        self._catalog, self._revocations = catalog, revocations
+    def __init__(self, catalog: Catalog, technology: str, revocations: Revocations[Any]) -> None:
+        self._catalog, self._technology, self._revocations = catalog, technology, revocations
         self._numbers: dict[tuple[Any, ...], int] = {}
         self.bits: list[int] = []
 
@@ -57,7 +64,7 @@ class ComponentKinds:
 
     def components(self, row: Mapping[str, Any]) -> LaunchComponentsOf:
         """What rows with these values of KEYS have in common."""
-        values = {**row, "technology": TECHNOLOGY}
+        values = {**row, "technology": self._technology}
         if row["base_digest"] is not None or identity(row) is None:
             return LaunchComponentsOf(values)
         build, kernel = self._build(row), self._kernel(row)
@@ -81,7 +88,7 @@ class ComponentKinds:
     def _number(self, key: tuple[Any, ...]) -> int:
         if key in self._numbers:
             return self._numbers[key]
-        row = dict(zip(KEYS, key, strict=True))
+        row = {**dict(zip(KEYS, key, strict=True)), "technology": self._technology}
         return self._place(key, component_rules(self._catalog, row, self._revocations))
 
     def _place(self, key: tuple[Any, ...], rules: Iterable[Rule]) -> int:

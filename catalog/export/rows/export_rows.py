@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DIGEST_SIZE = 48
-"""Bytes of a launch digest of SEV-SNP."""
+"""Bytes of a launch digest of SEV-SNP or TDX."""
 
 NUMBERS = ("vcpu_signature", "sev_features", "vcpus")
 """Columns of a row beside its digest and its components, in the order that rows are sorted in."""

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.ask.revoked_rows import selected_rows, with_revocations
 from catalog.errors import UsageError
-from catalog.export.rows.component_kinds import BIT, ComponentKinds
+from catalog.export.exported import TDX
+from catalog.export.rows.component_kinds import BIT, ComponentKinds, rules_of
 from catalog.export.rows.export_rows import NUMBERS, ArrowRows, distinct_digests
-from catalog.export.rows.row_tables import bare_table, bits_of, whole_digests
+from catalog.export.rows.row_tables import bare_table, bits_of, rows_of, whole_digests
 from catalog.export.rows.rules import (
     DEPRECATED,
     REVOKED,
     RULES,
-    TECHNOLOGY,
     Rule,
     endorsed_rules,
     endorsement_rules,
@@ -47,25 +47,26 @@ _MOST_EXPLAINED = 100
 _COLUMNS = tuple(field.name for field in RECORD)
 
 
-def select(
+def select_in(
     catalog: Catalog,
+    technology: str,
     selection: Selection,
     allowed: frozenset[Rule],
     revocations: Sequence[Revocation],
     most: int = MOST_DIGESTS,
 ) -> Selected:
-    """Judge the rows that are selected.
+    """Judge the rows of a technology that are selected.
 
     allowed: rules that do not prevent an export. revocations: of the log, the newest last.
     Raises UnknownName, UsageError for a catalog without all its digests and for more than `most` digests, and as
     reading the files of the catalog.
     """
-    if (entry := catalog.manifest.technologies.get(TECHNOLOGY)) and not entry.parts:
+    if (entry := catalog.manifest.technologies.get(technology)) and not entry.parts:
         raise UsageError(
             f"{catalog.location} keeps distinguished digests only, and an export needs all rows",
             "build the catalog without distinguished_bits, and export from that",
         )
-    search = _Search(catalog, selection, allowed, revocations, most)
+    search = _Search(catalog, technology, selection, allowed, revocations, most)
     for table in search.tables():
         search.judge(table)
     search.add_endorsed()
@@ -76,22 +77,25 @@ _SIGNATURE = "vcpu_signature"
 
 
 class _Search:
-    """A search through the parts of a catalog; see `select`."""
+    """A search through the parts of a catalog; see `select_in`."""
 
     def __init__(
         self,
         catalog: Catalog,
+        technology: str,
         selection: Selection,
         allowed: frozenset[Rule],
         revocations: Sequence[Revocation],
         most: int,
     ) -> None:
-        self._catalog, self._selection, self._revocations, self._most = catalog, selection, revocations, most
+        self._catalog, self._technology, self._selection, self._most = catalog, technology, selection, most
+        self._revocations = revocations
         self._selector = None if selection.digests else selector_of(catalog, selection)
         self._allowed = allowed
         self._in_log_order = Revocations(revocations)
-        self._kinds = ComponentKinds(catalog, self._in_log_order)
-        self._endorsed = endorsement_rules(catalog.endorsements.records, self._in_log_order) if revocations else {}
+        self._kinds = ComponentKinds(catalog, technology, self._in_log_order)
+        records = catalog.endorsements.records if revocations else ()
+        self._endorsed = endorsement_rules(records, technology, self._in_log_order)
         self._kept: list[pa.Table] = []
         self._exported: Counter[Rule] = Counter()
         self._left_out: Counter[Objection] = Counter()
@@ -105,7 +109,7 @@ class _Search:
 
     def tables(self) -> Iterator[pa.Table]:
         """All rows that can be selected, a row group at a time; no two tables have rows of the same digest."""
-        parts = digest_parts(self._catalog, TECHNOLOGY)
+        parts = digest_parts(self._catalog, self._technology)
         if not self._selection.digests:
             for part in parts:
                 yield from whole_digests(part.groups(_COLUMNS))
@@ -129,7 +133,8 @@ class _Search:
         chosen = self._with_bits(chosen)
         same = pc.is_in(table["launch_digest"], value_set=digests)
         every = self._with_bits(table.filter(same)) if pc.sum(same).as_py() > chosen.num_rows else chosen
-        own, all_of = bits_of(digests, chosen), bits_of(digests, every)
+        own = bits_of(digests, chosen)
+        all_of = pc.bit_wise_or(own, bits_of(digests, every))
         self._add(digests, own, all_of, every)
         forbidden = pc.bit_wise_and(all_of, ~sum(BIT[rule] for rule in self._allowed))
         kept = digests.filter(pc.equal(forbidden, 0))
@@ -154,7 +159,7 @@ class _Search:
 
         exported = []
         for digest in self._selection.digests:
-            records = [one for one in self._catalog.endorsements.of(digest) if one.technology == TECHNOLOGY]
+            records = [one for one in self._catalog.endorsements.of(digest) if one.technology == self._technology]
             if digest in self._found or not records:
                 continue
             self._found.add(digest)
@@ -186,6 +191,7 @@ class _Search:
         places = pc.sort_indices(table.append_column("order", order), sort_keys=keys)
         table = table.take(places)
         return Selected(
+            self._technology,
             ArrowRows(table, self._kinds.named()),
             distinct_digests(table, self._count),
             self._exported,
@@ -211,11 +217,11 @@ class _Search:
         return mask
 
     def _or_not_measured(self, mask: Any, column: Any) -> Any:
-        """Under a loader of IGVM files a digest that does not depend on vCPUs, or on their type, is that of all."""
+        """Under TDX, and loaders of IGVM files, a digest that does not depend on vCPUs, or on their type, is of all."""
         import pyarrow.compute as pc
 
-        is_loader = (self._selector or {}).get("vmm") in embedded.loaders()
-        return pc.or_(mask, pc.is_null(column)) if is_loader else mask
+        is_of_all = self._technology == TDX or (self._selector or {}).get("vmm") in embedded.loaders()
+        return pc.or_(mask, pc.is_null(column)) if is_of_all else mask
 
     def _with_bits(self, table: pa.Table) -> pa.Table:
         """The table with three more columns: its combination of components, the rules that speak against each row, and
@@ -252,7 +258,7 @@ class _Search:
             of_own, of_all = divmod(one["values"], 1 << len(RULES))
             objection = self._objection(of_own, of_all)
             if objection is None:
-                for rule in _rules(of_all):
+                for rule in rules_of(of_all):
                     self._exported[rule] += one["counts"]
             elif objection in self._left_out:
                 self._left_out[objection] += one["counts"]
@@ -271,30 +277,18 @@ class _Search:
 
     def _said(self, every: pa.Table, digest: bytes) -> str | None:
         """Why a digest is revoked, in the words of the publisher."""
-        return next((one for one in _rows_of(every, digest)["reason"].to_pylist() if one is not None), None)
+        return next((one for one in rows_of(every, digest)["reason"].to_pylist() if one is not None), None)
 
     def _worst_row(self, every: pa.Table, digest: bytes, rule: Rule) -> str | None:
         """The components of a row with a digest that a rule speaks against; None if it speaks against all of them."""
         import pyarrow.compute as pc
 
-        rows = _rows_of(every, digest)
+        rows = rows_of(every, digest)
         worst_rows = rows.filter(pc.not_equal(pc.bit_wise_and(rows["bits"], BIT[rule]), 0))
         if worst_rows.num_rows == rows.num_rows:
             return None
         return self._kinds.text(worst_rows["components"][0].as_py())
 
     def _objection(self, own: int, all_of: int) -> Objection | None:
-        rule = worst(_rules(all_of) - self._allowed)
-        return None if rule is None else Objection(rule, shared=rule not in _rules(own))
-
-
-def _rows_of(table: pa.Table, digest: bytes) -> pa.Table:
-    """The rows of a table that have a digest."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return table.filter(pc.equal(table["launch_digest"], pa.scalar(digest, table["launch_digest"].type)))
-
-
-def _rules(bits: int) -> frozenset[Rule]:
-    return frozenset(rule for rule, bit in BIT.items() if bits & bit)
+        rule = worst(rules_of(all_of) - self._allowed)
+        return None if rule is None else Objection(rule, shared=rule not in rules_of(own))

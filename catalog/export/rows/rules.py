@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from catalog.errors import MalformedRecord
+from catalog.export.exported import TDX
 from catalog.fast.match import verifier_halts
 from catalog.firmware.build import NOT_RECORDED
 from catalog.imports.endorsed_facts import Base
@@ -18,8 +19,6 @@ from catalog.notes import Note
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.rows.fields import IDENTITY, identity
 from catalog.store.catalog import Catalog
-
-TECHNOLOGY = "sev-snp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class Rule:
 
 REVOKED = Rule("revoked", "revoked by the publisher of the log")
 NOT_LAUNCHABLE = Rule("launch-not-expected", "not expected to launch")
+HOSTED = Rule("launch-not-expected", "not expected to launch: the platform of the VMM launches its own firmware only")
+"""It speaks against a digest only if no other VMM launches with it: MRTDs are the same under many."""
 ONLY_REPORTED = Rule("base-not-endorsed", "seen in public, and endorsed by nobody")
 UNENFORCED = Rule(
     "kernel-hashes-not-enforced",
@@ -61,6 +62,9 @@ IGVM_FILE = Rule(
     "the digest covers an IGVM file, and whether a kernel is in it is not known",
     NO_KERNEL.option,
 )
+KERNEL_IN_RTMRS = Rule(
+    "digest-covers-no-kernel", "an MRTD covers no kernel, RTMR1 and RTMR2 do: compare these, too", always=True
+)
 DEPRECATED = Rule("deprecated", "deprecated by the publisher of the log", always=True)
 MAY_NOT_HALT = Rule(
     "kernel-hashes-may-not-halt",
@@ -71,6 +75,7 @@ MAY_NOT_HALT = Rule(
 RULES = (
     REVOKED,
     NOT_LAUNCHABLE,
+    HOSTED,
     ONLY_REPORTED,
     UNENFORCED,
     MAYBE_UNENFORCED,
@@ -80,6 +85,7 @@ RULES = (
     IGVM_FILE,
     DEPRECATED,
     MAY_NOT_HALT,
+    KERNEL_IN_RTMRS,
 )
 """All rules, the worst first: the worst one is the reason that is told."""
 
@@ -101,11 +107,17 @@ def worst(rules: Collection[Rule]) -> Rule | None:
     return next((rule for rule in RULES if rule in rules), None)
 
 
+def of_digest(rows: Collection[frozenset[Rule]]) -> frozenset[Rule]:
+    """What speaks against a launch digest. rows: what speaks against each row with it."""
+    found = frozenset(rule for rules in rows for rule in rules)
+    return found if all(HOSTED in rules for rules in rows) else found - {HOSTED}
+
+
 def component_rules(catalog: Catalog, row: Mapping[str, Any], revocations: Revocations[Any]) -> frozenset[Rule]:
     """What speaks against rows with these components, for any name that they have in the catalog; not its revocation.
 
-    row: values of the fields that name components, as in the columns of a table. revocations: for the endorsement of a
-    base.
+    row: values of the fields that name components, as in the columns of a table, and of the technology.
+    revocations: for the endorsement of a base.
     Raises MalformedRecord for a component that the catalog does not list, and unless it is one image or base.
     """
     if sum(row[name] is not None for name in IDENTITY) != 1:
@@ -116,7 +128,7 @@ def component_rules(catalog: Catalog, row: Mapping[str, Any], revocations: Revoc
     builds = catalog.firmware.get(identity(row), [])
     if not builds or (table is not None and table not in catalog.kernel_hashes) or vmm not in (None, *catalog.profiles):
         raise MalformedRecord("the catalog has a row whose components it does not list")
-    return frozenset(rule for build in builds for rule in _build_rules(catalog, build, table is not None, vmm))
+    return frozenset(rule for build in builds for rule in _build_rules(catalog, build, row))
 
 
 def endorsed_rules(records: Sequence[EndorsedRecord], revocations: Revocations[Any]) -> frozenset[Rule]:
@@ -134,16 +146,16 @@ def revocation_reason(records: Iterable[EndorsedRecord], revocations: Revocation
 
 
 def endorsement_rules(
-    records: Iterable[EndorsedRecord], revocations: Revocations[Any]
+    records: Iterable[EndorsedRecord], technology: str, revocations: Revocations[Any]
 ) -> Mapping[bytes, tuple[frozenset[Rule], str | None]]:
-    """The SEV-SNP launch digests that have a revoked or deprecated endorsement: what speaks against rows with them, and
-    why it was revoked.
+    """The launch digests of a technology that have a revoked or deprecated endorsement: what speaks against rows with
+    them, and why it was revoked.
 
     records: all endorsements of a catalog.
     """
     found: dict[bytes, tuple[frozenset[Rule], str | None]] = {}
     for record in records:
-        if record.technology != TECHNOLOGY:
+        if record.technology != technology:
             continue
         if rules := frozenset(_severity_rules(revocations.severity(record))):
             digest = bytes.fromhex(record.launch_digest)
@@ -163,17 +175,22 @@ def count_digests(count: int) -> str:
     return f"{count:,} launch digest{'' if count == 1 else 's'}"
 
 
-def _build_rules(catalog: Catalog, build: Mapping[str, Any], has_kernel: bool, vmm: str | None) -> Iterator[Rule]:
-    if not has_kernel:
+def _build_rules(catalog: Catalog, build: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Rule]:
+    vmm, technology = row["vmm"], row["technology"]
+    if technology == TDX:
+        yield KERNEL_IN_RTMRS
+    elif row["kernel_hashes_sha256"] is None:
         yield IGVM_FILE if catalog.builds[build["name"]].is_igvm else NO_KERNEL
     elif build["kernel_hashes_enforced"] != "yes":
         yield UNENFORCED if build["kernel_hashes_enforced"] == "no" else MAYBE_UNENFORCED
     elif not verifier_halts(build["version"]):
         yield MAY_NOT_HALT
     hosted = vmm and hosted_verdict(vmm, catalog.profiles[vmm].wire.hosted, build["distribution"])
-    recorded = catalog.launchable.get((build["name"], TECHNOLOGY), {"verdict": NOT_RECORDED.verdict})["verdict"]
-    if hosted or recorded == "no":
+    recorded = catalog.launchable.get((build["name"], technology), {"verdict": NOT_RECORDED.verdict})["verdict"]
+    if recorded == "no":
         yield NOT_LAUNCHABLE
+    elif hosted:
+        yield HOSTED
     elif recorded != "yes":
         yield LAUNCH_UNKNOWN
 

@@ -16,7 +16,7 @@ from catalog.rows.numbers import as_ranges, parse_counts
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 
-_NEEDED = "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature"
+_NEEDED = "name launch digests, or --vmm with one of --vcpus, --vcpu-type and --vcpu-signature, under TDX --firmware"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,11 @@ def make_selection(digests: Sequence[str], fields: Mapping[str, Any], vcpus: str
         raise UsageError("nothing is selected", _NEEDED)
     if "vmm" not in given:
         raise UsageError("--vmm is missing", _NEEDED)
-    is_of_file = given["vmm"] in embedded.loaders() and "firmware_sha256" in given
-    if not (has_vcpus or is_of_file):
-        of_file = "--firmware, " if given["vmm"] in embedded.loaders() else ""
+    vmm = embedded.all_profiles().get(given["vmm"])
+    if vmm and vmm.tdx and "firmware_sha256" not in given:
+        raise UsageError("the selection is too wide: an MRTD depends on no vCPUs", "add --firmware")
+    if not (has_vcpus or (vmm and (vmm.tdx or vmm.igvm) and "firmware_sha256" in given)):
+        of_file = "--firmware, " if vmm and vmm.igvm else ""
         raise UsageError("the selection is too wide", f"add {of_file}--vcpus, --vcpu-type or --vcpu-signature")
     return Selection((), given, None if vcpus is None else frozenset(parse_counts(vcpus.split(","))))
 
@@ -75,7 +77,7 @@ def selector_of(catalog: Catalog, selection: Selection) -> Mapping[str, Any]:
 
 
 def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:
-    """Launch digests of SEV-SNP, in hex or base64, each once.
+    """Launch digests of SEV-SNP or TDX, in hex or base64, each once.
 
     Raises MalformedInput for anything else, UsageError for a digest of SEV or SEV-ES and for several in one text.
     """
@@ -89,7 +91,7 @@ def parse_digests(texts: Sequence[str]) -> tuple[bytes, ...]:
         if len(digest) != DIGEST_SIZE:
             raise UsageError(
                 f"{digest.hex()[:16]}... has {len(digest)} bytes: it is a launch digest of SEV or SEV-ES",
-                "exports are of SEV-SNP launch digests, of 48 bytes: no system that ldcat exports to checks others",
+                "exports are of SEV-SNP and TDX digests, of 48 bytes: no system that ldcat exports to checks others",
             )
     return tuple(found)
 
@@ -118,13 +120,14 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What may be exported, and what not.
+    """What may be exported, and what not. technology: of all that is selected.
 
     exported: number of launch digests by each rule that speaks against them and is allowed.
     left_out: number of launch digests by what prevents it.
     refused: named launch digests with what prevents it; missing: those that the catalog does not have.
     """
 
+    technology: str
     rows: ArrowRows
     digests: PackedDigests
     exported: Mapping[Rule, int]

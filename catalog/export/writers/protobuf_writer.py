@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import itemgetter
 
-Value = int | bytes | Mapping[int, bytes]
-"""An unsigned number of at most 64 bits; bytes, text in UTF-8 or a message; a map field with numbers as keys."""
+Value = int | bytes | tuple[bytes, ...] | Mapping[int, bytes]
+"""An unsigned number of at most 64 bits; bytes, text in UTF-8 or a message; several messages; a map field with numbers
+as keys.
+"""
 
 _VARINT, _LEN = 0, 2
 
@@ -27,6 +29,8 @@ def _field(number: int, value: Value) -> bytes:
         return _varint(number << 3 | _VARINT) + _varint(value)
     if isinstance(value, bytes):
         return _varint(number << 3 | _LEN) + _varint(len(value)) + value
+    if isinstance(value, tuple):
+        return b"".join(_field(number, one) for one in value)
     return b"".join(_field(number, message({1: key, 2: entry})) for key, entry in sorted(value.items()))
 
 

@@ -1,7 +1,8 @@
 """c8s manifest of a node image, version 3: a launch digest for each number of vCPUs, and what went into the image.
 
-Keys that c8s does not read are ignored, as c8s does. Source: confidential-dot-ai/c8s, pkg/runtimemeasure
-(LoadSNPImageManifest) and its testdata/confos-snp-manifest.json.
+Keys that c8s does not read are ignored, as c8s does. Its manifest for TDX is not read: an MRTD there counts together
+with RTMR1 and RTMR2 alone. Source: confidential-dot-ai/c8s, pkg/runtimemeasure (LoadSNPImageManifest,
+LoadImageManifest) and its testdata/confos-snp-manifest.json.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Reference values of Contrast: a manifest, reference values alone, or JSON patches of them.
 
-A value with APEIP is the digest of one vCPU, from which Contrast itself extends to more: it is a base, too.
+A value with APEIP is the digest of one vCPU, from which Contrast itself extends to more: it is a base, too. Values for
+TDX have an MRTD; what else they have, such as RTMRs, says nothing about it.
 Source: edgelesssys/contrast, internal/manifest/referencevalues.go; SNP ABI, Guest Policy (bits).
 """
 
@@ -33,6 +34,7 @@ _BITS = {
 }
 """Bits of the guest policy by the names of go-sev-guest; bit 17 is always set."""
 
+_KINDS = ("snp", "tdx")
 _RESERVED_ONE = 1 << 17
 _EIP = re.compile("[0-9a-f]{8}")
 _PRODUCT = re.compile("[A-Za-z][A-Za-z0-9]{0,31}")
@@ -49,6 +51,13 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, bool | int] | None = msgspec.field(name="GuestPolicy", default=None)
 
 
+class TdxValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A reference value for TDX; fields that say nothing about an MRTD are not read."""
+
+    mrtd: str = msgspec.field(name="MrTd")
+    cpus: U32 | None = msgspec.field(name="CPUs", default=None)
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step of a JSON patch (RFC 6902)."""
 
@@ -58,7 +67,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def recognizes(document: Document) -> bool:
-    """Whether it has reference values under `snp`, or is a list of lists of operations."""
+    """Whether it has reference values under `snp` or `tdx`, or is a list of lists of operations."""
     value = document.json
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], list) and all(
@@ -71,13 +80,16 @@ def parse(document: Document, _given: Given) -> Imported:
     """The endorsed digests and bases; raises MalformedRecord."""
     if isinstance(document.json, list):
         check_count(len(document.json), f"{NAME}: $")
-        values = [(_patched(patch, f"{NAME}: $[{at}]"), f"{NAME}: $[{at}]") for at, patch in enumerate(document.json)]
+        patched = [(_patched(patch, f"{NAME}: $[{at}]"), f"{NAME}: $[{at}]") for at, patch in enumerate(document.json)]
+        values = [("tdx" if "MrTd" in fields else "snp", fields, path) for fields, path in patched]
     else:
         values = _listed(document.json) or []
     endorsed, bases = dict[EndorsedDigest, None](), dict[Base, None]()
-    for fields, path in values:
-        wire = as_record(fields, Value, path)
-        one = _endorsed(wire, path)
+    for kind, fields, path in values:
+        if kind == "tdx":
+            endorsed[_mrtd(as_record(fields, TdxValue, path), path)] = None
+            continue
+        one = _endorsed(as_record(fields, Value, path), path)
         endorsed[one] = None
         if one.claims.reset_vector is not None and one.claims.vcpus is not None:
             base = Base(
@@ -93,18 +105,21 @@ def parse(document: Document, _given: Given) -> Imported:
     return Imported(NAME, document.sha256, endorsed=tuple(endorsed), bases=tuple(bases))
 
 
-def _listed(value: dict[str, Any]) -> list[tuple[Any, str]] | None:
-    """Each value under `snp` with its path: of a manifest, of reference values, or of a map of them by runtime."""
+def _listed(value: dict[str, Any]) -> list[tuple[str, Any, str]] | None:
+    """Each value under `snp` and `tdx`, which is its kind, with its path.
+
+    They are of a manifest, of reference values, or of a map of reference values by runtime.
+    """
     if isinstance(inner := value.get("ReferenceValues"), dict):
         found = {"$.ReferenceValues": inner}
-    elif "snp" in value:
+    elif not value.keys().isdisjoint(_KINDS):
         found = {"$": value}
     else:
-        found = {f"$.{name[:64]}": one for name, one in value.items() if isinstance(one, dict) and "snp" in one}
-    lists = {path: one.get("snp") for path, one in found.items()}
-    if not lists or not all(isinstance(one, list) for one in lists.values()):
+        found = {f"$.{name[:64]}": one for name, one in value.items() if isinstance(one, dict)}
+    lists = [(kind, one[kind], f"{path}.{kind}") for path, one in found.items() for kind in _KINDS if kind in one]
+    if not lists or not all(isinstance(one, list) for _, one, _ in lists):
         return None
-    return [(entry, f"{NAME}: {path}.snp[{at}]") for path, one in lists.items() for at, entry in enumerate(one or ())]
+    return [(kind, entry, f"{NAME}: {path}[{at}]") for kind, one, path in lists for at, entry in enumerate(one)]
 
 
 def _patched(patch: Any, path: str) -> dict[str, Any]:
@@ -114,7 +129,7 @@ def _patched(patch: Any, path: str) -> dict[str, Any]:
         if step.op not in _OPERATIONS:
             raise MalformedRecord(f"{path}[{at}].op: {step.op[:24]!r} is none of {', '.join(_OPERATIONS)}")
         name = step.path.removeprefix("/")
-        if step.op != "test" or name != "TrustedMeasurement":
+        if step.op != "test" or name not in ("TrustedMeasurement", "MrTd"):
             fields[name] = step.value
     return fields
 
@@ -128,6 +143,10 @@ def _endorsed(wire: Value, path: str) -> EndorsedDigest:
     vcpus = wire.cpus if wire.cpus is not None or reset_vector is None else 1
     claims = Claims(vcpus=vcpus, product=wire.product, policy=_policy(wire.policy, path), reset_vector=reset_vector)
     return EndorsedDigest(unhex(wire.digest, 48, f"{path}.TrustedMeasurement"), "sev-snp", Endorser(NAME), claims)
+
+
+def _mrtd(wire: TdxValue, path: str) -> EndorsedDigest:
+    return EndorsedDigest(unhex(wire.mrtd, 48, f"{path}.MrTd"), "tdx", Endorser(NAME), Claims(vcpus=wire.cpus))
 
 
 def _policy(fields: dict[str, bool | int] | None, path: str) -> int | None:

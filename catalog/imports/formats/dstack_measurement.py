@@ -1,7 +1,9 @@
-"""dstack's measurement.snp.cbor, bare or with its checksum file in the JSON document of an attestation.
+"""dstack's measurement.snp.cbor and measurement.tdx.cbor, bare or with a checksum file in the JSON of an attestation.
 
-The file is bound to an image by the image's sha256sum.txt, which has to name it once, with its SHA-256.
-Source: Dstack-TEE/dstack, dstack-types/src/lib.rs (SevOsImageMeasurement, verify_measurement_material).
+The file is bound to an image by the image's sha256sum.txt, which has to name it once, with its SHA-256. That of TDX has
+two MRTDs, for each way in which QEMU adds pages; what it says of RTMRs is left out.
+Source: Dstack-TEE/dstack, dstack-types/src/lib.rs (SevOsImageMeasurement, TdxOsImageMeasurement,
+verify_measurement_material).
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from catalog.firmware.metadata import Area, Section
 from catalog.imports import cbor
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Document, Form, Given
+from catalog.imports.endorsed_facts import EndorsedDigest, Endorser
 from catalog.imports.imported import Imported
 from catalog.imports.strict_json import as_record, check_count, unbase64
 from catalog.wire import U32, Wire
 
 NAME = "dstack"
-FILE_NAME = "measurement.snp.cbor"
+FILE_NAME, TDX_FILE_NAME = "measurement.snp.cbor", "measurement.tdx.cbor"
 VERSION = 3
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
@@ -48,20 +51,44 @@ class Measurement(Wire, frozen=True):
     ovmf_sections: list[SectionItem]
 
 
+class MrtdItem(Wire, frozen=True):
+    """MRTDs, by whether QEMU measures a page when it is added, or all pages of a section after they are added."""
+
+    single_pass: bytes
+    two_pass: bytes
+
+
+class TdvfItem(Wire, frozen=True):
+    """What is measured of the firmware. ovmf: the order of its events; td_hob: of which the TD HOB is made."""
+
+    ovmf: str
+    mrtd: MrtdItem
+    td_hob: bytes
+
+
+class TdxMeasurement(Wire, frozen=True):
+    """The CBOR map of the file for TDX. image: hashes that RTMRs follow from."""
+
+    version: int
+    image: dict[str, bytes]
+    tdvf: TdvfItem
+
+
 class Attached(Wire, frozen=True):
     """The JSON document: both files in base64, and how one guest was launched with them."""
 
     checksum_file: str
     measurement: str
-    vcpus: U32
+    vcpus: U32 | None = None
     vcpu_type: str | None = None
     guest_features: int = msgspec.field(default=1)
 
 
 def recognizes(document: Document) -> bool:
-    """Whether it is a CBOR map with `ovmf_hash`, or an object with `checksum_file` and `measurement`."""
+    """Whether it is a CBOR map with `ovmf_hash` or `tdvf`, or an object with `checksum_file` and `measurement`."""
     if document.data[:1] and 0xA0 <= document.data[0] < 0xBC:
-        return b"ovmf_hash" in document.data and b"kernel_hash" in document.data
+        data = document.data
+        return (b"ovmf_hash" in data and b"kernel_hash" in data) or (b"tdvf" in data and b"single_pass" in data)
     return isinstance(document.json, dict) and {"checksum_file", "measurement"} <= set(document.json)
 
 
@@ -73,17 +100,23 @@ def parse(document: Document, given: Given) -> Imported:
     checksums = unbase64(wire.checksum_file, f"{NAME}: $.checksum_file")
     kind = wire.vcpu_type or "a type that is not said"
     launch = f"launched with {wire.vcpus} vCPUs, {kind}, sev_features {wire.guest_features:#x}"
-    return _imported(document, unbase64(wire.measurement, f"{NAME}: $.measurement"), checksums, (launch,))
+    notes = () if wire.vcpus is None else (launch,)
+    return _imported(document, unbase64(wire.measurement, f"{NAME}: $.measurement"), checksums, notes)
 
 
 def _imported(document: Document, measurement: bytes, checksums: bytes | None, notes: tuple[str, ...]) -> Imported:
+    value = cbor.decode(measurement, f"{NAME}: measurement")
+    is_tdx = isinstance(value, dict) and "tdvf" in value
+    name = TDX_FILE_NAME if is_tdx else FILE_NAME
+    what = f"{NAME}: {name}"
     if checksums is None:
         notes += ("not compared with a checksum file: none is given",)
     else:
-        image = _check_listed(measurement, checksums)
+        image = _check_listed(measurement, checksums, name)
         notes += (f"named by the checksum file of image {image.hex()}",)
-    what = f"{NAME}: {FILE_NAME}"
-    wire = as_record(cbor.decode(measurement, what), Measurement, what)
+    if is_tdx:
+        return _imported_tdx(document, as_record(value, TdxMeasurement, what), what, notes)
+    wire = as_record(value, Measurement, what)
     if wire.version != VERSION:
         raise MalformedRecord(f"{what}: $.version: {wire.version} is not {VERSION}")
     check_count(len(wire.ovmf_sections), f"{what}: $.ovmf_sections")
@@ -97,7 +130,16 @@ def _imported(document: Document, measurement: bytes, checksums: bytes | None, n
     return Imported(NAME, document.sha256, firmware=(firmware,), kernels=(kernel,), notes=notes)
 
 
-def _check_listed(measurement: bytes, checksums: bytes) -> bytes:
+def _imported_tdx(document: Document, wire: TdxMeasurement, what: str, notes: tuple[str, ...]) -> Imported:
+    if wire.version != VERSION:
+        raise MalformedRecord(f"{what}: $.version: {wire.version} is not {VERSION}")
+    ways = {"one pass": wire.tdvf.mrtd.single_pass, "two passes": wire.tdvf.mrtd.two_pass}
+    endorsed = [EndorsedDigest(mrtd, "tdx", Endorser(NAME)) for mrtd in dict.fromkeys(ways.values())]
+    said = (f"the MRTD of QEMU with {way} is {mrtd.hex()[:16]}..." for way, mrtd in ways.items())
+    return Imported(NAME, document.sha256, endorsed=tuple(endorsed), notes=(*notes, *said))
+
+
+def _check_listed(measurement: bytes, checksums: bytes, name: str) -> bytes:
     """SHA-256 of the checksum file, which identifies the image; raises VerificationFailed unless it names the bytes."""
     what = f"{NAME}: checksum file"
     try:
@@ -109,13 +151,13 @@ def _check_listed(measurement: bytes, checksums: bytes) -> bytes:
         match = _LINE.fullmatch(line)
         if not match:
             raise MalformedRecord(f"{what}: line {number} is not a SHA-256 and a file name")
-        if match.group(2) == FILE_NAME:
+        if match.group(2) == name:
             named.append(match.group(1))
     if len(named) != 1:
-        raise MalformedRecord(f"{what}: it names {FILE_NAME} {len(named)} times, not once")
+        raise MalformedRecord(f"{what}: it names {name} {len(named)} times, not once")
     if named[0] != hashlib.sha256(measurement).hexdigest():
-        raise VerificationFailed(f"{what}: it names other bytes as {FILE_NAME}")
+        raise VerificationFailed(f"{what}: it names other bytes as {name}")
     return hashlib.sha256(checksums).digest()
 
 
-FORM = Form(NAME, "dstack measurement.snp.cbor", recognizes, parse, has_checksums=True)
+FORM = Form(NAME, "dstack measurement.snp.cbor or .tdx.cbor", recognizes, parse, has_checksums=True)

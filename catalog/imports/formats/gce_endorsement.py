@@ -1,4 +1,6 @@
-"""Launch endorsements of GCE: a signed protobuf with one SEV-SNP launch digest for each number of vCPUs of an image.
+"""Launch endorsements of GCE: a signed protobuf with the launch digests of an image.
+
+Under SEV-SNP there is one for each number of vCPUs; under TDX an MRTD, and on older hosts one for each machine type.
 
 Source: google/gce-tcb-verifier, proto/endorsement.proto and verify/verify.go (RSA-PSS with SHA-256 and a
 salt of 32 bytes, a certificate that the root signed itself, provenance after 2024-08-02).
@@ -7,6 +9,7 @@ salt of 32 bytes, a certificate that the root signed itself, provenance after 20
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -31,6 +34,11 @@ PROVENANCE_SINCE = 1_722_556_800
 _ENVELOPE: Kinds = {1: "bytes", 2: "bytes"}
 _GOLDEN: Kinds = {1: "bytes", 2: "number", 3: "bytes", 4: "bytes", 5: "bytes", 6: "bytes", 7: "bytes", 8: "bytes"}
 _SEV_SNP: Kinds = {1: "number", 2: "bytes", 3: "bytes", 4: "bytes", 5: "number", 6: "bytes", 7: "bytes"}
+_MOST_SHOWN = 24
+"""MRTDs with the memory of their launch; real documents have at most 12."""
+
+_TDX: Kinds = {1: "number", 2: "bytes"}
+_MRTD: Kinds = {1: "number", 2: "number", 3: "bytes"}
 _TIMESTAMP: Kinds = {1: "number", 2: "number"}
 _ENTRY: Kinds = {1: "number", 2: "bytes"}
 
@@ -53,10 +61,14 @@ def parse(document: Document, given: Given) -> Imported:
     _check_signature(leaf.public_key(), envelope.data(2), golden_bytes)
     if time > PROVENANCE_SINCE and not golden.number(2) and not golden.data(3):
         raise MalformedRecord(f"{NAME}: of {day(time)}, and names neither a change nor a commit")
-    if not golden.data(7):
-        raise MalformedRecord(f"{NAME}: it endorses no SEV-SNP launch", "endorsements of TDX are not read")
     root = f"sha256:{hashlib.sha256(der(chain[-1])).hexdigest()}" if len(chain) > 1 else None
-    endorsed = _endorsed(Message(golden.data(7), _SEV_SNP, f"{NAME}: sev_snp"), golden.data(5), root)
+    tdx = Message(golden.data(8), _TDX, f"{NAME}: tdx")
+    measured = [Message(entry, _MRTD, f"{NAME}: tdx.measurements") for entry in tdx.all_data(2)]
+    endorsed = [
+        *_snp(Message(golden.data(7), _SEV_SNP, f"{NAME}: sev_snp"), golden.data(5), root),
+        *_tdx(measured, Endorser(NAME, root, svn=tdx.number(1)), golden.data(5)),
+    ]
+    check_count(len(endorsed), f"{NAME}: measurements")
     return Imported(
         NAME,
         document.sha256,
@@ -64,7 +76,7 @@ def parse(document: Document, given: Given) -> Imported:
         document_time=time,
         certificate_until=validity(leaf)[1],
         endorsed=tuple(endorsed),
-        notes=(signing_note(time, leaf, given.now),),
+        notes=(signing_note(time, leaf, given.now), *_memory_notes(measured)),
     )
 
 
@@ -77,7 +89,7 @@ def _check_signature(key: object, signature: bytes, golden: bytes) -> None:
         raise VerificationFailed(f"{NAME}: the signature is not of this document and key") from error
 
 
-def _endorsed(snp: Message, firmware: bytes, root: str | None) -> list[EndorsedDigest]:
+def _snp(snp: Message, firmware: bytes, root: str | None) -> list[EndorsedDigest]:
     """Sorted by number of vCPUs. firmware: SHA-384 of the image. root: the endorser's id, if it is known."""
     found: dict[int, bytes] = {}
     for entry in snp.all_data(2):
@@ -86,13 +98,28 @@ def _endorsed(snp: Message, firmware: bytes, root: str | None) -> list[EndorsedD
         if vcpus in found:
             raise MalformedRecord(f"{NAME}: sev_snp.measurements: {vcpus} vCPUs are there twice")
         found[vcpus] = measured.data(2)
-    check_count(len(found), f"{NAME}: sev_snp.measurements")
     endorser = Endorser(NAME, root, svn=snp.number(1))
     policy = snp.number(5) or None  # proto3 has no other sign that it is not there
     return [
         EndorsedDigest(digest, "sev-snp", endorser, Claims(vcpus=vcpus, policy=policy, firmware_sha384=firmware))
         for vcpus, digest in sorted(found.items())
     ]
+
+
+def _tdx(measured: Iterable[Message], endorser: Endorser, firmware: bytes) -> list[EndorsedDigest]:
+    """MRTDs in the order of the document, each once. firmware: SHA-384 of the image."""
+    claims = Claims(firmware_sha384=firmware)
+    return [EndorsedDigest(mrtd, "tdx", endorser, claims) for mrtd in dict.fromkeys(one.data(3) for one in measured)]
+
+
+def _memory_notes(measured: Iterable[Message]) -> list[str]:
+    """What MRTDs say of the memory of a TD, which they cover on older hosts alone."""
+    texts = [
+        f"{one.data(3).hex()[:16]}... with {one.number(1)} GiB{', accepted early' if one.number(2) else ''}"
+        for one in measured
+        if one.number(1)
+    ]
+    return [f"MRTDs of launches with a measured TD HOB: {'; '.join(texts[:_MOST_SHOWN])}"] if texts else []
 
 
 FORM = Form(NAME, "GCE launch endorsement", recognizes, parse)

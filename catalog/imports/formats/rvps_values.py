@@ -1,7 +1,8 @@
 """Reference values of trustee's RVPS: a message of type `sample`, or the LocalJson file of its store.
 
-Names that speak of a measurement hold launch digests; a measurement of TDX and all other names are left out, and named.
-Source: confidential-containers/trustee, rvps/src/lib.rs, rvps/src/extractors/sample, rvps/src/storage/local_json.
+Names that speak of a measurement hold SEV-SNP launch digests, those with `mr_td` MRTDs; all other names are left out,
+and named. Source: confidential-containers/trustee, rvps/src/lib.rs, rvps/src/extractors/sample,
+rvps/src/storage/local_json, attestation-service/src/ear_token/ear_default_policy_cpu.rego.
 """
 
 from __future__ import annotations
@@ -57,11 +58,15 @@ def parse(document: Document, _given: Given) -> Imported:
         notes = list[str]()
     else:
         values, notes = _stored(document.json)
-    left_out = [name for name in values if not _is_measurement(name)]
+    left_out = [name for name in values if _technology(name) is None]
     if left_out:
-        notes.append(f"left out, no SEV-SNP launch digests: {', '.join(sorted(left_out))}")
-    names = [name for name in values if _is_measurement(name)]
-    endorsed = [one for name in names for one in _endorsed(name, values[name])]
+        notes.append(f"left out, no launch digests: {', '.join(sorted(left_out))}")
+    endorsed = [
+        one
+        for name, value in values.items()
+        if (technology := _technology(name)) is not None
+        for one in _endorsed(name, value, technology)
+    ]
     check_count(len(endorsed), f"{NAME}: launch digests")
     return Imported(NAME, document.sha256, endorsed=tuple(endorsed), notes=tuple(notes))
 
@@ -94,18 +99,21 @@ def _stored(value: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
     return values, notes
 
 
-def _is_measurement(name: str) -> bool:
-    return "measurement" in name and "tdx" not in name
+def _technology(name: str) -> str | None:
+    """What a value with this name is a launch digest of; None: it is none."""
+    if "mr_td" in name:
+        return "tdx"
+    return "sev-snp" if "measurement" in name and "tdx" not in name else None
 
 
-def _endorsed(name: str, value: object) -> list[EndorsedDigest]:
+def _endorsed(name: str, value: object, technology: str) -> list[EndorsedDigest]:
     path = f"{NAME}: {name[:64]}"
     listed = [value] if isinstance(value, str) else as_record(value, list[str], path)
     check_count(len(listed), path)
     digests = [unhex(text, 48, f"{path}: $[{at}]") for at, text in enumerate(listed)]
     if len(set(digests)) != len(digests):
         raise MalformedRecord(f"{path}: one digest is there twice")
-    return [EndorsedDigest(digest, "sev-snp", Endorser(NAME, feed=name)) for digest in digests]
+    return [EndorsedDigest(digest, technology, Endorser(NAME, feed=name)) for digest in digests]
 
 
 FORM = Form(NAME, "RVPS reference values", recognizes, parse)

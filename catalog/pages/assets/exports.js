@@ -6,7 +6,7 @@ import { commandOf, listed, make } from "./elements.js";
 export function placeOf({ exports }, row, revoked) {
   if (revoked) return exports.revoked;
   if (row.base_digest !== null) return exports.bases[row.base_digest];
-  const image = exports.images[row.firmware_sha256 ?? row.firmware_snp_baseline];
+  const image = exports.images[row.technology][row.firmware_sha256 ?? row.firmware_snp_baseline];
   const [measured, none] = Object.hasOwn(image, row.vmm) ? image[row.vmm] : image[""];
   return row.kernel_hashes_sha256 === null ? none : measured;
 }
@@ -16,14 +16,15 @@ export function placeOf({ exports }, row, revoked) {
 export function notExported({ exports }, rows, endorsed) {
   if (exports.prevented) return exports.prevented;
   if (endorsed) return endorsed.not_exported;
-  if (rows.some(({ technology }) => technology !== exports.technology)) return exports.other;
-  const places = rows.map(({ place }) => place).filter((place) => place !== null);
+  if (rows.some(({ technology }) => !exports.technologies.includes(technology))) return exports.other;
+  const all = rows.map(({ place }) => place), isHosted = all.every((place) => place === exports.hosted);
+  const places = all.filter((place) => place !== null && (isHosted || place !== exports.hosted));
   return places.length ? exports.rules[Math.min(...places)] : null;
 }
 
 // What a format says of a row: { refused, notes }, as catalog/pages/offered_formats.py decided it.
 export function caseOf({ cases, of }, row) {
-  const keys = [row.firmware_sha256 ?? row.firmware_snp_baseline, row.kernel_hashes_sha256 ?? "none", row.vmm];
+  const keys = [row.technology, row.firmware_sha256 ?? row.firmware_snp_baseline, row.kernel_hashes_sha256 ?? "none", row.vmm];
   return cases[keys.reduce((at, key) => (typeof at === "number" ? at : Object.hasOwn(at, key) ? at[key] : at[""]), of)];
 }
 

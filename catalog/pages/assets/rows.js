@@ -144,7 +144,7 @@ export class Catalog {
       notes: worstFirst([...(revoked ? [note(revoked.severity, `${revoked.severity} by the publisher of this log: ${revoked.reason}`)] : []),
         ...notes]),
       revoked: revoked?.severity ?? null,
-      place: row.technology === this.page.exports.technology ? placeOf(this.page, row, revoked?.severity === "revoked") : null,
+      place: this.page.exports.technologies.includes(row.technology) ? placeOf(this.page, row, revoked?.severity === "revoked") : null,
       order: [row.technology, name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
       record,
       image: row.firmware_sha256 ?? row.firmware_snp_baseline, // null: it is inferred, and its firmware is not known

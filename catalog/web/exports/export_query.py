@@ -63,7 +63,7 @@ def all_settings() -> list[str]:
 def parameters() -> dict[str, str]:
     """All parameters with their meanings: those that select, those that are true or false, and settings of formats."""
     return {
-        "digest": "a SEV-SNP launch digest in hex or base64; may be repeated",
+        "digest": "an SEV-SNP or TDX launch digest in hex or base64; may be repeated",
         **{name: meaning for name, (_, meaning) in FIELDS.items()},
         "vcpus": "numbers of vCPUs, such as 1-64,96",
         **{name: f"true: as {option} of ldcat export" for name, option in FLAGS.items()},

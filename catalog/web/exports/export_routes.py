@@ -150,6 +150,7 @@ def _make(served: OpenRelease, chosen: ExportFormat, query: ExportQuery) -> Made
     made = make_export(
         served.catalog, query.selection, query.options, query.settings, now=int(time.time()), most=MOST_DIGESTS
     )
+    chosen.check_technology(made.export)
     files = chosen.files(made.export)
     if len(files) != 1:
         raise UsageError(
