@@ -33,7 +33,7 @@ COMMANDS = [
 KERNEL = "debian-13-cloud-6.12.107"
 SPEC = f"""
 name = "documented"
-firmware = {{ builds = ["{AMDSEV}", "aws-ec2/ovmf_img_1", "sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd"], files = ["images/svsm.igvm"] }}
+firmware = {{ builds = ["{AMDSEV}", "aws-ec2/ovmf_img_1", "sid/ovmf-inteltdx/*"], files = ["images/svsm.igvm"] }}
 kernel_hashes = {{ tables = ["none", "{KERNEL}"] }}
 [technologies.sev-snp]
 vmm = ["qemu-kvm-init2", "ec2-2023", "hyperv-igvm"]

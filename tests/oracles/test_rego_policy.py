@@ -1,7 +1,8 @@
 """What a policy in Rego, as trustee evaluates it, makes of the reference values in our files.
 
-The policy has the part of trustee's default policy that is about SEV-SNP launch digests: `in` over the value that the
-RVPS has by the name snp_launch_measurement. 3 is affirming, 33 is the default, which is contraindicated.
+The policy has the parts of trustee's default policy that are about launch digests: `in` over the value that the RVPS
+has by the name snp_launch_measurement, or mr_td. 2 and 3 are affirming, 33 and 97 are the defaults, which are
+contraindicated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import yaml
 from regopy import Interpreter
 
 from catalog.export.export_format import export_format_named
-from tests.support.exports import export_of, row_of
+from catalog.export.exported import Export
+from tests.support.exports import export_of, row_of, tdx_export_of
 
 POLICY = """
 package policy
@@ -28,6 +30,10 @@ default executables := 33
 query_reference_value(name) := data.reference_values[name]
 
 executables := 3 if input.snp.measurement in query_reference_value("snp_launch_measurement")
+
+default hardware := 97
+
+hardware := 2 if input.tdx.quote.body.mr_td in query_reference_value("mr_td")
 """
 
 NAME = "snp_launch_measurement"
@@ -45,8 +51,18 @@ def executables(values: Any, measurement: str) -> Any:
     return claim
 
 
-def written(to: str) -> bytes:
-    (file,) = export_format_named(to).files(EXPORT)
+def hardware(values: Any, mrtd: str) -> Any:
+    """The trust claim `hardware` of a TD with this MRTD, if nothing else speaks against it."""
+    interpreter = Interpreter()
+    interpreter.add_module("policy.rego", POLICY)
+    interpreter.add_data({"reference_values": values})
+    interpreter.set_input({"tdx": {"quote": {"body": {"mr_td": mrtd}}}})
+    (claim,) = json.loads(str(interpreter.query("data.policy.hardware")))["expressions"]
+    return claim
+
+
+def written(to: str, export: Export = EXPORT) -> bytes:
+    (file,) = export_format_named(to).files(export)
     return b"".join(file.chunks())
 
 
@@ -72,6 +88,14 @@ READ: dict[str, Callable[[bytes], Any]] = {
 def test_a_guest_with_an_exported_digest_is_affirmed_and_no_other(to: str) -> None:
     values = READ[to](written(to))
     assert [executables(values, row_of(count).digest.hex()) for count in (1, 2, 3, 4)] == [3, 3, 3, 33]
+
+
+@pytest.mark.parametrize("to", READ)
+def test_a_td_with_an_exported_mrtd_has_affirmed_hardware_and_no_other(to: str) -> None:
+    export = tdx_export_of(2)
+    values = READ[to](written(to, export))
+    mrtds = [digest.hex() for digest in (*export.digests, row_of(1).digest)]
+    assert [hardware(values, mrtd) for mrtd in mrtds] == [2, 2, 97]
 
 
 @pytest.mark.parametrize("value", [MEASUREMENT, [MEASUREMENT.upper()], [], [row_of(4).digest.hex()]])
