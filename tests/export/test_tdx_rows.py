@@ -117,5 +117,6 @@ def test_what_is_known_of_the_launch_of_a_build_as_a_td_decides(built: BuildResu
 def test_an_endorsed_mrtd_is_exported_if_it_is_named(built: BuildResult, catalog: Catalog) -> None:
     with pytest.raises(NotExported, match="endorsed, and the firmware is not known"):
         exported(catalog, REPORTED)
-    found = exported(catalog, REPORTED, options=("--endorsed",)).export
-    assert (found.technology, [row.record["technology"] for row in found.rows]) == ("tdx", ["tdx"])
+    made = exported(catalog, REPORTED, options=("--endorsed",))
+    assert (made.export.technology, [row.record["technology"] for row in made.export.rows]) == ("tdx", ["tdx"])
+    assert [note.code for note in made.notes][1:] == ["exported-endorsed", "digest-covers-no-kernel"]

@@ -136,6 +136,7 @@ def endorsed_rules(records: Sequence[EndorsedRecord], revocations: Revocations[A
     endorsing = [record for record in records if record.endorser_scheme != REPORTED]
     found = {ENDORSED} if endorsing else {ONLY_REPORTED}
     found |= {rule for record in records for rule in _severity_rules(revocations.severity(record))}
+    found |= {KERNEL_IN_RTMRS for record in records if record.technology == TDX}
     return frozenset(found)
 
 
