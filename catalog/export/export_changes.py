@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from catalog.errors import NotExported, UnknownName, UsageError
 from catalog.export.export_made import MadeExport, make_export, selected
+from catalog.export.rows.one_technology import select
 from catalog.export.rows.rules import REVOKED, allowed_rules, count_digests
-from catalog.export.rows.selecting import select
 from catalog.export.rows.selection import Selected, Selection
 from catalog.export.settings import Settings
 from catalog.export.sidecar import MOST_LISTED, Added, Changed, Removed, RemovedDigest, Since

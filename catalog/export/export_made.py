@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from catalog.errors import NotExported, UnknownDigest, UsageError
 from catalog.export.exported import TECHNOLOGIES, Export, Source
 from catalog.export.rows.export_search import MOST_DIGESTS
+from catalog.export.rows.one_technology import select
 from catalog.export.rows.rules import OPTIONS, RULES, allowed_rules, count_digests, notes_on
-from catalog.export.rows.selecting import select
 from catalog.export.rows.selection import Objection, Selected, Selection
 from catalog.export.settings import Settings
 from catalog.log.log_reader import read_release_record

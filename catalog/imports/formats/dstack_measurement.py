@@ -105,8 +105,7 @@ def parse(document: Document, given: Given) -> Imported:
 
 
 def _imported(document: Document, measurement: bytes, checksums: bytes | None, notes: tuple[str, ...]) -> Imported:
-    value = cbor.decode(measurement, f"{NAME}: measurement")
-    is_tdx = isinstance(value, dict) and "tdvf" in value
+    is_tdx = b"ovmf_hash" not in measurement and b"single_pass" in measurement
     name = TDX_FILE_NAME if is_tdx else FILE_NAME
     what = f"{NAME}: {name}"
     if checksums is None:
@@ -114,6 +113,7 @@ def _imported(document: Document, measurement: bytes, checksums: bytes | None, n
     else:
         image = _check_listed(measurement, checksums, name)
         notes += (f"named by the checksum file of image {image.hex()}",)
+    value = cbor.decode(measurement, what)
     if is_tdx:
         return _imported_tdx(document, as_record(value, TdxMeasurement, what), what, notes)
     wire = as_record(value, Measurement, what)
