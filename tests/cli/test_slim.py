@@ -149,6 +149,7 @@ def test_an_index_that_lies_is_found_out(lie: str, slim: SlimInstall, small: Bui
 
 def test_launches_of_tds(slim: SlimInstall, tds: BuildResult, run: Run, tmp_path: Path) -> None:
     digest, place = digest_of(tds, "tdx"), cosigned_today(tmp_path / "log", tds)
+    own = {"XDG_STATE_HOME": str(tmp_path / "own"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     site = tmp_path / "site"
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")[0] == 0
     with static_host(place.log) as plain, static_host(site) as ranges:
@@ -156,13 +157,13 @@ def test_launches_of_tds(slim: SlimInstall, tds: BuildResult, run: Run, tmp_path
             ["--catalog", str(tds.folder)],
             *(["--catalog", at, "--trust", str(place.trust)] for at in (str(place.log), plain.url, ranges.url)),
         ):
-            code, out, _ = slim.run("lookup", digest, *options, "-q")
+            code, out, _ = slim.run("lookup", digest, *options, "-q", **own)
             assert (code, out) == run("lookup", digest, *options, "-q")[:2]
             assert (code, out.count("match "), out.count("not measured")) == (0, 2, 2)
     _, bundle, _ = run("prove", digest, "--catalog", str(place.log))
     (tmp_path / "proof").write_text(bundle)
     line = ("verify-proof", str(tmp_path / "proof"), "--trust", str(place.trust))
-    assert slim.run(*line) == run(*line)
+    assert slim.run(*line, **own) == run(*line)
 
 
 @pytest.mark.parametrize(
