@@ -28,6 +28,7 @@ from tests.support.hosts import Host
 from tests.support.igvm_files import write_igvm_files
 from tests.support.published_logs import Place, Publisher
 from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_inputs, write_spec
+from tests.support.td_files import write_td_files
 
 REAL = Path(__file__).parent / "real"
 
@@ -172,6 +173,13 @@ def igvm_files(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """A catalog of the launches of IGVM files; they are in the folder inputs beside it."""
     folder = tmp_path_factory.mktemp("igvm")
     return build(write_igvm_files(folder / "inputs"), folder / "catalog")
+
+
+@pytest.fixture(scope="session")
+def tds(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """A catalog with launches under TDX; the images are in the folder inputs beside it."""
+    folder = tmp_path_factory.mktemp("tds")
+    return build(write_td_files(folder / "inputs"), folder / "catalog")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ PANEL = "Rows and endorsed digests to select: those that fit all of these option
 
 _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "launch_digest": (("--digest",), "DIGEST", "Launch digest in hex or base64."),
-    "technology": (("--technology", "-t"), None, "Technology: sev, sev-es or sev-snp."),
+    "technology": (("--technology", "-t"), None, "Technology: sev, sev-es, sev-snp or tdx."),
     "firmware_sha256": (
         ("--firmware",),
         "NAME|HASH",

@@ -110,7 +110,7 @@ def _written(text: str, name: str) -> Evidence:
         return found
     if (digits := hex_digits(text)) >= _FEWEST_DIGITS:
         raise MalformedInput(
-            f"{name} has {digits:,} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)",
+            f"{name} has {digits:,} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP or TDX)",
             "give the whole digest, or its first 16 hex digits or more with ldcat lookup --prefix",
         )
     raise _unknown(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.fast.match import CLAIMS, endorser_text, shared_digest
+from catalog.fast.match import CLAIMS, TAKING_KERNEL_HASHES, endorser_text, shared_digest
 from catalog.fast.note_text import (
     coloured,
     dangers,
@@ -157,10 +157,15 @@ def base_facts(base: Mapping[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
-def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
-    """Names and values for a kernel hashes table: name, hashes and command line."""
+def no_kernel_text(technology: str) -> str:
+    """What stands for the kernel hashes of a launch without any."""
+    return "none" if technology in TAKING_KERNEL_HASHES else "not measured"
+
+
+def kernel_facts(kernel: Mapping[str, Any] | None, technology: str) -> list[tuple[str, object]]:
+    """Names and values for a kernel hashes table: name, hashes and command line. technology: of the launch."""
     if kernel is None:
-        return [("kernel hashes", "none")]
+        return [("kernel hashes", no_kernel_text(technology))]
     return [
         ("kernel hashes", kernel["name"]),
         ("kernel SHA-256", kernel["kernel_sha256"].hex()),
@@ -178,7 +183,8 @@ def command_line(kernel: Mapping[str, Any]) -> str:
 
 def match_facts(match: Match) -> list[tuple[str, object]]:
     """Names and values for a match, in the order in which they are shown."""
-    shown = base_facts(match.base) if match.base else firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
+    kernel = kernel_facts(match.kernel_hashes, match.row["technology"])
+    shown = base_facts(match.base) if match.base else firmware_facts(match.firmware) + kernel
     for field in BESIDE_COMPONENTS:
         if (value := match.row[field.name]) is not None:
             details = match.details(field.name)

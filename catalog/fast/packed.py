@@ -77,13 +77,14 @@ class PackedCatalog:
         self._index_files: dict[str, VerifiedFile] = {}
         self._memory: Any = None
         self._known: dict[tuple[Any, ...], Any] = {}
+        self._names_by: dict[str, Names] = {}
         self._opening = allocate_lock()
         self.indexes: dict[str, Index] = {}
         self._manifest = read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
             raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
         try:
-            self._names = {_NAMES: Names(self._file(_NAMES))}
+            self._names = Names(self._file(_NAMES))
             listed = listed_technologies(self._manifest)
             self.unknown = [] if technologies is None else [name for name in listed if name not in technologies]
             self.indexes = {name: self._index(name, one) for name, one in listed.items() if name not in self.unknown}
@@ -151,16 +152,15 @@ class PackedCatalog:
 
     def identity(self, group: Group) -> tuple[str | None, str | None, str | None]:
         """What identifies the image or the base of a group, as `Names.identity`."""
-        return self._names[_NAMES].identity(group.firmware)
+        return self._names.identity(group.firmware)
 
     def _names_of(self, technology: str) -> Names:
         """The component names of a technology, which may keep a file of its own (docs/index.md)."""
-        own = f"{technology}/names"
-        name = own if own in self._names or lists_file(self._manifest, own) else _NAMES
         with self._opening:
-            if name not in self._names:
-                self._names[name] = Names(self._file(name))
-        return self._names[name]
+            if technology not in self._names_by:
+                own = f"{technology}/names"
+                self._names_by[technology] = Names(self._file(own)) if lists_file(self._manifest, own) else self._names
+            return self._names_by[technology]
 
     def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
         """The matches of a row: one for each combination of names of its components. row: from Group.at."""

@@ -11,7 +11,7 @@ from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import Axes, read_axes
 
 NOWHERE = "0123456789abcdef" * 6
-"""A text with the length of a SEV-SNP launch digest that no launch has."""
+"""A text with the length of a launch digest of SEV-SNP or TDX that no launch has."""
 
 
 def examples(catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -29,12 +29,13 @@ def examples(catalog: Catalog) -> Iterator[tuple[str, str]]:
     yield "one that is not found", NOWHERE
 
 
-def _worth(catalog: Catalog, axes: Axes) -> tuple[bool, bool, str, bool, int, str]:
-    """Orders blocks of rows: first those of builds that launch this way, then those whose file hash is known."""
+def _worth(catalog: Catalog, axes: Axes) -> tuple[bool, bool, bool, str, bool, int, str]:
+    """Orders blocks of rows: builds that launch this way, rows with vCPUs, files whose hash is known first."""
     rows = catalog.firmware[bytes.fromhex(axes.identity)]
     launches = any(catalog.builds[row["name"]].launchability(axes.technology).verdict == "yes" for row in rows)
     hosted = axes.vmm is not None and catalog.profiles[axes.vmm].wire.hosted is not None
-    return launches, not hosted, axes.technology, rows[0]["sha256"] is not None, axes.rows, axes.identity
+    is_known = rows[0]["sha256"] is not None
+    return launches, not hosted, bool(axes.counts), axes.technology, is_known, axes.rows, axes.identity
 
 
 def _first_digest(catalog: Catalog, axes: Axes) -> str:

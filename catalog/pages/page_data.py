@@ -19,7 +19,7 @@ from catalog.ask.lookup import Lookups, shown_base
 from catalog.ask.verification import VerificationInputs
 from catalog.evidence.evidence import Evidence
 from catalog.fast.match import endorser_text, inferred_note, kernel_note, launch_notes, no_kernel_note
-from catalog.fast.match_text import REVOKED, firmware_facts
+from catalog.fast.match_text import REVOKED, firmware_facts, no_kernel_text
 from catalog.imports.endorsed_facts import Base
 from catalog.launch.hosted import hosted_verdict
 from catalog.launch.profile import VmmProfile
@@ -125,6 +125,7 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
         known = build.launchability(technology)
         launch[technology] = {
             "launchable": known.verdict,
+            "no_kernel": no_kernel_text(technology),
             "no_kernel_note": no_kernel_note(technology, from_igvm=build.is_igvm).to_dict(),
             "notes": _dicts(launch_notes(technology, known.verdict, known.reason)),
         }

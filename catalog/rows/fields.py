@@ -113,7 +113,7 @@ FIELDS = (
     Field(
         "launch_digest",
         Hash(32, 48),
-        "Launch digest: SHA-256 for SEV and SEV-ES, SHA-384 for SEV-SNP.",
+        "Launch digest: SHA-256 for SEV and SEV-ES, SHA-384 for SEV-SNP and TDX.",
         of=lambda config: config.digest().value,
         label="launch digest",
         nullable=False,
@@ -121,7 +121,7 @@ FIELDS = (
     Field(
         "technology",
         Kind("[a-z0-9-]{1,32}"),
-        "Technology: sev, sev-es or sev-snp.",
+        "Technology: sev, sev-es, sev-snp or tdx.",
         of=lambda config: config.technology,
         role=COMPONENT,
         nullable=False,

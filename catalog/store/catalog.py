@@ -196,6 +196,7 @@ class Catalog:
     def builds(self) -> Mapping[str, FirmwareBuild]:
         """The builds of the catalog by name, from their records: no image is needed to measure them."""
         self._check_follows(manifest.FIRMWARE)
+        self._check_follows(manifest.TDX_FIRMWARE)
         return {build.name: build for build in self.components.builds}
 
     @cached_property

@@ -73,6 +73,9 @@ NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for fiel
 BASES = "bases"
 """The view of bases."""
 
+TDX_FIRMWARE = "tdx_firmware"
+"""The view of the TDX facts of builds, in a catalog with rows of TDX."""
+
 NO_BASES = """
 SELECT NULL::VARCHAR AS name, NULL::BLOB AS launch_digest, NULL::VARCHAR AS technology, NULL::USMALLINT AS vcpus,
        NULL::UINTEGER AS reset_vector, NULL::VARCHAR AS product, NULL::VARCHAR AS vcpu_type, NULL::VARCHAR AS vmm,
@@ -95,6 +98,7 @@ def plain_views(catalog: Manifest) -> dict[str, list[str]]:
         "launchable": [manifest.LAUNCHABLE],
         "kernel_hashes": [manifest.KERNEL_HASHES],
         BASES: [manifest.BASES] if manifest.BASES in catalog.files else [],
+        **({TDX_FIRMWARE: [manifest.TDX_FIRMWARE]} if manifest.TDX in catalog.known else {}),
     }
 
 

@@ -20,7 +20,7 @@ from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.firmware.tdx.tdx_record import facts_json, parse_facts
 from catalog.imports.endorsed_facts import Base
-from catalog.launch.technology import technology_named
+from catalog.launch.technology import technologies, technology_named
 from catalog.rows.endorsed_record import contradictions
 from catalog.spec.catalog_spec import parse_spec
 from catalog.spec.cross_product import cross_product
@@ -132,8 +132,8 @@ def _launchable(components: Components) -> Faults:
 
 
 def _profile_names(components: Components) -> Faults:
-    folders = {manifest.VMM_FOLDER, *map(manifest.vmm_folder, components.manifest.known)}
     for file, profile in components.profiles.items():
+        folders = {manifest.vmm_folder(name) for name in profile.technologies if name in technologies()}
         if file not in {f"{folder}/{profile.name}.toml" for folder in folders}:
             yield f"{file} is the profile {profile.name!r}"
     for name, count in Counter(profile.name for profile in components.profiles.values()).items():

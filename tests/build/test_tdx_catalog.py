@@ -93,6 +93,24 @@ def test_a_lookup_names_build_and_vmm_on_both_paths(built: BuildResult) -> None:
     packed.close()
 
 
+def test_the_manifest_is_asked_once_which_names_a_technology_has(
+    built: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def lists_file(_: bytes, name: str) -> bool:
+        asked.append(name)
+        return name == "tdx/names"
+
+    monkeypatch.setattr("catalog.fast.packed.lists_file", lists_file)
+    packed = PackedCatalog(str(built.folder), light_sha256())
+    for technology in ("sev", "tdx"):
+        for row in pq.read_table(built.folder / f"{technology}/launch_digests.parquet").to_pylist():
+            packed.lookup(row["launch_digest"])
+    assert asked == ["sev/names", "tdx/names"]
+    packed.close()
+
+
 def test_what_only_tdx_needs_is_in_its_folder(built: BuildResult, folder: Path) -> None:
     without = build(folder / "amd.toml", folder / "amd").folder
     with_tdx = contents(built.folder)

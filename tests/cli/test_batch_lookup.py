@@ -35,7 +35,9 @@ def test_each_line_has_an_answer(run: Run, tmp_path: Path, digest: str) -> None:
     found, bad, missed = out.splitlines()
     assert found.startswith(f"{digest}  found     ")
     assert "2 vCPUs" in found
-    assert bad == "line 4  error     not a launch digest, which has 64 (SEV or SEV-ES) or 96 (SEV-SNP) hex digits"
+    assert (
+        bad == "line 4  error     not a launch digest, which has 64 (SEV or SEV-ES) or 96 (SEV-SNP or TDX) hex digits"
+    )
     assert missed == f"{MISS}  unknown"
     assert (code, err) == (3, "")
 

@@ -15,20 +15,23 @@ from catalog.build.builder import BuildResult
 from catalog.cli.command_modules import command_names
 from catalog.cli.light.light_measure import light_measure
 from catalog.cli.program.slim import OTHER_COMMANDS, SLIM_COMMANDS
+from catalog.fast.names import IMAGES, PROFILES
 from catalog.store import manifest
 from tests.support.catalogs import digest_of, with_kernel
 from tests.support.cli import NOWHERE, Run
 from tests.support.evidence_cases import cases, input_of
-from tests.support.forged_catalogs import elsewhere, forged, in_manifest
+from tests.support.forged_catalogs import Change, elsewhere, forged, in_manifest, in_names, replaced
 from tests.support.hosts import static_host
 from tests.support.published_logs import Place, cosigned_today
 from tests.support.slim import SlimInstall, slim_install
+from tests.support.td_files import PROFILE
 from tests.support.uefi_volumes import plain_image
 
 SNP = "-t sev-snp --vmm qemu-kvm-init2 --vcpu-type EPYC-Milan --vcpus 4"
 LAUNCHED = "ac7e7232f680f70c0ad60257f927d6b403669984323384838ba3e4096c6f8177ae19c8b5489842bac561920667b8f780"
 ENDORSED = "03fea02823189b25d0623a5c81f97c8ba4d2fbc48c914a55ce525f90454ddcec303743dac2fc013f0846912d1412f6df"
 ONLY_INDEX = "only the index of {} says that no row has this digest: nothing proves it"
+TD_NAMES = manifest.names_file("tdx")
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 14) and not find_spec("backports") and "LDCAT_REQUIRE_ORACLES" not in os.environ,
@@ -142,6 +145,41 @@ def test_an_index_that_lies_is_found_out(lie: str, slim: SlimInstall, small: Bui
         said in err
         for said in ("leads to a row that does not have", "does not match its rows", "cannot be used", "contradicts")
     )
+
+
+def test_launches_of_tds(slim: SlimInstall, tds: BuildResult, run: Run, tmp_path: Path) -> None:
+    digest, place = digest_of(tds, "tdx"), cosigned_today(tmp_path / "log", tds)
+    own = {"XDG_STATE_HOME": str(tmp_path / "own"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    site = tmp_path / "site"
+    assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")[0] == 0
+    with static_host(place.log) as plain, static_host(site) as ranges:
+        for options in (
+            ["--catalog", str(tds.folder)],
+            *(["--catalog", at, "--trust", str(place.trust)] for at in (str(place.log), plain.url, ranges.url)),
+        ):
+            code, out, _ = slim.run("lookup", digest, *options, "-q", **own)
+            assert (code, out) == run("lookup", digest, *options, "-q")[:2]
+            assert (code, out.count("match "), out.count("not measured")) == (0, 2, 2)
+    _, bundle, _ = run("prove", digest, "--catalog", str(place.log))
+    (tmp_path / "proof").write_text(bundle)
+    line = ("verify-proof", str(tmp_path / "proof"), "--trust", str(place.trust))
+    assert slim.run(*line, **own) == run(*line)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {TD_NAMES: in_names(IMAGES, lambda record: record.__setitem__(3, "renamed.fd"))},
+        {TD_NAMES: in_names(PROFILES, lambda record: record.__setitem__(1, "a cloud"))},
+        {PROFILE: replaced('title = "', 'title = "The ')},
+    ],
+)
+def test_false_data_of_tdx_are_found_out(
+    lie: dict[str, Change], slim: SlimInstall, tds: BuildResult, tmp_path: Path
+) -> None:
+    place = cosigned_today(tmp_path / "lie", forged(tds, tmp_path / "catalog", lie))
+    line = ("lookup", digest_of(tds, "tdx"), *place.options())
+    assert slim.run(*line, XDG_STATE_HOME=str(tmp_path / "state"))[:2] == (4, "")
 
 
 def test_proofs(slim: SlimInstall, log: Place, small: BuildResult, run: Run, tmp_path: Path) -> None:

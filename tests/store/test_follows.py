@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,12 @@ from tests.support.endorsed_digests import endorsed, listed, with_endorsed
 from tests.support.forged_catalogs import Change, elsewhere, forged, in_manifest, in_names, in_rows, replaced, write
 from tests.support.published_logs import Publisher, rebuilt
 from tests.support.samples import SMALL, write_inputs, write_spec
+from tests.support.td_files import PROFILE as TD_PROFILE
+from tests.support.td_files import ROWS as TD_ROWS
 
 PROFILE = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
 SNP = "sev-snp/launch_digests.parquet"
+TD_NAMES = manifest.names_file("tdx")
 OTHER = hashlib.sha256(b"another").digest()
 
 
@@ -76,6 +80,10 @@ def one_type_less(path: Path) -> None:
     path.write_bytes(pack_names([*kinds[:TYPES], kinds[TYPES][:-1], *kinds[TYPES + 1 :]], names.version))
 
 
+def unchanged(_: Path) -> None:
+    """For a file that a catalog has to have."""
+
+
 def longer(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\0")
 
@@ -114,6 +122,13 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         }.items()
     ]
     + [{manifest.FIRMWARE: first_row_twice}],
+    (manifest.TDX_FIRMWARE, "every row"): [
+        {manifest.TDX_FIRMWARE: named(name="other.fd")},
+        {manifest.TDX_FIRMWARE: first_row_twice},
+        {manifest.TDX_FIRMWARE: in_rows(lambda row: row.update(tdx=row["tdx"] + " "))},
+        {manifest.TDX_FIRMWARE: named(tdx="{}")},
+        {manifest.TDX_FIRMWARE: named(tdx='{"fault":null,"mrtd":{},"sections":[],"more":1}')},
+    ],
     (manifest.LAUNCHABLE, "every row"): [
         {manifest.LAUNCHABLE: named(**{name: value})}
         for name, value in {"verdict": "yes", "reason": "it boots", "source": "me", "technology": "tdx"}.items()
@@ -123,7 +138,9 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {manifest.BASES: bases_that(name="a"), manifest.NAME: listed_bases},
     ],
     (manifest.VMM_FOLDER, "the name of each file"): [
-        {PROFILE: replaced('name = "qemu-kvm-init2"', 'name = "qemu-kvm-init3"')}
+        {PROFILE: replaced('name = "qemu-kvm-init2"', 'name = "qemu-kvm-init3"')},
+        {TD_PROFILE: replaced('name = "qemu-tdx"', 'name = "qemu-tdx-2"')},
+        {TD_PROFILE: replaced('name = "qemu-tdx"', 'name = "gce-tdx"')},
     ],
     (manifest.NAMES, "every byte"): [
         {manifest.NAMES: put(5, "quiet")},
@@ -138,10 +155,23 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {manifest.VCPU_TYPES: replaced('"EPYC-Milan"', '"EPYC-Milano"')},
         {manifest.NAMES: longer},
         {manifest.NAMES: one_type_less},
+        {TD_NAMES: in_names(IMAGES, lambda record: record.__setitem__(3, "renamed.fd"))},
+        {TD_NAMES: in_names(IMAGES, lambda record: record.__setitem__(-3, "yes"))},
+        {TD_NAMES: in_names(PROFILES, lambda record: record.__setitem__(1, "a cloud"))},
+        {TD_NAMES: in_names(PROFILES, lambda record: record.__setitem__(0, "qemu-tdx-2"))},
+        {TD_NAMES: longer},
+        {TD_NAMES: one_type_less},
+        {TD_PROFILE: replaced('title = "', 'title = "The ')},
     ],
     (manifest.NAME, "rows of the component tables"): [
         {manifest.NAME: in_manifest(partial(more_rows, name))}
         for name in (manifest.FIRMWARE, manifest.LAUNCHABLE, manifest.KERNEL_HASHES)
+    ]
+    + [
+        {
+            manifest.TDX_FIRMWARE: unchanged,
+            manifest.NAME: in_manifest(partial(more_rows, manifest.TDX_FIRMWARE)),
+        }
     ],
     (manifest.ENDORSED, "every line"): [
         with_endorsed(CONTRADICTORY),
@@ -150,7 +180,7 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         with_endorsed(CONTRADICTORY.replace(b'"sev-snp"', b'"sev"')),
     ],
     (manifest.NAME, "digest_size"): [
-        {manifest.NAME: in_manifest(lambda text: text["technologies"]["sev"].update(digest_size=48))}
+        {manifest.NAME: in_manifest(lambda text: text["technologies"]["sev"].update(digest_size=48))},
     ],
     (manifest.NAME, "name, technologies, rows, left_out"): [
         {manifest.NAME: in_manifest(lambda text: text.update(name="larger"))},
@@ -167,13 +197,19 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=OTHER), which=lambda row: row["vcpus"] == 1)},
         {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=None), which=lambda row: row["vcpus"] == 2)},
         {"sev/launch_digests.parquet": named(bsp_vmsa_sha256=OTHER)},
+        {TD_ROWS: named(bsp_vmsa_sha256=OTHER)},
     ],
     ("launch_digests.index", "every entry"): [
         {"sev-snp/launch_digests.index": elsewhere(2)},
         {"sev/launch_digests.index": elsewhere(1)},
+        {"tdx/launch_digests.index": elsewhere(1)},
+        {"tdx/launch_digests.index": elsewhere(3)},
     ],
 }
-"""False values for each entry of FOLLOWS, by its file and name; everything else is derived from them."""
+"""False values for each entry of FOLLOWS, by its file and name; everything else is derived from them.
+
+Those with a file of TDX are for the catalog `tds`, the others for `small`.
+"""
 
 CASES = [
     pytest.param(derived, changes, id=f"{derived.name}-{number}")
@@ -182,12 +218,26 @@ CASES = [
 ]
 
 
+Forge = Callable[[Path, dict[str, Change]], BuildResult]
+
+
+@pytest.fixture
+def forge(small: BuildResult, tds: BuildResult) -> Forge:
+    """Writes a catalog with false values to a folder."""
+
+    def forge(folder: Path, changes: dict[str, Change]) -> BuildResult:
+        of_tdx = any(name.startswith("tdx/") for name in changes)
+        return forged(tds if of_tdx else small, folder, changes)
+
+    return forge
+
+
 def test_every_entry_of_the_list_has_a_case() -> None:
     assert [(derived.file, derived.name) for derived in FOLLOWS] == list(LIES)
 
 
-def test_a_correct_catalog_has_no_faults(small: BuildResult, default: BuildResult) -> None:
-    for built in (small, default):
+def test_a_correct_catalog_has_no_faults(small: BuildResult, tds: BuildResult, default: BuildResult) -> None:
+    for built in (small, tds, default):
         assert list(all_faults(Catalog.open(built.folder).components)) == []
 
 
@@ -210,9 +260,9 @@ class Opened:
 
 @pytest.mark.parametrize(("derived", "changes"), CASES)
 def test_audit_names_every_value_that_is_not_derived_correctly(
-    run: Run, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+    run: Run, forge: Forge, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
-    forged(small, tmp_path / "lie", changes)
+    forge(tmp_path / "lie", changes)
     found = list(all_faults(Components(Opened(tmp_path / "lie"))))
     assert derived in [one for one, _ in found]
     assert all("\n" not in fault for _, fault in found)
@@ -227,14 +277,14 @@ def test_audit_names_every_value_that_is_not_derived_correctly(
 
 @pytest.mark.parametrize(("derived", "changes"), [(one, LIES[one.file, one.name][0]) for one in FOLLOWS])
 def test_rebuild_does_not_cosign_false_derived_data(
-    publisher: Publisher, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+    publisher: Publisher, forge: Forge, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     refused = {"digest_size": "48 bytes is not the size of a sev digest", "every line": "contradict each other"}
     if why := refused.get(derived.name):
         with pytest.raises(LdcatError, match=why):
-            publisher.publish(forged(small, tmp_path / "lie", changes))
+            publisher.publish(forge(tmp_path / "lie", changes))
         return
-    publisher.publish(forged(small, tmp_path / "lie", changes))
+    publisher.publish(forge(tmp_path / "lie", changes))
     found = rebuilt(publisher)
     assert not found.same
     assert any("contradicts the data" in one.what or "cannot be recomputed" in one.what for one in found.differences)
@@ -251,7 +301,7 @@ def test_a_build_does_not_replace_a_catalog_with_false_derived_data(
         numbers, names = component_names(*arguments)
         return numbers, names.replace(b"quiet nr_cpus=2", b"quiet nr_cpus=9")
 
-    monkeypatch.setattr("catalog.build.builder.component_names", false)
+    monkeypatch.setattr("catalog.build.component_files.component_names", false)
     with pytest.raises(VerificationFailed, match=r"names, as it was written, contradicts .*'quiet nr_cpus=9'"):
         build(spec, tmp_path / "catalog")
     assert contents(tmp_path / "catalog") == before

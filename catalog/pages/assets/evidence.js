@@ -167,7 +167,7 @@ function ofWritten(text) {
   if (found) return found;
   const digits = isHex(text) ? text.replace(/^0x/, "").match(/[0-9a-fA-F]/g).length : 0;
   if (digits < FEWEST_DIGITS) throw new Malformed(UNKNOWN, KNOWN);
-  throw new Malformed(`this has ${digits.toLocaleString("en")} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP)`);
+  throw new Malformed(`this has ${digits.toLocaleString("en")} hex digits; a launch digest has 64 (SEV or SEV-ES) or 96 (SEV-SNP or TDX)`);
 }
 
 // The text without blanks around it; null for bytes that are not UTF-8.

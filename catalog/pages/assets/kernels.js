@@ -31,9 +31,9 @@ export async function checkKernel(table, kernel) {
 const refused = (name, what) => new NotMeasured(`This host shows ${what} (${name}): the host or its publisher is lying.`);
 const sha256 = async (bytes) => hexOf(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 
-// The checked values, labelled as on the command line. kernel: null if none was measured.
-export function kernelFacts(kernel) {
-  if (kernel === null) return [["kernel hashes", "none"]];
+// The checked values, labelled as on the command line. kernel: null if none was measured; absent: the text for that.
+export function kernelFacts(kernel, absent) {
+  if (kernel === null) return [["kernel hashes", absent]];
   return [
     ["kernel hashes", kernel.name],
     ["kernel SHA-256", kernel.kernel_sha256],

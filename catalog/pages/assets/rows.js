@@ -159,7 +159,8 @@ export class Catalog {
       for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [null]) {
         if (kernel) await checkKernel(row.kernel_hashes_sha256, kernel);
         const launch = this.#launchOf(build, row);
-        show(build.name, kernel, [...buildFacts(build, row), ...kernelFacts(kernel), ...shown, ["launchable", launch.launchable]],
+        show(build.name, kernel, [...buildFacts(build, row), ...kernelFacts(kernel, launch.no_kernel), ...shown,
+          ["launchable", launch.launchable]],
           [measured ? build.kernel_note : launch.no_kernel_note, ...launch.notes]);
       }
     }

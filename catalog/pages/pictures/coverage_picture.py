@@ -7,6 +7,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from catalog.ask.coverage import Cell as Covered
 from catalog.ask.coverage import Coverage, Kind
+from catalog.fast.match import TAKING_KERNEL_HASHES
 from catalog.pages.pictures.matrix import Cell, Head, Matrix
 from catalog.rows.numbers import as_ranges
 
@@ -27,10 +28,7 @@ def coverage_matrix(found: Coverage) -> Matrix:
         title="What the catalog has digests of",
         desc=f"{len(found.rows):,} images and {len(found.kinds)} kinds of launches: {rows:,} launch digests in "
         f"{sum(1 for cell in cells if cell.rows):,} of {len(cells):,} cells.",
-        heads=[
-            Head((kind.technology, kind.vmm or ""), "kernel hashes" if kind.kernel_hashes else "no kernel")
-            for kind in found.kinds
-        ],
+        heads=[Head((kind.technology, kind.vmm or ""), _kernel_words(kind)) for kind in found.kinds],
         rows=[
             (image.label, [_cell(image.label, *pair, letters) for pair in zip(found.kinds, row, strict=True)])
             for image, row in found.rows
@@ -39,13 +37,21 @@ def coverage_matrix(found: Coverage) -> Matrix:
     )
 
 
+def _kernel_words(kind: Kind) -> str:
+    """The head of a column: rows of a technology that takes no kernel hashes are about every kernel."""
+    if kind.technology not in TAKING_KERNEL_HASHES:
+        return "any kernel"
+    return "kernel hashes" if kind.kernel_hashes else "no kernel"
+
+
 def _is_unexpected(cell: Covered) -> bool:
     return bool(cell.rows) and cell.launchable == "no"
 
 
 def _cell(image: str, kind: Kind, cell: Covered, letters: Mapping[str, str]) -> Cell:
     where = " ".join(part for part in (kind.technology, kind.vmm) if part)
-    where += ", with kernel hashes" if kind.kernel_hashes else ", without kernel hashes"
+    if kind.technology in TAKING_KERNEL_HASHES:
+        where += ", with kernel hashes" if kind.kernel_hashes else ", without kernel hashes"
     if not cell.rows:
         return Cell({}, letters[cell.reason], f"{image}, {where}: none, because {cell.reason}")
     vcpus = f" of {as_ranges(cell.vcpus)} vCPUs" if cell.vcpus else ""
