@@ -135,6 +135,7 @@ clean:  ## remove everything that was built, the virtual environment too
 INSTALL ?= $(BIN)/pip install --quiet --disable-pip-version-check
 
 $(VENV)/bin/python:
+	@echo 'installing ldcat in a new environment, $(VENV)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/bin/uv: | $(VENV)/bin/python

@@ -152,7 +152,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     assert match["notes"][0]["text"] == NO_KERNEL
     assert (explained.code, "nothing differs from the catalog" in explained.out) == (0, True)
     [searched] = unknown.record["searched"]
-    assert (unknown.code, searched["axes"]["technology"]) == (1, {"near": ["sev-snp", "toy"], "others": []})
+    assert (unknown.code, searched["axes"]["technology"]) == (1, {"near": ["sev-snp", "toy"], "others": ["tdx"]})
     assert (audited.code, audited.out.splitlines()[-1]) == (0, "every claim holds")
     assert sorted(counted.out.splitlines()[1:]) == ["sev-snp,4,2", "toy,2,"]
     assert (diffed.code, page.code) == (0, 0)

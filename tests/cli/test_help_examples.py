@@ -15,6 +15,7 @@ from catalog.cli import main
 from catalog.cli.help_form import Example
 from catalog.cli.help_page import HelpPage, pages_below
 from catalog.cli.program.app import make_app
+from catalog.spec import embedded
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.certificate_builder import pem
 from tests.support.event_logs import booted, event_log, sha384
@@ -128,7 +129,10 @@ def _prepare(shell: Shell) -> None:
     Path("SVSM.igvm").write_bytes(igvm_bytes(platform(), policy(), page(0x1000, 1)))
     Path("vmlinuz").write_bytes(b"kernel")
     Path("initrd.img").write_bytes(b"initrd")
-    Path("CCEL").write_bytes(event_log(booted(initrd=sha384(b"initrd"))))
+    facts = embedded.builds()["trixie/ovmf/OVMF.fd"].image.tdx
+    assert facts is not None
+    assert facts.recorded is not None
+    Path("CCEL").write_bytes(event_log(booted(cfv=facts.recorded.digests["cfv"], initrd=sha384(b"initrd"))))
     Path("endorsement.binarypb").write_bytes(gce())
     Path("endorser-root.pem").write_bytes(document_pem(root()))
 

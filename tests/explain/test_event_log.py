@@ -249,7 +249,7 @@ def test_records_with_events_are_compared_without_being_given() -> None:
         "Any",
         {
             "with": SimpleNamespace(name="with", component=SimpleNamespace(tdx=tdx)),
-            "without": SimpleNamespace(name="without", component=SimpleNamespace()),
+            "without": SimpleNamespace(name="without", component=SimpleNamespace(tdx=None)),
         },
     )
     (known,) = collect_inputs(builds).firmware

@@ -44,13 +44,13 @@ def test_a_record_gives_the_same_build_without_the_image(data: bytes) -> None:
     ("right", "wrong", "message"),
     [
         ('type = "BFV"', 'type = "BOOT"', "unknown type of a TDVF section 'BOOT'"),
-        ("mrtd.single-pass", "mrtd.three-pass", "mrtd: unknown way 'three-pass'"),
-        ('mrtd.two-pass = "', 'mrtd.two-pass = "0', "mrtd: two-pass: .* is not 96 lowercase hex digits"),
+        ("single-pass", "three-pass", "mrtd: unknown way 'three-pass'"),
+        ('two-pass = "', 'two-pass = "0', "mrtd: two-pass: .* is not 96 lowercase hex digits"),
         ("[component.tdx]", '[component.tdx]\nfault = "no"', "has sections and mrtd, or fault alone"),
         ("raw_size = 0x2000, ", "raw_size = 0x0, ", "CFV: raw_size is 0"),
         ("size = 0x2000, attributes = 0x0", "size = 0x2001, attributes = 0x0", "size"),
         ("attributes = 0x1", "attributes = 0x5", "unknown bits in attributes 0x5"),
-        (TEXT[TEXT.index("mrtd") :], "", "has sections and mrtd, or fault alone"),
+        (TEXT[TEXT.index("[component.tdx.mrtd]") :], "", "has sections and mrtd, or fault alone"),
         ("data_offset", "offset", "unknown field `offset`"),
     ],
 )

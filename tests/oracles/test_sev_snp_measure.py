@@ -254,7 +254,7 @@ def test_the_peer_measures_any_file_as_firmware(peer: Peer, data: bytes) -> None
 def test_the_peer_measures_a_table_that_does_not_fit(peer: Peer) -> None:
     """QEMU refuses an area of less than 176 bytes, and base 0, which means that the build has no area."""
     image = build_ovmf(hashes_area=Area(0x810C00, 16), sections=AMDSEV_SECTIONS)
-    for technology in technologies().values():
+    for technology in (SEV, SEV_ES, SNP):
         assert peer.measure(technology.name, image, kernel=KERNEL)
         with pytest.raises(CannotLaunch, match="less than its table's 176"):
             measure(technology, reduced(image), a_point(technology, kernel_hashes=KERNEL.hashes()))

@@ -51,7 +51,8 @@ def print_tdx(tdx: dict[str, Any]) -> None:
     facts = [pair for digest, some in ways.items() for pair in (("MRTD", digest), ("  under", "; ".join(some)))]
     if facts:
         render.facts(facts, title="Launch digests on TDX")
-    _print_rtmr(tdx["rtmr"])
+    if tdx["rtmr"]:
+        _print_rtmr(tdx["rtmr"])
 
 
 def _print_rtmr(rtmr: dict[str, Any]) -> None:

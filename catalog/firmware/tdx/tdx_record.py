@@ -76,7 +76,8 @@ def tdx_lines(facts: TdxFacts) -> Iterator[str]:
         memory = f"gpa = {one.gpa:#x}, size = {one.size:#x}, attributes = {one.attributes:#x}"
         yield f'    {{ type = "{one.name}", {data}, {memory} }},'
     yield "]"
-    yield from (f'mrtd.{way} = "{digest.hex()}"' for way, digest in sorted(facts.mrtd.items()))
+    yield from ("", "[component.tdx.mrtd]")
+    yield from (f'{way} = "{digest.hex()}"' for way, digest in sorted(facts.mrtd.items()))
     if facts.rtmr:
         yield from facts.rtmr.lines("component.tdx.rtmr")
 
