@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,12 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.tdx.rtmr_facts import RtmrFacts
 from catalog.firmware.tdx.tdx_facts import TdxFacts
 from catalog.firmware.tdx.tdx_record import facts_json, parse_facts, tdx_lines
 from tests.support.firmware_builder import build_ovmf
 from tests.support.tdvf_builder import build_tdvf
+from tests.support.variable_stores import td_image
 
 
 def facts(data: bytes) -> TdxFacts:
@@ -75,6 +78,27 @@ def test_records_of_one_image_are_joined() -> None:
     assert whole.contradictions(other) == ["tdx"]
     with pytest.raises(MalformedRecord, match="tdx differs"):
         fewer.joined(other)
+
+
+def test_events_of_rtmr0_are_recorded_and_compared() -> None:
+    known = facts(td_image())
+    assert known.rtmr is not None
+    assert known.rtmr.is_whole
+    read = parse_facts(facts_json(known), "x")
+    assert (read, read.rtmr, read.recorded) == (known, known.rtmr, known.rtmr)
+    lines = "\n".join(tdx_lines(known))
+    assert f'[component.tdx.rtmr]\ncfv = "{known.rtmr.digests["cfv"].hex()}"' in lines
+    other = replace(read, recorded=RtmrFacts({**known.rtmr.digests, "pk": bytes(48)}))
+    assert not read.agrees_with(other)
+    without = replace(read, recorded=None)
+    assert without.agrees_with(read)
+    assert without.joined(read).rtmr == read.rtmr
+
+
+def test_facts_of_an_image_are_sent_to_processes_without_it() -> None:
+    known = facts(td_image())
+    sent = pickle.loads(pickle.dumps(known))
+    assert (sent, sent.image, sent.rtmr) == (known, None, known.rtmr)
 
 
 def test_a_fault_contradicts_sections() -> None:

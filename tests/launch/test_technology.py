@@ -32,6 +32,15 @@ def test_technologies_are_found_in_their_folder_in_the_order_of_names() -> None:
         assert technology_named(name) is technology
 
 
+def test_what_a_digest_depends_on() -> None:
+    assert [name for name, technology in technologies().items() if technology.measures_vmm] == [
+        "sev-es",
+        "sev-snp",
+        "tdx",
+    ]
+    assert technologies()["tdx"].measured_fields == {"vmm"}
+
+
 def test_an_unknown_technology_suggests_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="unknown technology 'snp'") as caught:
         technology_named("snp")

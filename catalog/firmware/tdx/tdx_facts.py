@@ -139,9 +139,6 @@ class MrtdOfImage(Mapping[str, bytes]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __reduce__(self) -> tuple[type[dict[str, bytes]], tuple[dict[str, bytes]]]:
-        return dict, (dict(self),)
-
     def _with_td_hob(self, machine: str) -> bytes:
         """The MRTD for a machine type: all sections are measured, and the TD HOB has its memory."""
         made = Mrtd()

@@ -27,7 +27,7 @@ class Tdx(Technology):
         return _facts(firmware)
 
     def state_of(self, firmware: FirmwareComponent, point: VmmPoint) -> bytes:
-        return _facts(firmware).mrtd[_rules(point).way]
+        return self.baseline(firmware).mrtd[_rules(point).way]
 
     def finish(self, state: bytes) -> LaunchDigest:
         return LaunchDigest(state)
