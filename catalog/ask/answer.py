@@ -160,8 +160,10 @@ class Answer(Value):
     @property
     def may_be_related(self) -> bool:
         """Whether it is worth searching related digests: it may be of SEV-SNP, and no row has it."""
-        has_size = self.digest is not None and len(self.digest.value) == SNP_DIGEST_SIZE
-        return has_size and self.evidence.technology in (None, "sev-snp") and not self.matches and not self.inferred
+        if self.digest is None or len(self.digest.value) != SNP_DIGEST_SIZE or self.matches or self.inferred:
+            return False
+        published = {one.record.technology for one in (*self.endorsements, *self.reported)}
+        return self.evidence.technology in (None, "sev-snp") and "tdx" not in published
 
     def found_dict(self) -> dict[str, Any]:
         """What the catalog has of the digest, in JSON."""

@@ -62,7 +62,7 @@ RootOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_ROOT",
-        help="ARK that you trust in addition to AMD's for Milan, Genoa and Turin, or root of quotes besides Intel's.",
+        help="ARK that you trust in addition to AMD's for Milan, Genoa and Turin; for a quote, a root besides Intel's.",
         rich_help_panel=_REPORT,
     ),
 ]

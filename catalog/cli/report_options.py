@@ -24,7 +24,7 @@ CrlOption = Annotated[
         parser=named_path,
         metavar="FILE",
         help="AMD's certificate revocation list, in DER or PEM: refuse a chain whose ASK, ASVK or ARK is in it. "
-        "For a quote, Intel's lists for PCK certificates and for its CAs, in PEM.",
+        "For a quote, Intel's list for PCK certificates or for its CAs.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -42,9 +42,9 @@ RequireVerifiedOption = Annotated[
     bool,
     Option(
         "--require-verified",
-        help="Exit code 4 unless a report is verified up to AMD's root, or one given with --root, and compared in all "
-        "its parts; a quote up to Intel's, with a TCB that is up to date; or a launch measurement by its TIK. The "
-        "answer is printed all the same.",
+        help="Exit code 4 unless the evidence is verified: a report up to AMD's root, or one given with --root, in all "
+        "its parts; a quote up to Intel's root, with current collateral and a TCB that is up to date, of a TD without "
+        "debug mode; a launch measurement by its TIK. The answer is printed all the same.",
         rich_help_panel=_DEMANDS,
     ),
 ]

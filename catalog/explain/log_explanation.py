@@ -1,7 +1,7 @@
 """Which events of a TD's log are known, which are not what was expected, and which nobody can compare.
 
 No RTMR is predicted: RTMR0 depends on the TD HOB and the ACPI tables, which follow from the VMM's command line, and
-RTMR1 on boot loaders and disks. A log that leads to the RTMRs of a quote is proven: each digest was measured.
+RTMR1 on boot loaders and disks. A log that leads to the RTMRs of a verified quote is proven: each digest was measured.
 """
 
 from __future__ import annotations
@@ -86,24 +86,29 @@ class FirmwareVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LogExplanation:
-    """log, with what each event is. rtmrs: of a quote, or None. left_out: as of LogInputs."""
+    """log, with what each event is. rtmrs: of a quote, or None. left_out: as of LogInputs.
+
+    verified: whether the quote is.
+    """
 
     log: EventLog
     events: Sequence[EventVerdict]
     firmware: Sequence[FirmwareVerdict]
     rtmrs: Sequence[bytes] | None
     left_out: Sequence[str] = ()
+    verified: bool = False
 
     @property
     def is_explained(self) -> bool:
         """Whether something is known that is not the same at every boot, and nothing that was compared differs.
 
-        If firmware was compared, one image must have all the events that are firmware's.
+        If firmware was compared, one image must have all the events that are firmware's, and the MRTD if one is given.
         """
         verdicts = {one.verdict for one in self.events if one.kind != FIXED}
         wrong = self.rtmrs is not None and bool(differing(self.log, self.rtmrs))
         compared = [one for one in self.firmware if one.is_compared]
-        has_firmware = not compared or any(one.is_it for one in compared)
+        has_events = any(one.known for one in compared)
+        has_firmware = not compared or any(one.is_it and (one.known or not has_events) for one in compared)
         return not wrong and has_firmware and KNOWN in verdicts and DIFFERS not in verdicts
 
     def notes(self) -> list[Note]:
@@ -134,7 +139,10 @@ class LogExplanation:
             return Note(
                 "event-log-differs", f"the log does not lead to the quoted {', '.join(wrong)}: do not rely on it"
             )
-        return Note("event-log-matches", "the log leads to the RTMRs that are quoted")
+        if not self.verified:
+            text = "the log leads to the RTMRs that are stated, and nothing verifies these: neither is proven"
+            return Note("event-log-not-proven", text)
+        return Note("event-log-matches", "the log leads to the RTMRs of the verified quote")
 
     def _false_data(self) -> list[Note]:
         numbers = ", ".join(str(one.number) for one in self.events if one.stated is False)
@@ -154,14 +162,22 @@ _NOT_PREDICTED = Note(
 
 
 def explain_log(
-    log: EventLog, inputs: LogInputs, *, mrtd: bytes | None = None, rtmrs: Sequence[bytes] | None = None
+    log: EventLog,
+    inputs: LogInputs,
+    *,
+    mrtd: bytes | None = None,
+    rtmrs: Sequence[bytes] | None = None,
+    verified: bool = False,
 ) -> LogExplanation:
-    """Compare every event with what is known. mrtd, rtmrs: of a quote or TD report, 48 bytes each."""
+    """Compare every event with what is known. mrtd, rtmrs: of a quote or TD report, 48 bytes each.
+
+    verified: whether these are those of a verified quote.
+    """
     named = inputs.named()
     events = [_verdict(number, event, named) for number, event in enumerate(log.events) if event.is_extended]
     firmware = [_of_firmware(one, events, mrtd) for one in inputs.firmware]
     firmware.sort(key=lambda one: (not one.is_it, len(one.differs)))
-    return LogExplanation(log, events, firmware, rtmrs, inputs.left_out)
+    return LogExplanation(log, events, firmware, rtmrs, inputs.left_out, verified)
 
 
 def _verdict(number: int, event: TdEvent, named: Mapping[str, Mapping[bytes, Sequence[str]]]) -> EventVerdict:
@@ -181,8 +197,9 @@ def _of_firmware(firmware: KnownFirmware, events: Sequence[EventVerdict], mrtd: 
     """An event must be there once: firmware measures each of these once."""
     known: list[str] = []
     differs: list[str] = []
-    for kind in FIRMWARE if firmware.rtmr else ():
-        expected = firmware.rtmr.digests.get(kind) if firmware.rtmr else None
+    expected_digests = firmware.rtmr.digests if firmware.rtmr else {}
+    for kind in FIRMWARE:
+        expected = expected_digests.get(kind)
         found = [one.event.digest for one in events if one.kind == kind]
         if expected is not None:
             (known if found == [expected] else differs).append(kind)

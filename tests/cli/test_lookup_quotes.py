@@ -100,7 +100,7 @@ def test_without_collateral_a_demanded_verification_fails(run: Run, given: str, 
     code, out, err = run("lookup", given, *options, "--require-verified")
     assert code == 4
     assert "DANGER: tcb-status: the status of the platform's TCB is not verified" in out
-    assert "hint: what failed: tcb-status, qe-identity" in err
+    assert "hint: what failed: revocation, tcb-status, qe-identity" in err
 
 
 def test_a_tcb_that_is_out_of_date_is_refused(run: Run, given: str, certs: tuple[str, ...]) -> None:

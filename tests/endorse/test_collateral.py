@@ -74,6 +74,8 @@ def test_what_is_signed_is_kept_byte_for_byte() -> None:
         (b'{"tcbInfo":[1],"signature":"' + b"0" * 127 + b'"}', "no signature of 128 hex digits"),
         (b'{"tcbInfo":[1],"signature":"' + b"0" * 128 + b'"}', "not one object"),
         (dcap_qvl(tcb_info=3), "tcb_info of this collateral is not a text"),
+        (dcap_qvl(tcb_info="\ud800"), "tcb_info of this collateral is not a text"),
+        (dcap_qvl(pck_crl="\udfff"), "pck_crl of this collateral is not a text"),
         (dcap_qvl(tcb_info="{"), "is not JSON"),
         (dcap_qvl(tcb_info_signature="x"), "has not 128 hex digits"),
         (dcap_qvl(tcb_info_signature="00"), "has not 128 hex digits"),

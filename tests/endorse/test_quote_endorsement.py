@@ -47,7 +47,20 @@ def test_without_collateral_a_quote_is_neither_verified_nor_refused() -> None:
     assert (found.verified, found.failed, found.complete) == (False, False, False)
     assert "no TCB info is given" in text_of(found, "tcb-status")
     assert "no CRL is given" in text_of(found, "revocation")
-    assert failed(verify(collateral=Collateral(), strict=True)) == ["tcb-status", "qe-identity"]
+    assert failed(verify(collateral=Collateral(), strict=True)) == ["revocation", "tcb-status", "qe-identity"]
+
+
+def test_a_demanded_verification_needs_a_crl() -> None:
+    without = Collateral(WHOLE.documents, WHOLE.certificates)
+    assert verify(collateral=without).verified
+    assert failed(verify(collateral=without, strict=True)) == ["revocation"]
+
+
+@pytest.mark.parametrize("attributes", [0x1, 0x2, 0x8, 0x10000001])
+def test_a_demanded_verification_refuses_a_td_in_debug_mode(attributes: int) -> None:
+    raw = quote(td_report(attributes=attributes))
+    assert verify(raw).verified
+    assert failed(verify(raw, strict=True)) == ["td-attributes"]
 
 
 def changed(at: int, by: int = 1) -> bytes:

@@ -99,3 +99,11 @@ def test_a_status_that_a_quote_cannot_meet_is_shown_and_strictly_refused(status:
 def test_the_newest_document_counts() -> None:
     older = tcb_info(issueDate=day(-12), tcbLevels=[tcb_level("Revoked")])
     assert verify(collateral=documents(older, tcb_info(), qe_identity())).verified
+
+
+def test_a_document_that_nobody_signed_hides_no_other() -> None:
+    newer = {"issueDate": "9999-01-01T00:00:00Z"}
+    unsigned = documents(tcb_info(**newer), qe_identity(**newer), signer="another")
+    joined = Collateral((*unsigned.documents, *WHOLE.documents), WHOLE.certificates, WHOLE.lists)
+    assert verify(collateral=joined, strict=True).verified
+    assert failed(verify(collateral=unsigned)) == ["tcb-info", "qe-identity"]

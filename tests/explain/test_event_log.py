@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -147,14 +148,27 @@ def test_nothing_is_compared_with_nothing() -> None:
 def test_the_registers_of_a_quote_prove_the_log(inputs: LogInputs) -> None:
     log = log_of(launched())
     rtmrs = replay(log)
-    explanation = explain_log(log, inputs, rtmrs=rtmrs)
+    explanation = explain_log(log, inputs, rtmrs=rtmrs, verified=True)
     assert explanation.is_explained
     assert explanation.notes()[-1].code == "event-log-matches"
+    codes = [note.code for note in explain_log(log, inputs, rtmrs=rtmrs).notes()]
+    assert "event-log-not-proven" in codes
+    assert "event-log-matches" not in codes
     assert [one["matches"] for one in explanation.to_dict()["registers"]] == [True] * 4
     wrong = explain_log(log, inputs, rtmrs=(*rtmrs[:3], b"\1" * 48))
     assert not wrong.is_explained
     assert (wrong.notes()[0].code, "RTMR3" in wrong.notes()[0].text) == ("event-log-differs", True)
     assert [one["matches"] for one in wrong.to_dict()["registers"]] == [True, True, True, False]
+
+
+def test_one_image_has_the_events_and_the_mrtd(inputs: LogInputs) -> None:
+    (firmware,) = inputs.firmware
+    other = KnownFirmware("other", None, {"single-pass": b"\1" * 48})
+    mixed = replace(inputs, firmware=(firmware, other))
+    assert explain_log(log_of(launched()), mixed).is_explained
+    found = explain_log(log_of(launched()), mixed, mrtd=b"\1" * 48)
+    assert [one.mrtd for one in found.firmware if one.firmware is other] == [True]
+    assert not found.is_explained
 
 
 def test_data_that_were_not_measured_are_a_danger(inputs: LogInputs) -> None:

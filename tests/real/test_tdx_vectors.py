@@ -12,6 +12,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.tdx.tdx_facts import MACHINES, SINGLE_PASS, TWO_PASS, TdxFacts
+from catalog.imports.import_record import parse_import
 from catalog.launch.point import VmmPoint
 from catalog.launch.technology import measure, technology_named
 from catalog.spec import embedded
@@ -62,3 +63,19 @@ def test_the_embedded_record_has_the_facts_of_the_image(vector: dict[str, Any]) 
 def test_images_without_tdvf_metadata_say_so() -> None:
     for name in ("bullseye_ovmf_OVMF.fd", "bullseye_ovmf_OVMF_CODE_4M.fd", "bookworm_ovmf_OVMF_CODE_4M.fd"):
         assert TdxFacts.of(OvmfImage.parse(image(name))).fault == "the image has no TDVF metadata"
+
+
+def test_public_mrtds_are_in_the_default_catalog_or_their_firmware_is_missing() -> None:
+    """Two are reported, with their source; of the third only the first digits are public, and no build has them."""
+    values = json.loads((SHARED / "vectors/igvm/runtime_mrtd_public.json").read_text())["values"]
+    reported = {
+        one.digest.hex()
+        for path in embedded.fleets().values()
+        for one in parse_import(path.read_text(encoding="utf-8")).endorsed
+        if one.technology == "tdx"
+    }
+    assert reported == {one["mrtd"] for one in values if "mrtd" in one}
+    facts = [one.image.tdx for one in embedded.builds().values()]
+    known = {digest.hex() for one in facts if one for digest in one.mrtd.values()}
+    assert not any(digest.startswith(one["mrtd_prefix"]) for one in values if "mrtd_prefix" in one for digest in known)
+    assert not reported & known

@@ -12,12 +12,13 @@ from catalog.abi.structure import Bit, BitField
 class TdAttributes(BitField):
     """The u64 attributes of a TD.
 
-    UNDER_DEBUG: mask of the bits besides `debug` for TDs that are not to be trusted.
+    NOT_TRUSTED: mask of the bits for TDs that are not to be trusted; UNDER_DEBUG: the same without `debug`.
     UNDER_PROFILING: mask of the bits for TDs that the host may watch.
     """
 
     __slots__ = ()
 
+    NOT_TRUSTED = 0xF
     UNDER_DEBUG = 0xE
     UNDER_PROFILING = 0xFFF0
 

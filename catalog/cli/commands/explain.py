@@ -97,7 +97,7 @@ EXAMPLES = (
     ),
 )
 EXIT_CODES = RELEASE_CODES | {
-    0: "the inputs were found; with --event-log, everything that was compared is known",
+    0: "the inputs were found; with --event-log, everything that was compared is known, which proves nothing alone",
     1: "nothing was found; the answer says what is excluded, or which events differ",
     4: "verification failed",
     7: "everything found is revoked",

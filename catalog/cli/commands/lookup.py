@@ -114,9 +114,9 @@ def command(
     """Find every configuration that has this launch digest.
 
     Several digests, one a line, get one answer a line, and the exit code of the worst line. A report is verified if
-    certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as its policy says. A
-    published release is verified against a trust note first, once for each checkpoint. A match says what was launched,
-    never that it can be trusted.
+    certificates are given. A TDX quote brings its own, and needs Intel's collateral for the status of its platform. A
+    launch measurement is compared with every SEV or SEV-ES digest, as its policy says. A published release is verified
+    against a trust note first, once for each checkpoint. A match says what was launched, never that it can be trusted.
     """
     demands = (crl, at, require_verified or None, min_tcb, report_data, host_data, id_key)
     others = (tik, nonce, api_major, api_minor, build_id, policy, debug_digest, *demands)

@@ -44,7 +44,9 @@ def print_log(path: Path | None, inputs: LogInputs, given: Given | None, output:
         raise UsageError("there is nothing to explain", "give a launch digest, a report, or --event-log")
     log = read_event_log(read_file(path, limit=MAX_FILE_SIZE, regular=True))
     evidence = given[0] if given else None
-    explanation = explain_log(log, inputs, mrtd=_mrtd(evidence), rtmrs=quoted_rtmrs(evidence) if evidence else None)
+    rtmrs = quoted_rtmrs(evidence) if evidence else None
+    verified = bool(given and given[1].verified)
+    explanation = explain_log(log, inputs, mrtd=_mrtd(evidence), rtmrs=rtmrs, verified=verified)
     record = explanation.to_dict()
     if output is Format.JSON:
         render.json_document({**(about_evidence(given[1]) if given else {}), "event_log": record})
@@ -120,7 +122,7 @@ def _firmware_lines(firmware: list[dict[str, Any]]) -> Iterator[str]:
         differs = [EVENTS[kind] for kind in one["differs"]]
         if one["mrtd_matches"] is False:
             differs.append("MRTD")
-        yield f"firmware: not {one['name']}, of which other ones are: {', '.join(differs)}"
+        yield f"firmware: not {one['name']}, which has another {', '.join(differs)}"
 
 
 def _listed(names: list[str]) -> str:

@@ -28,6 +28,9 @@ _ENCODED_PEM = b"-----BEGIN%20"
 
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair: JSON can have it, and no text can."""
+
 _DOCUMENTS = ("tcb_info", "qe_identity")
 _CHAINS = ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain", "pck_certificate_chain")
 _LISTS = ("root_ca_crl", "pck_crl")
@@ -92,7 +95,7 @@ def _of_json(data: bytes) -> Collateral:
 
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _HALF.search(value):
         raise MalformedInput(f"{name} of this collateral is not a text")
     return value
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 _NOT_GIVEN = "the status of {} is not verified: no {} is given (--certs)"
 _MOST_DOCUMENTS = 16
-"""Documents of one kind whose dates are compared."""
+"""Documents of one kind whose signatures are verified."""
+
+_MOST_SIGNERS = 8
+"""Certificates for TCB signing that are tried as the signer."""
 
 
 class Trust(Value):
@@ -56,8 +59,8 @@ def collateral_findings(
         what = pck.fmspc.hex() if pck else "that the PCK certificate does not name"
         yield Finding(STATUS, False, f"no TCB info given is of the platform, FMSPC {what}")
     else:
-        newest = _newest(infos)
-        signed = _signed(newest, "TCB info", "tcb-info", trust)
+        newest, signer = _newest(infos, trust)
+        signed = _signed(newest, signer, "TCB info", "tcb-info", trust)
         yield signed
         if signed.passed:
             yield from tcb_findings(newest.fields, report, pck, strict=trust.strict)
@@ -66,23 +69,32 @@ def collateral_findings(
         text = _NOT_GIVEN.format("the QE", "QE identity")
         yield Finding(IDENTITY, False if trust.strict else None, text)
     else:
-        newest = _newest(identities)
-        signed = _signed(newest, "QE identity", IDENTITY, trust)
+        newest, signer = _newest(identities, trust)
+        signed = _signed(newest, signer, "QE identity", IDENTITY, trust)
         yield signed
         if signed.passed:
             yield find_identity(newest.fields, signature.qe_report, strict=trust.strict)
 
 
-def _newest(documents: list[SignedJson]) -> SignedJson:
-    return max(documents[:_MOST_DOCUMENTS], key=lambda one: str(one.fields.get("issueDate")))
+def _newest(documents: Sequence[SignedJson], trust: Trust) -> tuple[SignedJson, Certificate | None]:
+    """The newest document that a certificate for it has signed, and that one; the newest of all if none is signed.
+
+    Documents and certificates are from anybody: an unsigned one must not hide another.
+    """
+    ordered = sorted(documents[:_MOST_DOCUMENTS], key=lambda one: str(one.fields.get("issueDate")), reverse=True)
+    signers = [one for one in trust.certificates if one.subject_name == TCB_SIGNING][:_MOST_SIGNERS]
+    for document in ordered:
+        for signer in signers:
+            if has_signed_p256(signer.key, document.signature, document.body):
+                return document, signer
+    return ordered[0], None
 
 
-def _signed(document: SignedJson, what: str, code: str, trust: Trust) -> Finding:
-    """Whether Intel signed a document, and it is valid now."""
-    signers = [one for one in trust.certificates if one.subject_name == TCB_SIGNING]
-    signer = next((one for one in signers if has_signed_p256(one.key, document.signature, document.body)), None)
+def _signed(document: SignedJson, signer: Certificate | None, what: str, code: str, trust: Trust) -> Finding:
+    """Whether Intel signed a document, and it is valid now. signer: the certificate that has signed it."""
     if signer is None:
-        why = "none given has signed it" if signers else "none is given"
+        is_given = any(one.subject_name == TCB_SIGNING for one in trust.certificates)
+        why = "none given has signed it" if is_given else "none is given"
         return Finding(code, False, f"the {what} is not verified: of the certificates {TCB_SIGNING}, {why}")
     chain = IntelChain.build(signer, TCB_SIGNING, trust.certificates, trust.roots, trust.now)
     revocation = chain.revocation(trust.lists, TCB_SIGNING, trust.now)

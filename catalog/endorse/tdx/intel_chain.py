@@ -75,13 +75,13 @@ class IntelChain(Value):
         whole = all(one.passed for one in findings if one.code == "chain")
         return cls(tuple(found), tuple(findings), trusted if whole else None)
 
-    def revocation(self, lists: Sequence[RevocationList], name: str, now: float) -> Finding:
+    def revocation(self, lists: Sequence[RevocationList], name: str, now: float, *, strict: bool = False) -> Finding:
         """Whether any certificate below the root is revoked by the newest list of its issuer.
 
-        lists: from any source; none is trusted.
+        lists: from any source; none is trusted. strict: without any it fails.
         """
         if not lists:
-            return Finding("revocation", None, f"the {name} is not looked up: no CRL is given")
+            return Finding("revocation", False if strict else None, f"the {name} is not looked up: no CRL is given")
         if self.trusted_by is None:
             return Finding("revocation", False, f"the {name} is not looked up: its chain reaches no trusted root")
         failed = next(self._revoked(lists, now), None)

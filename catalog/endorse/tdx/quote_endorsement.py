@@ -7,6 +7,7 @@ Source: Intel TDX DCAP Quoting Library API, appendix A.3; Intel SGX PCK Certific
 
 from __future__ import annotations
 
+from catalog.abi.tdx.attributes import TdAttributes
 from catalog.abi.tdx.quote import TdxQuote
 from catalog.abi.tdx.quote_signature import QuoteSignature
 from catalog.endorse.certificate import Certificate, P256Key
@@ -49,7 +50,8 @@ def verify_quote(
     those of the collateral, too.
     now: seconds since 1970.
     roots: roots that the caller trusts besides Intel's; each has passed `check_root`.
-    strict: what cannot be looked at is a failure, and so is any status but the best.
+    strict: what cannot be looked at is a failure, a missing CRL too; so are any status but the best, and a TD in debug
+        mode.
     """
     signature = quote.signature
     if signature is None:
@@ -63,9 +65,10 @@ def verify_quote(
     known_lists = [*lists, *collateral.lists]
     findings = [
         *_signatures(quote, signature, signer),
+        *(_attributes(quote.report.attributes) if strict else ()),
         find_qe(signature.qe_report),
         *chain.findings,
-        chain.revocation(known_lists, PCK_NAME, now),
+        chain.revocation(known_lists, PCK_NAME, now, strict=strict),
         *collateral_findings(
             quote.report, signature, PckFacts.of(leaf), collateral, Trust(certificates, roots, known_lists, now, strict)
         ),
@@ -81,6 +84,12 @@ def _refused(why: str) -> Endorsement:
 
 def _has_certified(leaf: Certificate, signature: QuoteSignature) -> bool:
     return has_signed_p256(leaf.key, signature.qe_signature, signature.qe_report.raw)
+
+
+def _attributes(attributes: TdAttributes) -> Iterator[Finding]:
+    """That the host can look into the TD, whatever was launched; nothing if it cannot."""
+    if bits := attributes.bits_of(attributes.NOT_TRUSTED):
+        yield Finding("td-attributes", False, f"the TD is not to be trusted: its attributes are {', '.join(bits)}")
 
 
 def _signatures(quote: TdxQuote, signature: QuoteSignature, signer: Certificate | None) -> Iterator[Finding]:
