@@ -38,6 +38,7 @@ CODES = {
     "event-log-matches": OK,
     "event-log-not-proven": WARNING,
     "event-log-of-any-firmware": WARNING,
+    "event-not-covered": WARNING,
     "explain-searches-further": INFO,
     "export-accepts-more": WARNING,
     "exported-endorsed": WARNING,

@@ -9,7 +9,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.verification import VerificationInputs
-from catalog.errors import UsageError
+from catalog.errors import UsageError, VerificationFailed
 from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.candidate_kernels import kernel_choices, no_kernel
@@ -233,6 +233,8 @@ def build_search_space(
     profiles = [profile for profile in known.profiles.values() if set(profile.technologies) & set(only)]
     types = embedded.vcpu_types()
     signatures = signature_choices(types, host)
+    if unknown := [name for name in near.vmms if name not in known.profiles]:
+        raise VerificationFailed(f"the catalog has rows of the VMM profile {unknown[0]!r}, and no such profile")
     near_vmms = [known.profiles[name] for name in near.vmms] or profiles
     near_signatures = [signature_choice(signature, types) for signature in near.signatures]
     bases = [kernel for kernel in near.kernels if kernel]

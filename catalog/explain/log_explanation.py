@@ -88,7 +88,7 @@ class FirmwareVerdict:
 class LogExplanation:
     """log, with what each event is. rtmrs: of a quote, or None. left_out: as of LogInputs.
 
-    verified: whether the quote is.
+    verified: whether the quote is. missing: kinds of files that were given, and of which none was measured.
     """
 
     log: EventLog
@@ -97,6 +97,7 @@ class LogExplanation:
     rtmrs: Sequence[bytes] | None
     left_out: Sequence[str] = ()
     verified: bool = False
+    missing: Sequence[str] = ()
 
     @property
     def is_explained(self) -> bool:
@@ -109,13 +110,13 @@ class LogExplanation:
         compared = [one for one in self.firmware if one.is_compared]
         has_events = any(one.known for one in compared)
         has_firmware = not compared or any(one.is_it and (one.known or not has_events) for one in compared)
-        return not wrong and has_firmware and KNOWN in verdicts and DIFFERS not in verdicts
+        return not wrong and not self.missing and has_firmware and KNOWN in verdicts and DIFFERS not in verdicts
 
     def notes(self) -> list[Note]:
         """What to know before relying on the answer, the worst first."""
         is_known = any(one.mrtd for one in self.firmware)
         said = [*self.log.notes, self._replayed(), *self._false_data(), *(() if is_known else [_NO_FIRMWARE])]
-        return worst_first([*said, _NOT_PREDICTED])
+        return worst_first([*said, *self._not_covered(), _NOT_PREDICTED])
 
     def to_dict(self) -> dict[str, Any]:
         """The member `event_log` in the JSON of `ldcat explain`."""
@@ -129,6 +130,7 @@ class LogExplanation:
             "events": [one.to_dict() for one in self.events],
             "firmware": [one.to_dict() for one in self.firmware],
             "left_out": list(self.left_out),
+            "missing": list(self.missing),
             "notes": [note.to_dict() for note in self.notes()],
         }
 
@@ -144,12 +146,27 @@ class LogExplanation:
             return Note("event-log-not-proven", text)
         return Note("event-log-matches", "the log leads to the RTMRs of the verified quote")
 
+    def _not_covered(self) -> list[Note]:
+        """What else was measured where the files of a boot are: the types and texts of a log are not measured."""
+        of_boot = [one for one in self.events if one.event.register in _OF_BOOT and one.verdict == NOT_COVERED]
+        if not of_boot:
+            return []
+        numbers = ", ".join(str(one.number) for one in of_boot[:_NUMBERS]) + (" ..." if len(of_boot) > _NUMBERS else "")
+        text = f"events {numbers} of RTMR1 and RTMR2 can be anything that was booted: only their digests are measured"
+        return [Note("event-not-covered", text)]
+
     def _false_data(self) -> list[Note]:
         numbers = ", ".join(str(one.number) for one in self.events if one.stated is False)
         if not numbers:
             return []
         return [Note("event-data-differ", f"what the log says is not what was measured, for events {numbers}")]
 
+
+_OF_BOOT = (2, 3)
+"""Registers of a log for RTMR1 and RTMR2: kernel, initrd and command line are there."""
+
+_NUMBERS = 8
+"""Numbers of events that a note lists."""
 
 _NO_FIRMWARE = Note(
     "event-log-of-any-firmware",
@@ -177,7 +194,9 @@ def explain_log(
     events = [_verdict(number, event, named) for number, event in enumerate(log.events) if event.is_extended]
     firmware = [_of_firmware(one, events, mrtd) for one in inputs.firmware]
     firmware.sort(key=lambda one: (not one.is_it, len(one.differs)))
-    return LogExplanation(log, events, firmware, rtmrs, inputs.left_out, verified)
+    measured = {one.event.digest for one in events}
+    missing = [what for what, digests in inputs.asked.items() if not digests & measured]
+    return LogExplanation(log, events, firmware, rtmrs, inputs.left_out, verified, missing)
 
 
 def _verdict(number: int, event: TdEvent, named: Mapping[str, Mapping[bytes, Sequence[str]]]) -> EventVerdict:

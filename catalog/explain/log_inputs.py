@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -48,11 +48,13 @@ class LogInputs:
     """firmware: those given by the user first, then those of which events are recorded. files: of a direct boot.
 
     left_out: which file was not compared as a kernel, and why.
+    asked: the digests of each kind of file that was given, by its name for people: one of them has to be in the log.
     """
 
     firmware: Sequence[KnownFirmware]
     files: Named
     left_out: Sequence[str] = ()
+    asked: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
 
     def named(self) -> Named:
         """Everything that has a digest: builds too, by each of their events."""
@@ -78,8 +80,16 @@ def collect_inputs(
     given = [_given(name, builds) for name in firmware]
     recorded = [_recorded(build) for build in builds.values()]
     known = {one.name: one for one in (*given, *(one for one in recorded if one.rtmr))}
-    files, left_out = _files(_listed(kernels), _listed(initrds), appends)
-    return LogInputs(tuple(known.values()), files, left_out)
+    some_kernels, some_initrds = _listed(kernels), _listed(initrds)
+    files, left_out = _files(some_kernels, some_initrds, appends)
+    asked = {
+        "kernel": frozenset(files.get(KERNEL, ())) | _of_files(files, some_kernels),
+        "initrd": _of_files(files, some_initrds),
+        "command line": frozenset(files.get(COMMAND_LINE, ())),
+    }
+    are_given = (bool(some_kernels), bool(some_initrds), bool(appends))
+    asked = {what: digests for (what, digests), is_given in zip(asked.items(), are_given, strict=True) if is_given}
+    return LogInputs(tuple(known.values()), files, left_out, asked)
 
 
 def quoted_rtmrs(evidence: Evidence) -> Sequence[bytes] | None:
@@ -135,6 +145,12 @@ def _files(kernels: Sequence[Path], initrds: Sequence[Path], appends: Sequence[s
         what = f"{text!r} {'with' if has_initrd else 'without'} an initrd"
         found[COMMAND_LINE].setdefault(command_line_sha384(text, has_initrd=has_initrd), []).append(what)
     return found, tuple(left_out)
+
+
+def _of_files(files: Named, paths: Sequence[Path]) -> frozenset[bytes]:
+    """The digests of files as they are."""
+    names = set(map(str, paths))
+    return frozenset(digest for digest, some in files.get(FILE, {}).items() if names & set(some))
 
 
 def _size(path: Path) -> int:

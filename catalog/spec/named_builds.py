@@ -45,10 +45,10 @@ def any_build_of_file(path: Path, name: str) -> FirmwareBuild:
 
 
 @lru_cache(maxsize=256)
-def build_of_record(text: str, tdx: str | None = None) -> FirmwareBuild:
+def build_of_record(text: str, tdx: str | None = None, *, bare: bool = False) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
 
-    tdx: its TDX facts as JSON, if the record is without them.
+    tdx: its TDX facts as JSON. bare: the record has none, as one of a catalog: they are in a file of their own.
 
     The same text is the same build: most releases of a log have the same ones, and TOML is slow to read.
     A record that knows fewer facts of such an image gets the others from the embedded record. Facts about other images
@@ -59,6 +59,8 @@ def build_of_record(text: str, tdx: str | None = None) -> FirmwareBuild:
     build = FirmwareBuild.parse(text, images)
     if build.is_igvm:
         return build
+    if bare and build.image.tdx is not None:
+        raise MalformedRecord(f"the record of {build.name} has TDX facts, which belong into tdx/firmware.parquet")
     if tdx is not None:
         build = build.with_tdx(parse_facts(tdx, f"TDX facts of {build.name!r}"))
     for known in embedded.builds().values():

@@ -59,7 +59,9 @@ class Components:
     def builds(self) -> list[FirmwareBuild]:
         """The builds, parsed from their records, in the order of the rows."""
         of_tdx = {row["name"]: row["tdx"] for row in self.tdx_firmware}
-        return [named_builds.build_of_record(row["record"], of_tdx.get(row["name"])) for row in self.firmware]
+        return [
+            named_builds.build_of_record(row["record"], of_tdx.get(row["name"]), bare=True) for row in self.firmware
+        ]
 
     @cached_property
     def tdx_firmware(self) -> list[Row]:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from catalog.build.builder import BuildResult
 from catalog.store import manifest
+from catalog.store.catalog import Catalog
 from tests.support.cli import Run
 from tests.support.forged_catalogs import forged, in_rows
 from tests.support.td_files import ROWS
@@ -32,3 +33,12 @@ def test_a_false_mrtd_is_found(tds: BuildResult, run: Run, tmp_path: Path) -> No
     assert code == 1
     assert {("digest", digest), ("image", str(image))} == found
     assert run("audit", str(tds.folder), "--firmware", str(image), "-q")[0] == 0
+
+
+def test_tdx_facts_in_the_record_that_every_version_reads_are_found(tds: BuildResult, run: Run, tmp_path: Path) -> None:
+    record = Catalog.open(tds.folder).builds["td.fd"].to_toml()
+    change = in_rows(lambda row: row.update(record=record), which=lambda row: row["name"] == "td.fd")
+    forged(tds, tmp_path / "lie", {manifest.FIRMWARE: change})
+    code, out, _ = run("audit", str(tmp_path / "lie"), "-f", "json", "-q")
+    assert code == 1
+    assert "which belong into tdx/firmware.parquet" in out

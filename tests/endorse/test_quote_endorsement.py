@@ -229,3 +229,9 @@ def test_roots_of_quotes() -> None:
         check_root(intel_certificate(ROOT, issuer=ROOT, signer="somebody", extensions=CA))
     with pytest.raises(UsageError, match="is not self-signed"):
         check_root(platform_ca())
+
+
+def test_of_many_lists_the_newest_counts_and_of_equal_ones_each() -> None:
+    revokes = intel_list(PLATFORM, [pck().serial])
+    assert failed(verify(lists=[revokes])) == ["revocation"]
+    assert failed(verify(lists=[*LISTS, *[intel_list(PLATFORM)] * 20, revokes])) == ["revocation"]

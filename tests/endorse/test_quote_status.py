@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from catalog.endorse.tdx.collateral import Collateral
+from catalog.endorse.tdx.intel_chain import TCB_SIGNING
+from tests.support.intel_certificates import intel_certificate, p256_key
 from tests.support.quote_builder import day, level, module, qe_identity, quote, tcb_info, tcb_level, td_report
 from tests.support.quote_checks import WHOLE, documents, failed, text_of, verify
 
@@ -107,3 +109,16 @@ def test_a_document_that_nobody_signed_hides_no_other() -> None:
     joined = Collateral((*unsigned.documents, *WHOLE.documents), WHOLE.certificates, WHOLE.lists)
     assert verify(collateral=joined, strict=True).verified
     assert failed(verify(collateral=unsigned)) == ["tcb-info", "qe-identity"]
+
+
+def test_a_document_that_another_signed_hides_no_other() -> None:
+    newer = documents(tcb_info(issueDate=day(0)), signer="another")
+    impostor = intel_certificate(TCB_SIGNING, issuer=TCB_SIGNING, signer="another", key=p256_key("another"))
+    joined = Collateral((*newer.documents, *WHOLE.documents), (impostor, *WHOLE.certificates), WHOLE.lists)
+    assert verify(collateral=joined, strict=True).verified
+
+
+def test_the_newest_of_many_counts() -> None:
+    older = [tcb_info(issueDate=day(-12)) for _ in range(20)]
+    found = documents(*older, tcb_info(tcbLevels=[tcb_level("Revoked")]), qe_identity())
+    assert failed(verify(collateral=found)) == ["tcb-status"]

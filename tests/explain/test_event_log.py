@@ -161,6 +161,20 @@ def test_the_registers_of_a_quote_prove_the_log(inputs: LogInputs) -> None:
     assert [one["matches"] for one in wrong.to_dict()["registers"]] == [True, True, True, False]
 
 
+def test_what_was_given_has_to_be_measured_whatever_the_log_calls_it(inputs: LogInputs) -> None:
+    events = [
+        Event(one.register, 0x0F, one.data, one.digest) if one.type in (APPLICATION, TAG) else one for one in launched()
+    ]
+    hidden = explain_log(log_of(events), inputs)
+    assert hidden.is_explained  # what was given is there, by its digests
+    assert "event-not-covered" in {note.code for note in hidden.notes()}
+    assert "event-not-covered" not in {note.code for note in explain_log(log_of(launched()), inputs).notes()}
+    evil = [Event(one.register, one.type, one.data, sha384(b"evil")) if one.type == 0x0F else one for one in events]
+    found = explain_log(log_of(evil), inputs)
+    assert not found.is_explained
+    assert found.to_dict()["missing"] == ["kernel", "initrd", "command line"]
+
+
 def test_one_image_has_the_events_and_the_mrtd(inputs: LogInputs) -> None:
     (firmware,) = inputs.firmware
     other = KnownFirmware("other", None, {"single-pass": b"\1" * 48})

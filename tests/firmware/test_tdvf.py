@@ -10,7 +10,7 @@ from catalog.errors import MalformedFirmware
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.tdx.tdvf import TdvfSectionType, bytes_before_image, read_tdvf, section_contents
 from tests.support.firmware_builder import build_ovmf
-from tests.support.tdvf_builder import BFV, CFV_SIZE, SECTIONS, TD_HOB, Tdvf, build_tdvf
+from tests.support.tdvf_builder import BFV, CFV_SIZE, SECTIONS, TD_HOB, TEMP_MEM, Tdvf, build_tdvf
 
 
 def read(data: bytes) -> Any:
@@ -105,3 +105,10 @@ def test_types_of_td_shim_are_known() -> None:
     sections = (*SECTIONS, Tdvf(0x3000, 0x1000, 0x1000000, 0x2000, TdvfSectionType.PAYLOAD, 0))
     assert [one.name for one in read(build_tdvf(sections))][-1] == "PAYLOAD"
     assert {BFV, TD_HOB} < {one.kind for one in read(build_tdvf(sections))}
+
+
+def test_more_sections_than_any_image_has_are_refused() -> None:
+    many = [*SECTIONS, *(Tdvf(0, 0, 0x40000000 + at * 4096, 4096, TEMP_MEM, 0) for at in range(60))]
+    with pytest.raises(MalformedFirmware, match="more than 64 sections"):
+        read_tdvf(OvmfImage.parse(build_tdvf(many)))
+    read_tdvf(OvmfImage.parse(build_tdvf(many[:64])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -55,6 +56,8 @@ def test_a_record_gives_the_same_build_without_the_image(data: bytes) -> None:
         ("attributes = 0x1", "attributes = 0x5", "unknown bits in attributes 0x5"),
         (TEXT[TEXT.index("[component.tdx.mrtd]") :], "", "has sections and mrtd, or fault alone"),
         ("data_offset", "offset", "unknown field `offset`"),
+        ("gpa = 0x809000", "gpa = 0x810000", "overlap"),
+        ('type = "TD_HOB"', 'type = "TEMP_MEM"', "one section TD_HOB"),
     ],
 )
 def test_facts_that_no_image_has_are_refused(right: str, wrong: str, message: str) -> None:
@@ -62,6 +65,12 @@ def test_facts_that_no_image_has_are_refused(right: str, wrong: str, message: st
     assert right in TEXT[TEXT.index("[component.tdx]") :]
     with pytest.raises(MalformedRecord, match=f"^firmware record.*{message}"):
         FirmwareBuild.parse(right.join(TEXT.rsplit(right, 1)[:1]) + wrong + TEXT.rsplit(right, 1)[1])
+
+
+@pytest.mark.parametrize("fault", ["", "two\nlines", "x" * 201, "\u00e9", "\x1b[31m"])
+def test_a_fault_is_one_line_of_ascii(fault: str) -> None:
+    with pytest.raises(MalformedRecord, match="one line of 1 to 200 printable ASCII characters"):
+        parse_facts(json.dumps({"fault": fault}), "x")
 
 
 def test_records_of_one_image_are_joined() -> None:

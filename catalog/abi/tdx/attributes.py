@@ -12,13 +12,14 @@ from catalog.abi.structure import Bit, BitField
 class TdAttributes(BitField):
     """The u64 attributes of a TD.
 
-    NOT_TRUSTED: mask of the bits for TDs that are not to be trusted; UNDER_DEBUG: the same without `debug`.
+    NOT_TRUSTED: mask of the group TUD, for TDs under debug: they are not to be trusted.
+    UNDER_DEBUG: mask of the bits besides `debug` for TDs that are not to be trusted.
     UNDER_PROFILING: mask of the bits for TDs that the host may watch.
     """
 
     __slots__ = ()
 
-    NOT_TRUSTED = 0xF
+    NOT_TRUSTED = 0xFF
     UNDER_DEBUG = 0xE
     UNDER_PROFILING = 0xFFF0
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LOAD_OPTIONS_TAG, INITRD_TAG = 0x8F3B22ED, 0x8F3B22EC
 """Tags of the EFI stub of Linux (drivers/firmware/efi/libstub/efistub.h): the command line, and the initrd."""
 
+_MOST_NODES = 64
+"""Nodes of a device path that are looked at."""
+
 _MOST_TEXT = 120
 _UNTAGGED = b"LOADED_IMAGE::LoadOptions"
 _MEDIA, _FILE_PATH, _END = 4, 4, 0x7F
@@ -110,22 +113,27 @@ def _files(path: bytes) -> Iterator[str]:
 
 
 def _nodes(path: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Type, subtype and data of each node, up to the end of the path or what is broken."""
-    while len(path) >= 4 and path[0] != _END:
-        size = int.from_bytes(path[2:4], "little")
-        if not 4 <= size <= len(path):
+    """Type, subtype and data of the first nodes, up to the end of the path or what is broken."""
+    at = 0
+    for _ in range(_MOST_NODES):
+        if len(path) - at < 4 or path[at] == _END:
             return
-        yield path[0], path[1], path[4:size]
-        path = path[size:]
+        size = int.from_bytes(path[at + 2 : at + 4], "little")
+        if not 4 <= size <= len(path) - at:
+            return
+        yield path[at], path[at + 1], path[at + 4 : at + size]
+        at += size
 
 
 def _text(data: bytes) -> str:
-    """A text in ASCII or UTF-16, up to its NUL."""
+    """The beginning of a text in ASCII or UTF-16, up to its NUL."""
+    data = data[: 8 * _MOST_TEXT]
     if len(data) >= 4 and len(data) % 2 == 0 and not any(data[1::2]):
         return data.decode("utf-16-le").partition("\0")[0]
     return data.partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def _clean(text: str) -> str:
-    shown = "".join(character if character.isprintable() and character != "\ufffd" else "?" for character in text)
-    return shown if len(shown) <= _MOST_TEXT else f"{shown[:_MOST_TEXT]}..."
+    shown = text[:_MOST_TEXT]
+    shown = "".join(character if character.isprintable() and character != "\ufffd" else "?" for character in shown)
+    return shown if len(text) <= _MOST_TEXT else f"{shown}..."

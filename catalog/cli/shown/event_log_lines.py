@@ -90,6 +90,7 @@ def event_log_lines(answer: dict[str, Any]) -> Iterator[str]:
     yield from fact_lines([(one["name"], _register(one)) for one in answer["registers"]], title="registers of the log")
     yield from _firmware_lines(answer["firmware"])
     yield from (f"not compared: {text}" for text in answer["left_out"])
+    yield from (f"not measured: no {what} that was given is in the log" for what in answer["missing"])
     yield "events of the log"
     for one in answer["events"]:
         what = f": {one['what']}" if one["what"] else ""

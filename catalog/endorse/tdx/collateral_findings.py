@@ -30,7 +30,7 @@ _NOT_GIVEN = "the status of {} is not verified: no {} is given (--certs)"
 _MOST_DOCUMENTS = 16
 """Documents of one kind whose signatures are verified."""
 
-_MOST_SIGNERS = 8
+_MOST_SIGNERS = 32
 """Certificates for TCB signing that are tried as the signer."""
 
 
@@ -77,13 +77,15 @@ def collateral_findings(
 
 
 def _newest(documents: Sequence[SignedJson], trust: Trust) -> tuple[SignedJson, Certificate | None]:
-    """The newest document that a certificate for it has signed, and that one; the newest of all if none is signed.
+    """The newest document that a trusted certificate has signed, and that one.
 
-    Documents and certificates are from anybody: an unsigned one must not hide another.
+    Without one: the newest of all, and who else signed it. Documents and certificates are from anybody: what is not
+    Intel's must not hide what is.
     """
-    ordered = sorted(documents[:_MOST_DOCUMENTS], key=lambda one: str(one.fields.get("issueDate")), reverse=True)
-    signers = [one for one in trust.certificates if one.subject_name == TCB_SIGNING][:_MOST_SIGNERS]
-    for document in ordered:
+    ordered = sorted(documents, key=lambda one: str(one.fields.get("issueDate")), reverse=True)[:_MOST_DOCUMENTS]
+    named = [one for one in trust.certificates if one.subject_name == TCB_SIGNING][:_MOST_SIGNERS]
+    trusted = [one for one in named if _chain(one, trust).trusted_by]
+    for document, signers in [*((one, trusted) for one in ordered), (ordered[0], named)]:
         for signer in signers:
             if has_signed_p256(signer.key, document.signature, document.body):
                 return document, signer
@@ -96,7 +98,7 @@ def _signed(document: SignedJson, signer: Certificate | None, what: str, code: s
         is_given = any(one.subject_name == TCB_SIGNING for one in trust.certificates)
         why = "none given has signed it" if is_given else "none is given"
         return Finding(code, False, f"the {what} is not verified: of the certificates {TCB_SIGNING}, {why}")
-    chain = IntelChain.build(signer, TCB_SIGNING, trust.certificates, trust.roots, trust.now)
+    chain = _chain(signer, trust)
     revocation = chain.revocation(trust.lists, TCB_SIGNING, trust.now)
     for finding in (*chain.findings, revocation):
         if finding.passed is False:
@@ -109,6 +111,10 @@ def _signed(document: SignedJson, signer: Certificate | None, what: str, code: s
         when = "is not yet valid" if trust.now < since.seconds else "has expired"
         return Finding(code, False, f"the {what} {when}: it is valid from {since.day} to {until.day}")
     return Finding(code, True, f"the {what} is signed, and valid from {since.day} to {until.day}")
+
+
+def _chain(signer: Certificate, trust: Trust) -> IntelChain:
+    return IntelChain.build(signer, TCB_SIGNING, trust.certificates, trust.roots, trust.now)
 
 
 def _moment(text: str) -> Moment:

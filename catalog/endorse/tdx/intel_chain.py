@@ -96,7 +96,10 @@ class IntelChain(Value):
 def _why_revoked(child: Certificate, issuer: Certificate, lists: Sequence[RevocationList], now: float) -> str | None:
     """Why no list of its issuer clears a certificate; None if one does."""
     by = issuer.subject_name
-    named = [one for one in lists if one.signed.issuer == issuer.subject][:_MOST_LISTS]
+    named = [one for one in lists if one.signed.issuer == issuer.subject]
+    named = list({one.signed.data: one for one in named}.values())
+    if len(named) > _MOST_LISTS:
+        return f"more than {_MOST_LISTS} CRLs of {by} are given: give the newest"
     ours = [one for one in named if issuer.may_revoke and has_signed(issuer.key, one.signed)]
     if not ours:
         return f"the CRL of {by} is not signed by it" if named else f"no CRL given is of {by}"
@@ -106,7 +109,9 @@ def _why_revoked(child: Certificate, issuer: Certificate, lists: Sequence[Revoca
         return f"the CRL of {by} has a critical extension that is unknown here"
     if until is None or not since.seconds <= now <= until.seconds:
         return f"the CRL of {by} is valid from {since.day} to {until.day if until else 'no date'}"
-    return f"{child.subject_name} is revoked by the CRL of {since.day}" if child.serial in newest.serials else None
+    equal = [one for one in ours if one.this_update == since]  # of two of one time, the one that revokes counts
+    revoked = any(child.serial in one.serials for one in equal)
+    return f"{child.subject_name} is revoked by the CRL of {since.day}" if revoked else None
 
 
 def _issuer(child: Certificate, given: Sequence[Certificate]) -> Certificate | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MR_EXTEND, PAGE_AUG = 1, 2
 """Bits of a section's attributes: its contents are measured; its pages are not added when the TD is built."""
 
+MAX_SECTIONS = 64
 MAX_MEMORY = 64 << 20
 """Bytes of all sections: far above what published images ask for."""
 
@@ -103,11 +104,14 @@ def read_tdvf(image: OvmfImage) -> tuple[TdvfSection, ...]:
         raise MalformedFirmware(f"TDVF metadata: version {version} is not 1")
     if length != _HEADER.size + count * _SECTION.size or length > offset:
         raise MalformedFirmware(f"TDVF metadata: length {length} is not that of {count} sections, or not in the image")
+    if count > MAX_SECTIONS:
+        raise MalformedFirmware(f"TDVF metadata: more than {MAX_SECTIONS} sections")
     sections = tuple(TdvfSection(*_fields(each)) for each in _SECTION.iter_unpack(image.data[start:][16:length]))
     for number, section in enumerate(sections):
         if fault := section_fault(section):
             raise MalformedFirmware(f"TDVF metadata: section {number}: {fault}")
-    _check_all(sections, len(image.data))
+    check_sections(sections)
+    _check_contents(sections, len(image.data))
     return sections
 
 
@@ -149,8 +153,8 @@ def section_fault(section: TdvfSection) -> str | None:
     return None
 
 
-def _check_all(sections: Sequence[TdvfSection], image_size: int) -> None:
-    """Raises MalformedFirmware for sections that do not go together."""
+def check_sections(sections: Sequence[TdvfSection]) -> None:
+    """Raises MalformedFirmware for sections that do not go together, whatever the image is."""
     kinds = [one.kind for one in sections]
     if kinds.count(TdvfSectionType.BFV) < 1 or kinds.count(TdvfSectionType.TD_HOB) != 1:
         raise MalformedFirmware("TDVF metadata: it needs a section BFV and one section TD_HOB")
@@ -160,6 +164,10 @@ def _check_all(sections: Sequence[TdvfSection], image_size: int) -> None:
     for one, other in pairwise(ordered):
         if one.end > other.gpa:
             raise MalformedFirmware(f"TDVF metadata: sections {one} and {other} overlap")
+
+
+def _check_contents(sections: Sequence[TdvfSection], image_size: int) -> None:
+    """Raises MalformedFirmware for a BFV that is not in the image."""
     before = bytes_before_image(sections, image_size)
     for one in sections:
         if one.kind == TdvfSectionType.BFV and (before < 0 or one.data_offset < before):

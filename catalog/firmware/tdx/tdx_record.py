@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
-from catalog.errors import MalformedRecord
+from catalog.errors import MalformedFirmware, MalformedRecord
 from catalog.firmware.tdx.rtmr_facts import RtmrFacts, RtmrWire
-from catalog.firmware.tdx.tdvf import TdvfSection, TdvfSectionType, section_fault
+from catalog.firmware.tdx.tdvf import TdvfSection, TdvfSectionType, check_sections, section_fault
 from catalog.firmware.tdx.tdx_facts import WAYS, TdxFacts
 from catalog.wire import U32, PageAddress, Wire, decode_json, encode_json, unhex
 
+_LINE = re.compile("[ -~]{1,200}")
 _NUMBERS = ("data_offset", "raw_size", "gpa", "size", "attributes")
 
 
@@ -52,6 +54,8 @@ def parse_facts(text: str, what: str) -> TdxFacts:
 def tdx_facts(wire: TdxWire, what: str) -> TdxFacts:
     """The facts of a record; raises MalformedRecord, with a message that begins with `what`."""
     try:
+        if wire.fault is not None and not _LINE.fullmatch(wire.fault):
+            raise MalformedRecord("fault is not one line of 1 to 200 printable ASCII characters")
         others = (wire.sections, wire.mrtd, wire.rtmr)
         if any(others) if wire.fault is not None else not all(others[:2]):
             raise MalformedRecord("has sections and mrtd, or fault alone")
@@ -59,8 +63,11 @@ def tdx_facts(wire: TdxWire, what: str) -> TdxFacts:
             raise MalformedRecord(f"mrtd: unknown way {min(unknown)[:24]!r}")
         mrtd = {way: unhex(text, 48, f"mrtd: {way}") for way, text in wire.mrtd.items()}
         rtmr = RtmrFacts.from_wire(wire.rtmr, "tdx") if wire.rtmr else None
-        return TdxFacts(tuple(map(_section, wire.sections)), mrtd, wire.fault, rtmr)
-    except MalformedRecord as error:
+        sections = tuple(map(_section, wire.sections))
+        if sections:
+            check_sections(sections)
+        return TdxFacts(sections, mrtd, wire.fault, rtmr)
+    except (MalformedFirmware, MalformedRecord) as error:
         raise MalformedRecord(f"{what}: {error}") from error
 
 
