@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed
 def measure(*, technology: str, firmware: str, **inputs: Any) -> AnyMeasured:
     """The launch digest of a configuration, as `ldcat measure` computes it; `digest` of the result has it.
 
-    technology: sev, sev-es or sev-snp.
+    technology: sev, sev-es, sev-snp or tdx.
     firmware: name of an embedded build, or path of an image.
     inputs: the other fields of a line of `ldcat measure --batch` (docs/command-line.md), such as vmm, vcpus, vcpu_type,
         kernel, initrd and append.

@@ -193,9 +193,12 @@ def explain_log(
     named = inputs.named()
     events = [_verdict(number, event, named) for number, event in enumerate(log.events) if event.is_extended]
     firmware = [_of_firmware(one, events, mrtd) for one in inputs.firmware]
+    of_user = firmware[: inputs.given]
     firmware.sort(key=lambda one: (not one.is_it, len(one.differs)))
     measured = {one.event.digest for one in events}
     missing = [what for what, digests in inputs.asked.items() if not digests & measured]
+    if any(one.is_compared for one in of_user) and not any(one.is_it for one in of_user):
+        missing.insert(0, "firmware")
     return LogExplanation(log, events, firmware, rtmrs, inputs.left_out, verified, missing)
 
 

@@ -49,12 +49,14 @@ class LogInputs:
 
     left_out: which file was not compared as a kernel, and why.
     asked: the digests of each kind of file that was given, by its name for people: one of them has to be in the log.
+    given: how many of the firmware the user gave: one of them has to be the launched one.
     """
 
     firmware: Sequence[KnownFirmware]
     files: Named
     left_out: Sequence[str] = ()
     asked: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    given: int = 0
 
     def named(self) -> Named:
         """Everything that has a digest: builds too, by each of their events."""
@@ -77,7 +79,7 @@ def collect_inputs(
 
     Raises Unreadable, UsageError for too many files, and the errors of `Inspection.of`.
     """
-    given = [_given(name, builds) for name in firmware]
+    given = list({one.name: one for one in (_given(name, builds) for name in firmware)}.values())
     recorded = [_recorded(build) for build in builds.values()]
     known = {one.name: one for one in (*given, *(one for one in recorded if one.rtmr))}
     some_kernels, some_initrds = _listed(kernels), _listed(initrds)
@@ -89,7 +91,7 @@ def collect_inputs(
     }
     are_given = (bool(some_kernels), bool(some_initrds), bool(appends))
     asked = {what: digests for (what, digests), is_given in zip(asked.items(), are_given, strict=True) if is_given}
-    return LogInputs(tuple(known.values()), files, left_out, asked)
+    return LogInputs(tuple(known.values()), files, left_out, asked, len(given))
 
 
 def quoted_rtmrs(evidence: Evidence) -> Sequence[bytes] | None:

@@ -235,3 +235,7 @@ def test_of_many_lists_the_newest_counts_and_of_equal_ones_each() -> None:
     revokes = intel_list(PLATFORM, [pck().serial])
     assert failed(verify(lists=[revokes])) == ["revocation"]
     assert failed(verify(lists=[*LISTS, *[intel_list(PLATFORM)] * 20, revokes])) == ["revocation"]
+    many = [intel_list(PLATFORM, [serial]) for serial in range(1000, 1017)]
+    found = verify(lists=[*LISTS, *many])
+    assert failed(found) == ["revocation"]
+    assert "more than 16 CRLs of Intel SGX PCK Platform CA are given" in text_of(found, "revocation")

@@ -175,6 +175,16 @@ def test_what_was_given_has_to_be_measured_whatever_the_log_calls_it(inputs: Log
     assert found.to_dict()["missing"] == ["kernel", "initrd", "command line"]
 
 
+def test_an_image_that_was_given_has_to_be_the_launched_one(inputs: LogInputs) -> None:
+    (right,) = inputs.firmware
+    assert right.rtmr is not None
+    wrong = KnownFirmware("wrong", RtmrFacts({**right.rtmr.digests, "cfv": bytes(48)}), {})
+    both = replace(inputs, firmware=(wrong, right), given=0)
+    assert explain_log(log_of(launched()), both).is_explained  # one of the records is it
+    found = explain_log(log_of(launched()), replace(both, given=1))
+    assert (found.is_explained, found.missing) == (False, ["firmware"])
+
+
 def test_one_image_has_the_events_and_the_mrtd(inputs: LogInputs) -> None:
     (firmware,) = inputs.firmware
     other = KnownFirmware("other", None, {"single-pass": b"\1" * 48})

@@ -82,7 +82,7 @@ def command(
     ] = None,
     technology: Annotated[
         str | None,
-        Option("--technology", "-t", help="Technology: sev, sev-es or sev-snp."),
+        Option("--technology", "-t", help="Technology: sev, sev-es, sev-snp or tdx."),
     ] = None,
     kernel: KernelOption = None,
     kernel_sha256: KernelHashOption = None,
@@ -151,7 +151,7 @@ def _given_firmware(firmware: str | None) -> str:
 
 def _given_technology(technology: str | None) -> str:
     if technology is None:
-        raise UsageError("no technology is given", "--technology sev, sev-es or sev-snp")
+        raise UsageError("no technology is given", "--technology sev, sev-es, sev-snp or tdx")
     return technology
 
 
