@@ -13,7 +13,7 @@ from catalog.endorse.certificate_signatures import has_signed, has_signed_p384, 
 from catalog.endorse.crl import RevocationList
 from catalog.endorse.crl_findings import find_revocation
 from catalog.endorse.platform_findings import platform_findings, product_line
-from catalog.endorse.report_finding import Finding
+from catalog.endorse.report_finding import Finding, validity_finding
 from catalog.errors import UsageError
 from catalog.values import Value
 
@@ -186,7 +186,7 @@ def _chain(leaf: Certificate, certificates: Sequence[Certificate], now: float, k
 
     A given certificate is checked even if it is not the issuer.
     """
-    findings = [_validity(leaf, now, key)]
+    findings = [validity_finding(leaf, key, now)]
     if not leaf.understood:
         findings.append(Finding("chain", False, f"the {key} has a critical extension that is unknown here"))
     child, child_name, line = leaf, key, product_line(leaf.issuer_name)
@@ -204,19 +204,10 @@ def _chain(leaf: Certificate, certificates: Sequence[Certificate], now: float, k
             return _Chain(tuple(findings), *above)
         child, child_name = issuer or (named or right)[0], name
         above.append(child)
-        findings.append(_validity(child, now, name))
+        findings.append(validity_finding(child, name, now))
     self_signed = child.subject == child.issuer and _has_issued(child, child)
     findings.append(Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself"))
     return _Chain(tuple(findings), *above)
-
-
-def _validity(certificate: Certificate, now: float, name: str) -> Finding:
-    start, end = certificate.not_before, certificate.not_after
-    if now < start.seconds:
-        return Finding("validity", False, f"the {name} is not yet valid: it is valid from {start.day} to {end.day}")
-    if now > end.seconds:
-        return Finding("validity", False, f"the {name} has expired: it was valid from {start.day} to {end.day}")
-    return Finding("validity", True, f"the {name} is valid from {start.day} to {end.day}")
 
 
 def _has_issued(issuer: Certificate, certificate: Certificate) -> bool:

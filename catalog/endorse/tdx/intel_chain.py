@@ -8,7 +8,7 @@ from __future__ import annotations
 from catalog.endorse.certificate import Certificate
 from catalog.endorse.certificate_signatures import has_signed, sha256
 from catalog.endorse.crl import RevocationList
-from catalog.endorse.report_finding import Finding
+from catalog.endorse.report_finding import Finding, validity_finding
 from catalog.values import Value
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ class IntelChain(Value):
         cls, leaf: Certificate, name: str, given: Sequence[Certificate], roots: Sequence[Certificate], now: float
     ) -> IntelChain:
         """Check the chain from a leaf up. name: what findings call the leaf. now: seconds since 1970."""
-        found, findings = [leaf], [_validity(leaf, name, now)]
+        found, findings = [leaf], [validity_finding(leaf, name, now)]
         if not leaf.understood:
             findings.append(Finding("chain", False, f"the {name} has a critical extension that is unknown here"))
         child, called = leaf, name
@@ -64,7 +64,7 @@ class IntelChain(Value):
                 return cls(tuple(found), tuple(findings), None)
             findings += [
                 Finding("chain", True, f"the {called} is signed by {above}"),
-                _validity(issuer, above, now),
+                validity_finding(issuer, above, now),
             ]
             found.append(issuer)
             child, called = issuer, above
@@ -134,12 +134,3 @@ def _whose(root: Certificate, trusted: str | None) -> str:
         trusted or "", "not Intel's, nor given as a root"
     )
     return f"the root is {whose} (SHA-256 {sha256(root.der).hex()})"
-
-
-def _validity(certificate: Certificate, name: str, now: float) -> Finding:
-    start, end = certificate.not_before, certificate.not_after
-    if now < start.seconds:
-        return Finding("validity", False, f"the {name} is not yet valid: it is valid from {start.day} to {end.day}")
-    if now > end.seconds:
-        return Finding("validity", False, f"the {name} has expired: it was valid from {start.day} to {end.day}")
-    return Finding("validity", True, f"the {name} is valid from {start.day} to {end.day}")
